@@ -1,1 +1,7 @@
-//! placeholder
+//! The in-memory reservation engine: inventory, holds, orders, journal, recovery.
+
+pub mod journal;
+pub mod os;
+pub mod ports;
+pub mod sequence;
+pub mod testing;

@@ -1,0 +1,4 @@
+//! The real world behind the traits of `ports.rs`. Files, clocks, sockets and threads are opened here and nowhere else in the
+//! engine (`clippy.toml` bans them).
+
+pub mod disk;

@@ -1,0 +1,3 @@
+//! Simulated outsides for tests and rehearsals: same traits as `os/`, one seed decides everything.
+
+pub mod disk;
