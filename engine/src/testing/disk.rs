@@ -174,11 +174,19 @@ impl SimDisk {
         state.names.get(name).map(|node| state.nodes[*node].bytes.clone())
     }
 
-    /// Puts a file there, synced, in place of any that had the name: to build what a test begins with.
+    /// Puts a file there, synced, or these bytes into the file that has the name: to build what a test begins with.
     pub fn put(&self, name: &str, bytes: &[u8]) {
         let mut state = self.state.lock();
-        let node = state.nodes.len();
-        state.nodes.push(Node { bytes: bytes.to_vec(), synced: bytes.to_vec(), pending: Vec::new() });
+        let node = state.names.get(name).copied().unwrap_or_else(|| {
+            state.nodes.push(Node::default());
+            state.nodes.len() - 1
+        });
+        let Node { bytes: written, synced, pending } = &mut state.nodes[node];
+        for copy in [written, synced] {
+            copy.clear();
+            copy.extend_from_slice(bytes);
+        }
+        pending.clear();
         state.names.insert(name.to_owned(), node);
         state.synced_names.insert(name.to_owned(), node);
     }
