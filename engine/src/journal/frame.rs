@@ -19,7 +19,7 @@
 //! | 40+n | 16 | chain: first 16 bytes of BLAKE3(previous chain ‖ bytes 0..40+n) |
 //! | 56+n | 4 | CRC-32C of bytes 0..56+n |
 //!
-//! Both checksums start from the journal's id (the CRC-32C of its eight bytes), which no client knows: bytes that look
+//! Both checksums are taken as if the journal's id stood before the bytes. No client knows it: bytes that look
 //! like a frame inside a record, and frames of another journal, are not frames here.
 //!
 //! A later version keeps the magic, the version byte and the header's checksum where they are, so that "newer" can be told
