@@ -1,0 +1,304 @@
+//! Rows into slots.
+//!
+//! - `free` has the row's `slot-capacity`, or the capacity the operator named (1 if none). Every kind of `busy` is loaded
+//!   with capacity 0: the slot exists and can be given places later, which a missing slot cannot. It is not loaded as
+//!   `blocked`, because a feed does not say how many places somebody else has sold.
+//! - The slot id is the row's. Where rows share one and differ in schedule or start, each is `{schedule}-{start}`.
+//! - Times are taken as written; an offset that the place's clocks do not use is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::import::fhir::feed::Feed;
+use crate::import::fhir::inspect::{inspect, mended_zip};
+use crate::import::fhir::resources::{Reference, SlotRow};
+use crate::import::fhir::venues::{self, Found, VenueIds};
+use crate::import::ids::{fit_id, schedule_start_id};
+use crate::import::oddity::OddityKind;
+use crate::import::reading::Reading;
+use crate::import::times::{ReadTime, TimeRules, offset_in_use};
+use crate::import::us_states;
+use crate::wire::slot::SlotInput;
+
+/// Longer than this is an opening day and not an appointment.
+const LONGEST_APPOINTMENT_S: i64 = 4 * 3600;
+
+/// Where a slot's id comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SlotIdRule {
+    /// The row's own id, and schedule and start for rows that share one.
+    #[default]
+    Auto,
+    /// The row's own id; rows that repeat one are refused.
+    Source,
+    /// Schedule and start for every row: ids stay the same when tomorrow's file no longer repeats them.
+    ScheduleStart,
+}
+
+/// How rows become slots.
+#[derive(Clone, Debug)]
+pub struct SlotRules {
+    /// How times are read.
+    pub times: TimeRules,
+    /// The capacity of a free row that does not count its places.
+    pub capacity: u32,
+    /// The product of every slot.
+    pub product: Option<String>,
+    /// Where ids come from.
+    pub slot_id: SlotIdRule,
+    /// Whether a schedule that is not there may be found by the tail of its reference.
+    pub match_schedule_tail: bool,
+}
+
+impl Default for SlotRules {
+    fn default() -> Self {
+        Self {
+            times: TimeRules::default(),
+            capacity: 1,
+            product: None,
+            slot_id: SlotIdRule::default(),
+            match_schedule_tail: false,
+        }
+    }
+}
+
+/// A row whose status, times and references are understood.
+struct Understood<'a> {
+    row: &'a SlotRow,
+    found: Found<'a>,
+    capacity: u32,
+    starts: ReadTime,
+    ends: Option<ReadTime>,
+}
+
+/// Turns a feed into slots.
+pub fn assemble(feed: &Feed, rules: &SlotRules, reading: &mut Reading) {
+    inspect(feed, reading);
+    let rows: Vec<_> = feed.slots.iter().filter_map(|row| understand(feed, row, rules, reading)).collect();
+    let mut venue_ids = VenueIds::default();
+    rows.iter().for_each(|row| venue_ids.learn(&row.found.venue));
+    let shared = shared_ids(&rows);
+    let mut zones = BTreeMap::new();
+    for row in &rows {
+        let mut slot = SlotInput::new(
+            slot_id(row, rules, &shared, reading),
+            venue_ids.name(&row.found.venue),
+            row.capacity,
+        );
+        slot.starts_at = Some(row.starts.at);
+        slot.ends_at = row.ends.as_ref().map(|ends| ends.at);
+        slot.product.clone_from(&rules.product);
+        slot.labels = labels(row);
+        note_references(feed, row, &slot.venue, reading);
+        note_times(row, rules, &mut zones, reading);
+        reading.take(row.row.place.clone(), slot);
+    }
+}
+
+fn understand<'a>(
+    feed: &'a Feed,
+    row: &'a SlotRow,
+    rules: &SlotRules,
+    reading: &mut Reading,
+) -> Option<Understood<'a>> {
+    let refused = |reading: &mut Reading, code: &str, detail: String| {
+        reading.refuse(row.place.clone(), code, detail);
+        None
+    };
+    let Some(found) = venues::find(feed, row, rules.match_schedule_tail) else {
+        return refused(
+            reading,
+            "no-schedule",
+            "the slot names no schedule, so nobody knows where it is".into(),
+        );
+    };
+    let Some(start) = &row.start else {
+        return refused(reading, "no-start", "the slot has no start".into());
+    };
+    let starts = match rules.times.read(start) {
+        Ok(time) => time,
+        Err(problem) => return refused(reading, problem.code(), problem.sentence("start", start)),
+    };
+    let ends = match row.end.as_ref().map(|end| (end, rules.times.read(end))) {
+        None => None,
+        Some((_, Ok(time))) => Some(time),
+        Some((end, Err(problem))) => return refused(reading, problem.code(), problem.sentence("end", end)),
+    };
+    match capacity(row, rules, reading) {
+        Ok(capacity) => Some(Understood { row, found, capacity, starts, ends }),
+        Err((code, detail)) => refused(reading, code, detail),
+    }
+}
+
+fn capacity(row: &SlotRow, rules: &SlotRules, reading: &mut Reading) -> Result<u32, (&'static str, String)> {
+    let counted = match row.capacity.as_ref().map(|text| (text, text.parse::<u32>())) {
+        None => None,
+        Some((_, Ok(count))) => Some(count),
+        Some((text, Err(_))) => {
+            return Err(("not-a-capacity", format!("slot-capacity `{text}` is not a count of places")));
+        }
+    };
+    let status = row.status.as_deref().unwrap_or_default();
+    let (units, oddity) = match (status, counted) {
+        ("free", Some(0)) => (0, Some(OddityKind::FreeWithoutPlaces)),
+        ("free", counted) => (counted.unwrap_or(rules.capacity), None),
+        ("busy" | "busy-unavailable" | "busy-tentative", Some(1..)) => (0, Some(OddityKind::BusyWithPlaces)),
+        ("busy" | "busy-unavailable" | "busy-tentative", _) => (0, Some(OddityKind::BusyWithoutPlaces)),
+        ("entered-in-error", _) => {
+            return Err(("entered-in-error", "its issuer says that it should not exist".into()));
+        }
+        ("", _) => return Err(("no-status", "the slot does not say whether it is free".into())),
+        (other, _) => return Err(("unknown-status", format!("status `{other}` is none of FHIR's"))),
+    };
+    if let Some(kind) = oddity {
+        let count = counted.map_or("no count of places".into(), |count| format!("{count} places"));
+        reading.note(kind, &row.place, status, format!("{status}, with {count}"));
+    }
+    Ok(units)
+}
+
+/// The source ids that stand on rows of different schedules or starts.
+fn shared_ids<'a>(rows: &[Understood<'a>]) -> BTreeMap<&'a str, usize> {
+    let mut bearers: BTreeMap<&str, (usize, BTreeSet<(Option<&Reference>, Timestamp)>)> = BTreeMap::new();
+    for row in rows {
+        if let Some(id) = &row.row.id {
+            let (count, different) = bearers.entry(id).or_default();
+            *count += 1;
+            different.insert((row.row.schedule.as_ref(), row.starts.at));
+        }
+    }
+    bearers
+        .into_iter()
+        .filter(|(_, (_, different))| different.len() > 1)
+        .map(|(id, (count, _))| (id, count))
+        .collect()
+}
+
+fn slot_id(
+    row: &Understood<'_>,
+    rules: &SlotRules,
+    shared: &BTreeMap<&str, usize>,
+    reading: &mut Reading,
+) -> String {
+    let schedule = row.row.schedule.as_ref().map_or("", |reference| reference.id.as_str());
+    let by_schedule = || schedule_start_id(schedule, row.starts.at);
+    let place = &row.row.place;
+    let Some(source) = &row.row.id else {
+        let id = by_schedule();
+        reading.note(OddityKind::RewrittenId, place, schedule, format!("the slot has no id; it is `{id}`"));
+        return id;
+    };
+    if let Some(count) = shared.get(source.as_str()).filter(|_| rules.slot_id != SlotIdRule::Source) {
+        let id = by_schedule();
+        let detail = format!("id `{source}` is on {count} rows; this one is `{id}`");
+        reading.note(OddityKind::RepeatedSlotId, place, source.clone(), detail);
+        return id;
+    }
+    if rules.slot_id == SlotIdRule::ScheduleStart {
+        return by_schedule();
+    }
+    let id = fit_id(source);
+    if id != *source {
+        reading.note(
+            OddityKind::RewrittenId,
+            place,
+            source.clone(),
+            format!("slot id `{source}` is `{id}` here"),
+        );
+    }
+    id
+}
+
+fn labels(row: &Understood<'_>) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    let mut put = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            labels.insert(name.to_owned(), value);
+        }
+    };
+    put("specialty", row.row.specialty.clone());
+    if let Some(schedule) = row.found.schedule {
+        put("keeper", schedule.actor_name.clone());
+        put("dose", schedule.dose.clone());
+        put("vaccine", schedule.vaccine.clone());
+        put("cvx", schedule.cvx.clone());
+    }
+    if let Some(location) = row.found.location {
+        put("name", location.name.clone());
+        put("city", location.city.clone());
+        put("state", location.state.clone());
+        put("zip", mended_zip(location));
+    }
+    labels
+}
+
+fn note_references(feed: &Feed, row: &Understood<'_>, venue: &str, reading: &mut Reading) {
+    let Some(reference) = &row.row.schedule else { return };
+    let (place, id) = (&row.row.place, &reference.id);
+    if let Some(tail) = row.found.by_tail {
+        let detail =
+            format!("Schedule/{id} is not in these files; taken for Schedule/{tail}, venue `{venue}`");
+        reading.note(OddityKind::ScheduleByTail, place, id.clone(), detail);
+    } else if row.found.schedule.is_none() {
+        let hint = feed.schedule_by_tail(reference).map(|tail| {
+            format!("; it ends in Schedule/{tail}, which is here: --match-schedule-tail takes it for that")
+        });
+        let detail =
+            format!("Schedule/{id} is not in these files; venue `{venue}`{}", hint.unwrap_or_default());
+        reading.note(OddityKind::UnresolvedSchedule, place, id.clone(), detail);
+    } else if row.found.venue.kind == "Location" && row.found.location.is_none() {
+        let subject = format!("Location/{}", row.found.venue.id);
+        let detail = format!("{subject} is not in these files; venue `{venue}`");
+        reading.note(OddityKind::UnresolvedLocation, place, subject, detail);
+    }
+}
+
+fn note_times(
+    row: &Understood<'_>,
+    rules: &SlotRules,
+    zones: &mut BTreeMap<String, Vec<TimeZone>>,
+    reading: &mut Reading,
+) {
+    let place = &row.row.place;
+    let written = row.row.start.as_deref().unwrap_or_default();
+    match &row.ends {
+        None => reading.note(
+            OddityKind::NoEnd,
+            place,
+            "",
+            format!("it starts at {} and has no end", row.starts.at),
+        ),
+        Some(ends) => {
+            let seconds = ends.at.as_second() - row.starts.at.as_second();
+            if seconds > LONGEST_APPOINTMENT_S {
+                let hours = format!("{}.{}", seconds / 3600, seconds % 3600 / 360);
+                let detail = format!("{hours} hours from {written}, {} places", row.capacity);
+                reading.note(OddityKind::WholeDay, place, hours, detail);
+            }
+        }
+    }
+    if row.starts.zone_assumed {
+        let zone = rules.times.zone.as_ref().and_then(TimeZone::iana_name).unwrap_or("your zone");
+        let detail = format!("start {written} is {} in {zone}", row.starts.at);
+        reading.note(OddityKind::TimeZoneAssumed, place, zone, detail);
+    }
+    for time in [Some(&row.starts), row.ends.as_ref()].into_iter().flatten().filter(|time| time.clock_change)
+    {
+        reading.note(OddityKind::ClockChange, place, written, format!("taken as {}", time.at));
+    }
+    if let Some(offset) = row.starts.offset {
+        let state = row.found.location.and_then(|location| location.state.clone()).unwrap_or_default();
+        let zones = match &rules.times.zone {
+            Some(zone) => std::slice::from_ref(zone),
+            None => zones.entry(state.clone()).or_insert_with(|| us_states::zones(&state)).as_slice(),
+        };
+        if !zones.is_empty() && !offset_in_use(zones, offset, row.starts.at) {
+            let there = zones[0].to_offset(row.starts.at);
+            let detail =
+                format!("start {written}, but clocks there show {there} then; taken as {}", row.starts.at);
+            reading.note(OddityKind::OffsetNotInUse, place, offset.to_string(), detail);
+        }
+    }
+}
