@@ -3,6 +3,7 @@
 //! Exit codes: 0 everything was loaded, 1 something was refused by us or by the server (the report says what), 2 the
 //! command itself could not be carried out (a file that is not there, a server that does not answer).
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -327,7 +328,8 @@ fn id(text: &str) -> Result<String, String> {
     Err("an id is 1 to 64 of the characters A-Z a-z 0-9 . _ -".into())
 }
 
-#[expect(clippy::print_stdout, reason = "the report is what this command is run for")]
+/// To stdout. A reader that has seen enough (`| head`) closes it, and that must not stop an import half-way.
 fn say(text: &str) {
-    print!("{text}");
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -158,7 +158,7 @@ fn refuse_plan(
         plan.seats.iter().map(|seat| (&seat.zone, &seat.row_number, &seat.number)).collect();
     let on: usize = repeated.iter().map(|(_, lines)| lines.len()).sum();
     let mut detail = format!(
-        "{seats} seats carry only {} different {name}s: {} of them are on {on} seats, listed below. ",
+        "{seats} seats carry only {} different {name}s: {} of the {name}s repeat, on {on} seats (each is listed below). ",
         different(plan, by),
         repeated.len()
     );

@@ -25,6 +25,8 @@ const CHUNK_LINES: usize = 1_000;
 const TRIES: u32 = 5;
 /// The longest wait between two tries, whatever `Retry-After` says: an operator is looking on.
 const LONGEST_WAIT_S: u64 = 10;
+/// How long one request may take; 1,000 slots take milliseconds.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// The longest answer that is read: 1,000 rejected lines are well below it.
 const LONGEST_ANSWER_BYTES: usize = 4 << 20;
 
@@ -78,7 +80,7 @@ struct Problem {
 /// # Errors
 /// The server cannot be reached, or refuses a request as a whole.
 pub async fn send(target: &Target, slots: &[SourcedSlot], sent: &mut Sent) -> Result<(), SendError> {
-    let progress = Progress::new(slots.len());
+    let mut progress = Progress::new(slots.len());
     for chunk in slots.chunks(CHUNK_LINES) {
         let body = Bytes::from(ndjson(chunk));
         let report = offer(target, &body).await?;
@@ -120,7 +122,11 @@ impl Sent {
 async fn offer(target: &Target, body: &Bytes) -> Result<ImportReport, SendError> {
     let mut tries = 1;
     loop {
-        let (status, retry_after_s, answer) = post(target, body).await?;
+        let answer = tokio::time::timeout(LONGEST_SILENCE, post(target, body)).await;
+        let (status, retry_after_s, answer) = answer.map_err(|_| SendError {
+            message: format!("{} took a request and did not answer it in {LONGEST_SILENCE:?}", target.server),
+            next: Some("Run the same command again: slots that are already there stay as they are.".into()),
+        })??;
         match status {
             StatusCode::OK | StatusCode::CREATED => {
                 return serde_json::from_slice(&answer).map_err(|error| SendError {
@@ -210,8 +216,8 @@ fn refused(target: &Target, status: StatusCode, answer: &[u8]) -> SendError {
 struct Progress {
     bar: Option<ProgressBar>,
     total: usize,
-    done: std::cell::Cell<usize>,
-    said: std::cell::Cell<usize>,
+    done: usize,
+    said: usize,
 }
 
 impl Progress {
@@ -221,25 +227,20 @@ impl Progress {
                 ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} slots, {eta} left {msg}");
             ProgressBar::new(total as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar, total, done: 0.into(), said: 0.into() }
+        Self { bar, total, done: 0, said: 0 }
     }
 
-    fn advance(&self, slots: usize, sent: &Sent) {
-        self.done.set(self.done.get() + slots);
-        let (done, total) = (self.done.get(), self.total);
+    fn advance(&mut self, slots: usize, sent: &Sent) {
+        self.done += slots;
         if let Some(bar) = &self.bar {
-            bar.set_position(done as u64);
+            bar.set_position(self.done as u64);
             if sent.rejected_count > 0 {
                 bar.set_message(format!("({} rejected)", count(sent.rejected_count)));
             }
-        } else if done == total || done - self.said.get() >= total / 10 {
-            self.said.set(done);
-            eprintln!(
-                "sent {} of {} slots, {} rejected",
-                count(done),
-                count(total),
-                count(sent.rejected_count)
-            );
+        } else if self.done == self.total || self.done - self.said >= self.total / 10 {
+            self.said = self.done;
+            let rejected = count(sent.rejected_count);
+            eprintln!("sent {} of {} slots, {rejected} rejected", count(self.done), count(self.total));
         }
     }
 

@@ -81,6 +81,7 @@ pub fn assemble(feed: &Feed, rules: &SlotRules, reading: &mut Reading) {
     rows.iter().for_each(|row| venue_ids.learn(&row.found.venue));
     let shared = shared_ids(&rows);
     let mut zones = BTreeMap::new();
+    let mut renamed = BTreeSet::new();
     for row in &rows {
         let mut slot = SlotInput::new(
             slot_id(row, rules, &shared, reading),
@@ -91,6 +92,11 @@ pub fn assemble(feed: &Feed, rules: &SlotRules, reading: &mut Reading) {
         slot.ends_at = row.ends.as_ref().map(|ends| ends.at);
         slot.product.clone_from(&rules.product);
         slot.labels = labels(row);
+        let venue = &row.found.venue;
+        if slot.venue != venue.id && renamed.insert(venue) {
+            let detail = format!("{} `{}` is venue `{}` here", venue.kind, venue.id, slot.venue);
+            reading.note(OddityKind::RewrittenId, &row.row.place, venue.id.clone(), detail);
+        }
         note_references(feed, row, &slot.venue, reading);
         note_times(row, rules, &mut zones, reading);
         reading.take(row.row.place.clone(), slot);
@@ -159,21 +165,16 @@ fn capacity(row: &SlotRow, rules: &SlotRules, reading: &mut Reading) -> Result<u
     Ok(units)
 }
 
-/// The source ids that stand on rows of different schedules or starts.
+/// The source ids that stand on rows of different schedules or starts, and on how many.
 fn shared_ids<'a>(rows: &[Understood<'a>]) -> BTreeMap<&'a str, usize> {
-    let mut bearers: BTreeMap<&str, (usize, BTreeSet<(Option<&Reference>, Timestamp)>)> = BTreeMap::new();
+    let mut bearers: BTreeMap<&str, Vec<(Option<&Reference>, Timestamp)>> = BTreeMap::new();
     for row in rows {
         if let Some(id) = &row.row.id {
-            let (count, different) = bearers.entry(id).or_default();
-            *count += 1;
-            different.insert((row.row.schedule.as_ref(), row.starts.at));
+            bearers.entry(id).or_default().push((row.row.schedule.as_ref(), row.starts.at));
         }
     }
-    bearers
-        .into_iter()
-        .filter(|(_, (_, different))| different.len() > 1)
-        .map(|(id, (count, _))| (id, count))
-        .collect()
+    let shared = bearers.into_iter().filter(|(_, rows)| rows.iter().any(|row| *row != rows[0]));
+    shared.map(|(id, rows)| (id, rows.len())).collect()
 }
 
 fn slot_id(

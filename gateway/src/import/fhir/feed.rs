@@ -1,6 +1,7 @@
 //! The resources of all files together, found by id: files may come in any order, so nothing is judged before the last.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::import::fhir::resources::{LocationRow, Reference, Resource, ScheduleRow, SlotRow};
 use crate::import::oddity::OddityKind;
@@ -97,10 +98,14 @@ fn keep_first<Row>(
     if let Some(url) = full_url.filter(|url| url.starts_with("urn:")) {
         aliases.insert(url.to_owned(), id.clone());
     }
-    if rows.contains_key(&id) {
-        let detail = format!("{kind}/{id} was described before; this description is not used");
-        reading.note(OddityKind::RepeatedResource, &resource.place, format!("{kind}/{id}"), detail);
-    } else {
-        rows.insert(id, row);
+    match rows.entry(id) {
+        Entry::Vacant(free) => {
+            free.insert(row);
+        }
+        Entry::Occupied(taken) => {
+            let subject = format!("{kind}/{}", taken.key());
+            let detail = format!("{subject} was described before; this description is not used");
+            reading.note(OddityKind::RepeatedResource, &resource.place, subject, detail);
+        }
     }
 }

@@ -33,7 +33,9 @@ pub fn find<'a>(feed: &'a Feed, slot: &SlotRow, match_tail: bool) -> Option<Foun
         schedule = by_tail.and_then(|id| feed.schedules.get(id));
     }
     let actor = schedule.and_then(keeper);
-    let location = actor.filter(|actor| actor.kind != "Practitioner").and_then(|actor| feed.location(actor));
+    let location = actor
+        .filter(|actor| matches!(actor.kind.as_str(), "Location" | ""))
+        .and_then(|actor| feed.location(actor));
     let venue = match actor {
         Some(actor) => {
             let kind = if location.is_some() { "Location" } else { &actor.kind };

@@ -12,6 +12,9 @@ use crate::import::fhir::resources::Resource;
 use crate::import::reading::Reading;
 use crate::import::source::Source;
 
+/// Far deeper than any resource; without a bound, a hostile file could exhaust the stack when its tree is dropped.
+const DEEPEST: usize = 128;
+
 /// Hands each resource of a bundle to `each`.
 pub fn read(source: &Source, reading: &mut Reading, mut each: impl FnMut(Resource, &mut Reading)) {
     let mut reader = Reader::from_str(&source.text);
@@ -22,6 +25,13 @@ pub fn read(source: &Source, reading: &mut Reading, mut each: impl FnMut(Resourc
         let event = reader.read_event();
         let line = lines.at(usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX));
         match event {
+            Ok(Event::Start(_)) if open.len() >= DEEPEST => {
+                return reading.refuse(
+                    source.place(line),
+                    "broken-xml",
+                    format!("nested deeper than {DEEPEST} elements"),
+                );
+            }
             Ok(Event::Start(start)) => open.push((element(&start), line)),
             Ok(Event::Empty(start)) => {
                 let leaf = element(&start);
