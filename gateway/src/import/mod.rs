@@ -13,6 +13,7 @@
 //! Nothing here decides whether a slot is acceptable to a sale: that is the server's, and its refusals come back with the
 //! line of the operator's own file.
 
+pub mod args;
 pub mod command;
 pub mod csv_row;
 pub mod csv_table;
@@ -22,6 +23,7 @@ pub mod ids;
 pub mod json_lines;
 pub mod manifest;
 pub mod oddity;
+pub mod plan_rows;
 pub mod plan_seats;
 pub mod pretix_plan;
 pub mod reading;
@@ -32,6 +34,7 @@ pub mod source;
 pub mod times;
 pub mod us_states;
 
-pub use command::{ImportArgs, run};
+pub use args::ImportArgs;
+pub use command::run;
 pub use oddity::OddityKind;
 pub use reading::{Oddity, Place, Reading, RefusedLine, SourcedSlot};

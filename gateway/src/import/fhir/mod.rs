@@ -3,13 +3,15 @@
 //! ```text
 //! element  one tree for JSON and XML        resources  Slot, Schedule, Location as rows
 //! xml      XML into trees                    feed       the rows of all files, by id
-//! inspect  oddities of places and schedules  assemble   rows into slots
+//! venues   where a slot is                   assemble   rows into slots
+//! inspect  oddities of places and schedules  notes      oddities of slots
 //! ```
 
 pub mod assemble;
 pub mod element;
 pub mod feed;
 pub mod inspect;
+pub mod notes;
 pub mod resources;
 pub mod venues;
 pub mod xml;
