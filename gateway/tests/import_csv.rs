@@ -49,6 +49,7 @@ fn spreadsheets_habits_survive() {
             |reading: &Reading| reading.slots.iter().map(|sourced| sourced.slot.clone()).collect::<Vec<_>>();
         assert_eq!(slots(&reading), slots(&plain), "{text:?}");
     }
+    assert_eq!(odd(&read("id,venue,capacity\na,v,12"), OddityKind::NoLineEnd).0, 1, "it may have been 120");
     assert_eq!(read("sep=;\nid;venue;capacity\na;v;1\n").slots[0].place.line, 3);
 }
 

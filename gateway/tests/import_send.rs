@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use onsale_gateway::import::reading::{Place, SourcedSlot};
 use onsale_gateway::import::send::{Sent, Target, send};
-use onsale_gateway::import::{ImportArgs, run};
+use onsale_gateway::import::{ImportArgs, run_with_key};
 use onsale_gateway::wire::slot::{ImportReport, RejectedLine, SlotInput};
 
 /// What the server saw: path, authorization, body.
@@ -179,7 +179,11 @@ async fn exit_code(words: &[&str]) -> String {
     let args =
         Cli::try_parse_from(std::iter::once("import").chain(words.iter().copied())).expect("good usage").args;
     // ExitCode can only be compared by what it prints.
-    format!("{:?}", run(args).await)
+    format!("{:?}", run_with_key(args, Some("op_test".into())).await)
+}
+
+fn code(number: u8) -> String {
+    format!("{:?}", std::process::ExitCode::from(number))
 }
 
 #[tokio::test]
@@ -194,7 +198,7 @@ async fn exit_codes_tell_what_happened() {
     let bad = write("bad.csv", "id,venue,capacity\na,v,1\nb,v,x\n");
     let local = write("local.csv", "id,venue,capacity,starts_at\na,v,1,2021-01-01 10:00\n");
     let out = folder.path().join("out.ndjson").display().to_string();
-    let [zero, one, two] = [0, 1, 2].map(|code| format!("{:?}", std::process::ExitCode::from(code)));
+    let [zero, one, two] = [0, 1, 2].map(code);
     assert_eq!(exit_code(&["csv", "--dry-run", &good]).await, zero);
     assert_eq!(exit_code(&["csv", "--dry-run", &bad]).await, one);
     assert_eq!(exit_code(&["csv", "--dry-run", &local]).await, two);
@@ -204,6 +208,43 @@ async fn exit_codes_tell_what_happened() {
     assert_eq!(exit_code(&["csv", "--write", &out, &bad]).await, one);
     let written = std::fs::read_to_string(&out).expect("written in spite of the refused line");
     assert_eq!(written, "{\"id\":\"a\",\"venue\":\"v\",\"capacity\":1}\n");
+}
+
+#[tokio::test]
+async fn the_whole_way_ends_with_the_code_of_what_the_server_said() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let good = folder.path().join("good.csv");
+    let rejected = folder.path().join("rejected.csv");
+    std::fs::write(&good, "id,venue,capacity\na,v,1\n").expect("written");
+    std::fs::write(&rejected, "id,venue,capacity\na,v,1\nbad-1,v,1\n").expect("written");
+    let (good, rejected) = (good.display().to_string(), rejected.display().to_string());
+    let (uri, _) = server(contract).await;
+    let uri = uri.to_string();
+    assert_eq!(exit_code(&["csv", "--sale", "x", "--server", &uri, &good]).await, code(0));
+    assert_eq!(exit_code(&["csv", "--sale", "x", "--server", &uri, &rejected]).await, code(1));
+    assert_eq!(exit_code(&["csv", "--sale", "No Sale", "--server", &uri, &good]).await, code(2));
+    let (uri, _) = server(no_such_sale).await;
+    assert_eq!(exit_code(&["csv", "--sale", "x", "--server", &uri.to_string(), &good]).await, code(2));
+    let args = Cli::try_parse_from(["import", "csv", "--sale", "x", &good]).expect("good usage").args;
+    assert_eq!(format!("{:?}", run_with_key(args, None).await), code(2), "no key, no request");
+}
+
+#[tokio::test]
+async fn riteaid_nj_2023_arrives_whole() {
+    let Some(folder) = import_common::real("riteaid-nj-2023") else { return };
+    let (uri, seen) = server(contract).await;
+    let folder = folder.display().to_string();
+    let words = ["smart-slots", "--sale", "nj-2023", "--server", &uri.to_string(), &folder];
+    assert_eq!(exit_code(&words).await, code(0));
+    let seen = seen.lock().expect("no test panics while it logs");
+    let slots: Vec<SlotInput> = seen
+        .iter()
+        .flat_map(|(_, _, body)| body.lines())
+        .map(|line| serde_json::from_str(line).expect("every line is a slot"))
+        .collect();
+    let different: std::collections::BTreeSet<_> = slots.iter().map(|slot| &slot.id).collect();
+    let places: u32 = slots.iter().map(|slot| slot.capacity).sum();
+    assert_eq!((slots.len(), different.len(), places), (1_542, 1_542, 46_702));
 }
 
 #[test]

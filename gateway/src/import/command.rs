@@ -17,9 +17,14 @@ use crate::import::send::{SendError, Sent, Target, ndjson, send};
 use crate::import::smart_slots;
 use crate::import::source::Source;
 
-/// Carries the command out.
+/// Carries the command out, with the operator key of the environment.
 pub async fn run(args: ImportArgs) -> ExitCode {
-    match carry_out(&args.kind).await {
+    run_with_key(args, std::env::var("ONSALE_OPERATOR_KEY").ok()).await
+}
+
+/// The same with a key that is handed in.
+pub async fn run_with_key(args: ImportArgs, operator_key: Option<String>) -> ExitCode {
+    match carry_out(&args.kind, operator_key).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{}", error.message);
@@ -52,7 +57,7 @@ pub fn read(kind: &ImportKind) -> Result<Reading, SendError> {
     Ok(reading)
 }
 
-async fn carry_out(kind: &ImportKind) -> Result<ExitCode, SendError> {
+async fn carry_out(kind: &ImportKind, operator_key: Option<String>) -> Result<ExitCode, SendError> {
     let common = kind.common();
     let reading = read(kind)?;
     say(&report::reading(kind.name(), &reading, common.every_oddity));
@@ -62,11 +67,11 @@ async fn carry_out(kind: &ImportKind) -> Result<ExitCode, SendError> {
             message: format!("Cannot write {}: {error}", path.display()),
             next: None,
         })?;
-        say(&format!("\nWrote {} slots to {}\n", report::count(reading.slots.len()), path.display()));
+        say(&format!("\nWrote {} to {}\n", report::counted(reading.slots.len(), "slot"), path.display()));
     } else if common.dry_run {
         say("\nDry run: nothing was sent\n");
     } else if !reading.slots.is_empty() {
-        let target = target(common)?;
+        let target = target(common, operator_key)?;
         let mut sent = Sent::default();
         let outcome = send(&target, &reading.slots, &mut sent).await;
         say(&report::sent(&target.sale, &sent));
@@ -76,7 +81,7 @@ async fn carry_out(kind: &ImportKind) -> Result<ExitCode, SendError> {
     Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn target(common: &CommonArgs) -> Result<Target, SendError> {
+fn target(common: &CommonArgs, operator_key: Option<String>) -> Result<Target, SendError> {
     if common.server.scheme_str() != Some("http") || common.server.host().is_none() {
         return Err(SendError {
             message: format!("--server {} is not an http:// address", common.server),
@@ -85,7 +90,7 @@ fn target(common: &CommonArgs) -> Result<Target, SendError> {
             ),
         });
     }
-    let operator_key = std::env::var("ONSALE_OPERATOR_KEY").unwrap_or_default();
+    let operator_key = operator_key.unwrap_or_default();
     if operator_key.is_empty() || !operator_key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(SendError {
             message: "ONSALE_OPERATOR_KEY is not set, or is not a key".into(),

@@ -38,7 +38,14 @@ fn read_table(source: &Source, times: &TimeRules, reading: &mut Reading) {
     let mut record = StringRecord::new();
     loop {
         match table.read_record(&mut record) {
-            Ok(false) => return,
+            Ok(false) => {
+                if !text.is_empty() && !text.ends_with(['\n', '\r']) {
+                    let last = source.text.lines().count();
+                    let detail = "is the file whole? Its last line was read as it stands";
+                    reading.note(OddityKind::NoLineEnd, &source.place(last), source.file.to_string(), detail);
+                }
+                return;
+            }
             Ok(true) => {}
             // The text is UTF-8 and in memory, and lengths may differ: nothing is left that could fail.
             Err(error) => return reading.refuse(source.place(0), "broken-table", error.to_string()),

@@ -35,6 +35,6 @@ pub mod times;
 pub mod us_states;
 
 pub use args::ImportArgs;
-pub use command::run;
+pub use command::{run, run_with_key};
 pub use oddity::OddityKind;
 pub use reading::{Oddity, Place, Reading, RefusedLine, SourcedSlot};

@@ -63,6 +63,8 @@ pub enum OddityKind {
     LabelShortened,
     /// Bytes that are not UTF-8.
     NotUtf8,
+    /// A table that does not end with a line end.
+    NoLineEnd,
     /// A resource or column that has no meaning for slots.
     NotUsed,
 }
@@ -145,6 +147,9 @@ impl OddityKind {
             Self::Category => ("category", "seats and the plan's list of categories do not agree"),
             Self::LabelShortened => ("label-shortened", "a label has at most 100 bytes"),
             Self::NotUtf8 => ("not-utf8", "bytes that are not UTF-8 were replaced"),
+            Self::NoLineEnd => {
+                ("no-line-end", "the last line is not ended; if the file was cut, its last number may be too")
+            }
             Self::NotUsed => ("not-used", "has no meaning for slots; left out"),
         }
     }

@@ -54,16 +54,22 @@ pub fn count(number: impl TryInto<u64>) -> String {
     out
 }
 
+/// A number of things: `1 slot`, `1,542 slots`.
+#[must_use]
+pub fn counted(number: impl TryInto<u64>, thing: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 fn head(kind: &str, reading: &Reading) -> String {
     let slots = &reading.slots;
     let venues: BTreeSet<_> = slots.iter().map(|sourced| sourced.slot.venue.as_str()).collect();
     let empty = slots.iter().filter(|sourced| sourced.slot.capacity == 0).count();
     let mut out = format!(
-        "{kind}: {} slots with {} places at {} {}",
-        count(slots.len()),
-        count(reading.units()),
-        count(venues.len()),
-        if venues.len() == 1 { "venue" } else { "venues" },
+        "{kind}: {} with {} at {}",
+        counted(slots.len(), "slot"),
+        counted(reading.units(), "place"),
+        counted(venues.len(), "venue")
     );
     let starts = slots.iter().filter_map(|sourced| sourced.slot.starts_at);
     if let Some((first, last)) = starts.clone().min().zip(starts.max()) {
@@ -108,7 +114,12 @@ fn refused(out: &mut String, title: &str, lines: &[RefusedLine]) {
     if lines.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{title}: {}", count(lines.len()));
+    let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in lines {
+        *codes.entry(&line.code).or_default() += 1;
+    }
+    let by_code: Vec<_> = codes.into_iter().map(|(code, lines)| format!("{} {code}", count(lines))).collect();
+    let _ = writeln!(out, "\n{title}: {} ({})", count(lines.len()), by_code.join(", "));
     for line in lines {
         let _ = writeln!(out, "  {}  {}  {}", line.place, line.code, line.detail);
     }
@@ -138,7 +149,7 @@ mod tests {
             read.refuse(place(line), "broken", "why");
         }
         let text = reading("csv", &read, false);
-        assert!(text.contains("csv: 1 slots with 2 places at 1 venue\n"), "{text}");
+        assert!(text.contains("csv: 1 slot with 2 places at 1 venue\n"), "{text}");
         assert!(text.contains("5 × not-used (1 different)") && text.contains("… 2 more"), "{text}");
         assert_eq!(text.matches("  broken  why").count(), 5);
         assert_eq!(reading("csv", &read, true).matches("  seen").count(), 5);

@@ -136,7 +136,7 @@ async fn offer(target: &Target, body: &Bytes) -> Result<ImportReport, SendError>
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if tries < TRIES => {
                 tries += 1;
-                tokio::time::sleep(Duration::from_secs(retry_after_s.clamp(1, LONGEST_WAIT_S))).await;
+                tokio::time::sleep(Duration::from_secs(retry_after_s.min(LONGEST_WAIT_S))).await;
             }
             _ => return Err(refused(target, status, &answer)),
         }
