@@ -1,4 +1,4 @@
-//! What the engine asks of the world outside: a disk.
+//! What the engine asks of the world outside: a disk, clocks, chance.
 //!
 //! The real one is in `os/`, the simulated one in `testing/`. Both pass the same conformance suite
 //! (`journal/conformance.rs`), so a test on the simulated disk says something about the real one.
@@ -117,4 +117,20 @@ pub trait DiskFile: fmt::Debug + Send + 'static {
         }
         Ok(())
     }
+}
+
+/// The clocks of a machine.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since the kernel booted, sleep included; never goes back.
+    fn boot(&self) -> u64;
+    /// Which boot that counts from.
+    fn boot_id(&self) -> u128;
+    /// The time on the wall. May jump.
+    fn wall(&self) -> crate::time::WallTime;
+}
+
+/// A source of chance. Only for seeds and keys: whatever decides something enters as part of a fact.
+pub trait Rng: Send {
+    /// 64 bits nobody can guess.
+    fn next(&mut self) -> u64;
 }
