@@ -1,1 +1,19 @@
-//! placeholder
+//! Replays launch days against an onsale server: open loop, seeded, with honest latency and an audit.
+pub mod arrivals;
+pub mod behaviour;
+pub mod client;
+pub mod desk;
+pub mod draw;
+pub mod driver;
+pub mod failure;
+pub mod latency;
+pub mod ledger;
+pub mod measured;
+pub mod pace;
+pub mod plan;
+pub mod progress;
+pub mod refusals;
+pub mod stock;
+pub mod turns;
+pub mod visitor;
+pub mod wire;
