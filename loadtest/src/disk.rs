@@ -64,8 +64,9 @@ fn append_and_sync(name: &Path) -> std::io::Result<Times> {
 
 #[cfg(target_os = "linux")]
 fn in_memory(folder: &Path) -> bool {
-    const TMPFS: i64 = 0x0102_1994;
-    rustix::fs::statfs(folder).is_ok_and(|found| i64::try_from(found.f_type).is_ok_and(|kind| kind == TMPFS))
+    const TMPFS: i128 = 0x0102_1994;
+    // The width of this number differs between platforms.
+    rustix::fs::statfs(folder).is_ok_and(|found| i128::from(found.f_type) == TMPFS)
 }
 
 #[cfg(not(target_os = "linux"))]

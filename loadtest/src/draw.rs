@@ -51,6 +51,11 @@ pub fn micros(value: Duration) -> u64 {
     u64::try_from(value.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// Microseconds as seconds, for words and ratios.
+pub fn seconds_of(micros: u64) -> f64 {
+    Duration::from_micros(micros).as_secs_f64()
+}
+
 /// The nearest whole number, never negative: for counts that came out of a division by the scale.
 #[expect(
     clippy::cast_possible_truncation,

@@ -69,4 +69,10 @@ mod tests {
         assert!(Keys::given(server_only, true).is_err());
         assert_eq!(Keys::given(server_only, false).unwrap().server, "sk_1");
     }
+
+    #[test]
+    fn keys_are_not_shown() {
+        let key = bearer("sk_1").unwrap();
+        assert!(key.is_sensitive() && !format!("{key:?}").contains("sk_1"));
+    }
 }

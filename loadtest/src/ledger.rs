@@ -122,6 +122,12 @@ impl Ledger {
         self.live_units
     }
 
+    /// Carts whose state only the server's books can tell: left open, or unsure.
+    pub fn undecided(&self) -> Vec<String> {
+        let open = self.carts.iter().filter(|cart| matches!(cart.fate, Fate::Held | Fate::Unsure));
+        open.map(|cart| cart.cart.clone()).collect()
+    }
+
     /// The stock this book is about.
     pub fn stock(&self) -> &Stock {
         &self.stock

@@ -155,9 +155,12 @@ fn find() -> Result<PathBuf, Failure> {
 
 fn free_port() -> Result<u16, Failure> {
     // Between this and the server's own bind somebody else could take it; on a test machine nobody does.
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map(|found| found.port()).map_err(
-        |error| Failure::new("No free port on 127.0.0.1.", error, "close something, or give `--target URL`"),
-    )
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map(|found| found.port())
+        .map_err(|error| {
+            Failure::new("No free port on 127.0.0.1.", error, "close something, or give `--target URL`")
+        })
 }
 
 fn spawn(program: &Path, data: &Path, keys: &Keys, port: u16) -> Result<Child, Failure> {
@@ -167,7 +170,12 @@ fn spawn(program: &Path, data: &Path, keys: &Keys, port: u16) -> Result<Child, F
     };
     let log = File::options().create(true).append(true).open(log_file(data)).map_err(cannot)?;
     let mut command = Command::new(program);
-    command.arg("serve").arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--data").arg(data.join("data"));
+    command
+        .arg("serve")
+        .arg("--listen")
+        .arg(format!("127.0.0.1:{port}"))
+        .arg("--data")
+        .arg(data.join("data"));
     command.env(keys::SERVER, &keys.server);
     if let Some(operator) = &keys.operator {
         command.env(keys::OPERATOR, operator);

@@ -59,7 +59,12 @@ mod alarm {
         pub(super) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let fd = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            Ok(Self(AsyncFd::new(fd)?))
+            #[expect(
+                deprecated,
+                reason = "its successor is unsafe, for types whose descriptor could change; an OwnedFd's cannot"
+            )]
+            let registered = AsyncFd::new(fd)?;
+            Ok(Self(registered))
         }
 
         pub(super) async fn ring_in(&self, left: Duration) -> io::Result<()> {

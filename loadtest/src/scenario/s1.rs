@@ -1,0 +1,305 @@
+//! S1, the state-wide on-sale of January 2021: 3,225 requests a second for a minute, 33,000 visitors, 2,100 pairs, no waiting
+//! room. The run has four parts: set up, warm up (before t0, nothing can be booked), rush, audit.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::{AtTarget, Where, pre_opening, s1_inventory};
+use crate::arrivals::Opening;
+use crate::audit::{self, Check, Evidence, PairRule, books::Books};
+use crate::behaviour::Behaviour;
+use crate::client::{Call, Client};
+use crate::desk::Desk;
+use crate::disk::{self, Probe};
+use crate::draw;
+use crate::driver::{self, Floor};
+use crate::failure::Failure;
+use crate::ledger::Ledger;
+use crate::measured::Measured;
+use crate::operator::Operator;
+use crate::plan::{Offer, Plan};
+use crate::progress::{ProgressLine, Pulse};
+use crate::report::{self, FORMAT, Places, Report, Run, ServerUse};
+use crate::usage::Usage;
+use crate::verdict::{Expectation, Verdict};
+use crate::visitor::{self, Ending, Shop};
+
+/// Requests a second at full scale.
+const RATE: f64 = 3_225.0;
+/// Length of the rush.
+const RUSH_S: f64 = 60.0;
+/// Visitors at full scale.
+const VISITORS: f64 = 33_000.0;
+/// The climb before t0.
+const WARM_UP_S: f64 = 5.0;
+const RULE: &str = "two-doses";
+/// Public counts may be 2 s old: what is read right after the last change is asked for later than that.
+const COUNTS_SETTLE: Duration = Duration::from_millis(2_200);
+
+/// How S1 is to be run.
+#[derive(Clone, Debug)]
+pub struct S1 {
+    /// Against what.
+    pub place: Where,
+    /// The sale's id.
+    pub sale: String,
+    /// Divides visitors, rates and inventory.
+    pub scale: f64,
+    /// Divides durations, multiplies rates; thinking is not compressed.
+    pub speed: f64,
+    /// The seed.
+    pub seed: u64,
+    /// Loads the season's slots first.
+    pub season: bool,
+    /// Connections at most.
+    pub connections: usize,
+    /// What visitors are like.
+    pub behaviour: Behaviour,
+}
+
+/// Runs it.
+pub async fn run(s1: &S1) -> Result<Report, Failure> {
+    let started_at = jiff::Timestamp::now().to_string();
+    let mut at = AtTarget::reach(&s1.place, true).await?;
+    let operator = at.operator();
+    let name = pre_opening::run_name();
+    let slots = s1_inventory::opening(s1.scale);
+    let loaded = pre_opening::load(&operator, &s1.sale, &slots, s1.season.then_some(s1.scale)).await?;
+    if s1.season
+        && let Some(own) = &mut at.own
+    {
+        own.restart().await?;
+    }
+    let operator = at.operator();
+    let mut probes = vec![disk::probe(at.probe_in(), "before")?];
+
+    let plan = plan(s1);
+    let (opens_at, t0) = opening_instant(WARM_UP_S / s1.speed);
+    pre_opening::open_at(&operator, &s1.sale, opens_at).await?;
+    let closed = pre_opening::nothing_bookable(&at.shop(), &s1.sale, &name, &slots).await?;
+
+    let shop = shop(s1, &at, s1_inventory::stock(&slots), &plan, &name, t0);
+    let before = uses(&at);
+    let line = ProgressLine::start(&shop.desk.floor.pulse);
+    let shares = rush(&shop, &plan).await;
+    drop(line);
+    let lasted = t0.elapsed();
+    let after = uses(&at);
+    probes.push(disk::probe(at.probe_in(), "after")?);
+
+    let (mut audit, unfinished) = (vec![closed], shares.unfinished);
+    audit.extend(audited(s1, &operator, &shop, unfinished).await?);
+    let floor = &shop.desk.floor;
+    let measured = floor.measured.borrow();
+    let figures = report::figures(&measured);
+    let limited = report::limited_by_tester(figures.get("all"));
+    let mut expectations = expectations(s1, &shop, &figures);
+    expectations.extend(at.own.as_ref().filter(|_| s1.season).map(start_up));
+    expectations.push(beside_the_disk(&figures, &probes));
+    let report = Report {
+        format: FORMAT,
+        run: Run {
+            scenario: if s1.season { "s1 season" } else { "s1" }.to_owned(),
+            sale: s1.sale.clone(),
+            target: at.target.url.clone(),
+            own_server: at.own.is_some(),
+            scale: s1.scale,
+            speed: s1.speed,
+            seed: s1.seed,
+            started_at,
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            load: load_words(s1, &plan, loaded, floor.client.most_open()),
+        },
+        seconds: report::seconds(&measured),
+        told: report::told(&measured),
+        endings: shop.endings.borrow().clone(),
+        visits: measured.visits.spread(),
+        places: Places::new(plan.rush_places(), shares, &measured),
+        disk: probes,
+        server: at.own.as_ref().map(|own| ServerUse {
+            start_up_ms: draw::micros(own.start_up) / 1_000,
+            cpu_ms: after.1.cpu_ms_since(&before.1),
+            memory: after.1,
+        }),
+        tester_cpu_ms: after.0.cpu_ms_since(&before.0),
+        lasted_ms: draw::micros(lasted) / 1_000,
+        verdict: Verdict::of(&audit, &expectations, limited),
+        figures,
+        expectations,
+        audit,
+    };
+    Ok(report)
+}
+
+fn plan(s1: &S1) -> Plan {
+    Plan::draw(&Offer {
+        rate: RATE / s1.scale * s1.speed,
+        rush_s: RUSH_S / s1.speed,
+        warm_up_s: WARM_UP_S / s1.speed,
+        visitors: draw::whole(VISITORS / s1.scale).max(1),
+        opening: Opening::s1(s1.speed),
+        seed: s1.seed,
+    })
+}
+
+/// The opening as both clocks tell it: a whole second of the wall clock, after the warm-up and time to try the closed door.
+fn opening_instant(warm_up_s: f64) -> (jiff::Timestamp, Instant) {
+    let (now, instant) = (jiff::Timestamp::now(), Instant::now());
+    let lead = draw::seconds(warm_up_s + 1.5);
+    let second = jiff::Timestamp::from_second((now + lead).as_second() + 1).unwrap_or(now + lead);
+    let ahead = Duration::try_from(second.duration_since(now)).unwrap_or(lead);
+    (second, instant + ahead)
+}
+
+fn shop(s1: &S1, at: &AtTarget, stock: crate::stock::Stock, plan: &Plan, run: &str, t0: Instant) -> Rc<Shop> {
+    let rush = Duration::from_micros(plan.rush_us.unsigned_abs());
+    let client = Client::new(&at.target, s1.connections);
+    let floor = Floor::new(client, Measured::new(t0, rush), Pulse::default());
+    let stock = Rc::new(stock);
+    Rc::new(Shop {
+        desk: Desk {
+            floor,
+            ledger: RefCell::new(Ledger::new(stock, t0, &[wanted_held(s1.scale)])),
+            sale: s1.sale.clone(),
+            run: run.to_owned(),
+            open_loop: true,
+            clicks: Cell::new(0),
+            gone: Cell::new(0),
+        },
+        behaviour: s1.behaviour.clone(),
+        rule: RULE,
+        product: "dose1",
+        venues: s1_inventory::VENUES.map(str::to_owned).to_vec(),
+        web_key: at.web_key.clone(),
+        phone_key: at.phone_key.clone(),
+        seed: s1.seed,
+        endings: RefCell::new(BTreeMap::new()),
+    })
+}
+
+async fn rush(shop: &Rc<Shop>, plan: &Plan) -> driver::Shares {
+    let path = format!("/v1/sales/{}/availability?by=venue,day&product=dose1", shop.desk.sale);
+    let mut view = Call::get(path).key(&shop.web_key);
+    view.keep_body = false;
+    let visits = |number, turn| visitor::visit(Rc::clone(shop), number, turn);
+    driver::run(&shop.desk.floor, plan, &Rc::new(view), visits).await
+}
+
+fn uses(at: &AtTarget) -> (Usage, Usage) {
+    let server = at.own.as_ref().and_then(|own| Usage::of(own.pid())).unwrap_or_default();
+    (Usage::of(std::process::id()).unwrap_or_default(), server)
+}
+
+async fn audited(
+    s1: &S1,
+    operator: &Operator,
+    shop: &Shop,
+    unfinished: usize,
+) -> Result<Vec<Check>, Failure> {
+    tokio::time::sleep(COUNTS_SETTLE).await;
+    let undecided = shop.desk.ledger.borrow().undecided();
+    let books = Books::read(operator, &s1.sale, &undecided, false).await?;
+    let ledger = shop.desk.ledger.borrow();
+    let endings = shop.endings.borrow();
+    let silent = endings.get(&Ending::Silent).copied().unwrap_or_default();
+    let unfinished = u64::try_from(unfinished).unwrap_or(u64::MAX);
+    Ok(audit::run(&Evidence {
+        ledger: &ledger,
+        measured: &shop.desk.floor.measured.borrow(),
+        books: &books,
+        pairs: Some(&PairRule { first: "dose1", second: "dose2", gap_days: s1_inventory::GAP_DAYS..=28 }),
+        alone: true,
+        without_final_answer: silent + unfinished,
+        visits: endings.values().sum::<u64>() + unfinished,
+    }))
+}
+
+/// "More than 4,000 appointments in carts within one minute", at this scale.
+fn wanted_held(scale: f64) -> u64 {
+    let wanted = draw::whole((4_000.0 / scale).ceil());
+    u64::try_from(wanted).unwrap_or(0).min(2 * s1_inventory::pairs(scale))
+}
+
+fn load_words(s1: &S1, plan: &Plan, loaded: usize, most_open: usize) -> String {
+    format!(
+        "{:.1} requests/s for {:.0} s = {} intended, {} visitors, {} pairs, {loaded} slots loaded, at most {most_open} connections",
+        RATE / s1.scale * s1.speed,
+        RUSH_S / s1.speed,
+        plan.rush_places(),
+        plan.arrivals.len(),
+        s1_inventory::pairs(s1.scale),
+    )
+}
+
+type AllFigures = BTreeMap<String, report::Figures>;
+
+fn expectations(s1: &S1, shop: &Shop, figures: &AllFigures) -> Vec<Expectation> {
+    let ledger = shop.desk.ledger.borrow();
+    let wanted = wanted_held(s1.scale);
+    let reached = ledger.reached.get(&wanted).copied().flatten();
+    let told =
+        |at: Option<Duration>| at.map_or("never".to_owned(), |at| format!("{:.1} s", at.as_secs_f64()));
+    let by = |name: &str, at: Option<Duration>, limit_s: u64| {
+        let met = at.is_some_and(|at| at <= Duration::from_secs(limit_s));
+        let expectation = Expectation::asked(name, format!("within {limit_s} s of t0"), told(at), met);
+        // People's thinking is not compressed, so a run at speed cannot keep times counted from the opening.
+        if s1.speed > 1.0 {
+            Expectation::told(name, expectation.wanted, expectation.got)
+        } else {
+            expectation
+        }
+    };
+    let mut all = vec![
+        by(&format!("{wanted} appointments held at one time"), reached, 60),
+        by(
+            &format!("every slot full, all {} pairs held", s1_inventory::pairs(s1.scale)),
+            ledger.all_full_after,
+            20,
+        ),
+        p99("honest p99 of a hold", figures.get("hold"), 25),
+        p99("honest p99 of a read", figures.get("read"), 15),
+    ];
+    all.push(match shop.desk.floor.measured.borrow().stalest {
+        Some((age, reads)) => Expectation::asked(
+            "age of a read",
+            "at most 2 s",
+            format!("{:.2} s at most, of {reads} that told", age.as_secs_f64()),
+            age <= Duration::from_secs(2),
+        ),
+        None => Expectation::told("age of a read", "at most 2 s", "no answer told its age"),
+    });
+    let (clicks, gone) = (shop.desk.clicks.get(), shop.desk.gone.get());
+    let share = (gone * 100).checked_div(clicks).unwrap_or(0);
+    let got = format!("{gone} of {clicks} clicks ({share} %)");
+    all.push(Expectation::told("shown free but gone on click", "only told without a waiting room", got));
+    all
+}
+
+fn p99(name: &str, figures: Option<&report::Figures>, limit_ms: u64) -> Expectation {
+    let Some(figures) = figures else {
+        return Expectation::asked(name, format!("at most {limit_ms} ms"), "none was made", false);
+    };
+    let got = format!("{:.2} ms", draw::seconds_of(figures.latency.p99_us) * 1e3);
+    Expectation::asked(
+        name,
+        format!("at most {limit_ms} ms"),
+        got,
+        figures.latency.p99_us <= limit_ms * 1_000,
+    )
+}
+
+fn start_up(own: &crate::own_server::OwnServer) -> Expectation {
+    let got = format!("{:.2} s", own.start_up.as_secs_f64());
+    let met = own.start_up <= Duration::from_secs(20);
+    Expectation::asked("start-up with the season loaded", "at most 20 s", got, met)
+}
+
+fn beside_the_disk(figures: &AllFigures, probes: &[Probe]) -> Expectation {
+    let slowest = probes.iter().map(|probe| probe.sync.p99_us).max().unwrap_or_default();
+    let hold = figures.get("hold").map_or(0, |hold| hold.latency.p99_us);
+    let ms = |micros: u64| draw::seconds_of(micros) * 1e3;
+    let got = format!("hold {:.2} ms, sync of 4 KiB {:.2} ms", ms(hold), ms(slowest));
+    Expectation::told("p99 of a hold beside the disk", "printed together", got)
+}
