@@ -92,6 +92,9 @@ impl Desk {
             let age = Duration::try_from(now.duration_since(as_of)).unwrap_or_default();
             self.floor.measured.borrow_mut().aged(age);
         }
+        for untruth in rows.items.iter().filter_map(wire::Availability::untruth) {
+            self.floor.measured.borrow_mut().breach(format!("look: {untruth}"));
+        }
         Some(rows.items)
     }
 

@@ -88,6 +88,8 @@ pub struct Lane {
     pub lost: u64,
     /// Of those, the ones that were never sent.
     pub not_sent: u64,
+    /// Answered with 429 or a server error: in time perhaps, but not served.
+    pub turned_away: u64,
 }
 
 impl Lane {
@@ -133,6 +135,7 @@ impl Lane {
         self.send_lag.merge(&other.send_lag);
         self.lost += other.lost;
         self.not_sent += other.not_sent;
+        self.turned_away += other.turned_away;
     }
 }
 

@@ -114,6 +114,8 @@ impl Measured {
             lane.lost += 1;
             lane.not_sent += u64::from(lost == Lost::NoConnection);
         }
+        let busy = |answer: &Answer| answer.status == 429 || answer.status >= 500;
+        lane.turned_away += u64::from(sent.outcome.as_ref().is_ok_and(busy));
         let service = sent.done_at.saturating_duration_since(sent.sent_at);
         lane.record(second, latency, service, sent.sent_at.saturating_duration_since(turn.intended));
         let (told, code) = match &sent.outcome {

@@ -70,13 +70,13 @@ impl Operator {
         serde_json::from_slice(&answer.body).map_err(|error| unreadable(path, error))
     }
 
-    /// Reads a whole list, page by page. `path` has its query already, at least a `?`.
+    /// Reads a whole list, page by page. `path` has no query.
     pub async fn read_all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
         let mut all = Vec::new();
         let mut after: Option<String> = None;
         loop {
             let from = after.as_deref().map(|after| format!("&after={after}")).unwrap_or_default();
-            let page: Page<T> = self.read(&format!("{path}&limit=1000{from}")).await?;
+            let page: Page<T> = self.read(&format!("{path}?limit=1000{from}")).await?;
             all.extend(page.items);
             match page.next {
                 // A server that gives the same mark for ever would keep us here for ever.

@@ -31,9 +31,8 @@ pub struct OwnServer {
 }
 
 impl OwnServer {
-    /// Finds and starts a server. Without a data folder one is made among the temporary files and removed afterwards.
-    pub async fn start(keys: &Keys, data: Option<&Path>) -> Result<Self, Failure> {
-        let program = find()?;
+    /// Starts a server. Without a data folder one is made among the temporary files and removed afterwards.
+    pub async fn start(program: PathBuf, keys: &Keys, data: Option<&Path>) -> Result<Self, Failure> {
         let data_or_made = match data {
             Some(data) => data.to_owned(),
             None => std::env::temp_dir().join(format!("onsale-loadtest-{}", std::process::id())),
@@ -108,6 +107,10 @@ impl OwnServer {
     }
 
     fn stop(&mut self) {
+        // Once it has been waited for, its number may belong to somebody else.
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
         terminate(self.child.id());
         let begun = Instant::now();
         while begun.elapsed() < STOP_LIMIT {
@@ -133,7 +136,7 @@ impl Drop for OwnServer {
 }
 
 /// `ONSALE_BIN`, else the `onsale` that was built beside this program.
-fn find() -> Result<PathBuf, Failure> {
+pub fn find() -> Result<PathBuf, Failure> {
     let missing = |why: String| {
         Failure::new(
             "No target was given and no server was found to start.",
@@ -199,3 +202,25 @@ fn terminate(pid: u32) {
 
 #[cfg(not(unix))]
 fn terminate(_pid: u32) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_server_that_ends_at_once_is_told_with_its_last_words() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("onsale");
+        fs::write(&program, "#!/bin/sh\necho \"no room for $2 $3\" >&2\nexit 7\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let keys = Keys::made_up();
+        let started = OwnServer::start(program, &keys, Some(folder.path()));
+        let told = crate::terminal::in_runtime(started).unwrap_err().to_string();
+        assert!(
+            told.contains("exit status: 7") && told.contains("no room for --listen 127.0.0.1:"),
+            "{told}"
+        );
+    }
+}

@@ -7,6 +7,8 @@
 //! server neither thins the load nor moves an instant of it. With S1's figures: 3,225/s x 60 s = 193,500 places, preceded by
 //! 5 s of warm-up that climb from nothing to the full rate.
 
+use std::time::Duration;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -37,7 +39,7 @@ pub struct Plan {
     pub places: Vec<i64>,
     /// Instants at which visitors wish to begin; the position is the visitor's number.
     pub arrivals: Vec<i64>,
-    /// The length of the rush.
+    /// The length of the rush in microseconds.
     pub rush_us: i64,
 }
 
@@ -50,6 +52,11 @@ impl Plan {
         rush(offer, &mut rng, &mut places);
         let arrivals = offer.opening.starts(offer.visitors, &mut draw::stream(offer.seed, 1));
         Self { places, arrivals, rush_us: to_micros(offer.rush_s) }
+    }
+
+    /// The length of the rush.
+    pub fn rush(&self) -> Duration {
+        Duration::from_micros(self.rush_us.unsigned_abs())
     }
 
     /// Places of the rush alone.

@@ -18,6 +18,11 @@ struct Counts {
     over: AtomicBool,
 }
 
+/// Says on standard error what the run is about to do, for the parts that have no counts.
+pub fn stage(words: &str) {
+    eprintln!("loadtest: {words}");
+}
+
 /// The counters, cheap to bump from the load's thread.
 #[derive(Clone, Debug, Default)]
 pub struct Pulse(Arc<Counts>);

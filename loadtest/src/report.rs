@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Check;
 use crate::disk::Probe;
+use crate::draw;
 use crate::driver::Shares;
 use crate::failure::Failure;
 use crate::latency::{Lane, Spread, Times};
@@ -96,16 +98,25 @@ pub struct Figures {
     pub lost: u64,
     /// Of those, never sent.
     pub not_sent: u64,
+    /// Answered with 429 or a server error.
+    pub turned_away: u64,
+    /// Requests really served for each second they were intended in, times 1,000.
+    pub goodput_milli: u64,
 }
 
-impl From<&Lane> for Figures {
-    fn from(lane: &Lane) -> Self {
+impl Figures {
+    /// From a lane of a phase that lasted so long.
+    fn new(lane: &Lane, lasted: Duration) -> Self {
+        let latency = lane.latency().spread();
+        let served = latency.count.saturating_sub(lane.lost + lane.turned_away);
         Self {
-            latency: lane.latency().spread(),
+            latency,
             service: lane.service().spread(),
             send_lag: lane.send_lag().spread(),
             lost: lane.lost,
             not_sent: lane.not_sent,
+            turned_away: lane.turned_away,
+            goodput_milli: (served * 1_000_000_000).checked_div(draw::micros(lasted)).unwrap_or_default(),
         }
     }
 }
@@ -175,9 +186,9 @@ impl Places {
 /// Look and search together, what people do without changing anything.
 pub const READS: [Kind; 2] = [Kind::Look, Kind::Search];
 
-/// The figures of the rush by kind.
-pub fn figures(measured: &Measured) -> BTreeMap<String, Figures> {
-    let of = |kinds: &[Kind]| Figures::from(&measured.lane(Phase::Rush, kinds));
+/// The figures of the rush by kind; the rush lasted so long.
+pub fn figures(measured: &Measured, lasted: Duration) -> BTreeMap<String, Figures> {
+    let of = |kinds: &[Kind]| Figures::new(&measured.lane(Phase::Rush, kinds), lasted);
     let mut all: BTreeMap<String, Figures> =
         Kind::ALL.iter().map(|kind| (kind.word().to_owned(), of(&[*kind]))).collect();
     all.insert("read".to_owned(), of(&READS));

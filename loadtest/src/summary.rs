@@ -74,6 +74,14 @@ fn latencies(out: &mut String, report: &Report) -> fmt::Result {
             "  {row:<10}{count:>9}{p50:>9}{p90:>9}{p99:>9}{p999:>9}{max:>9}{lost:>7}  {service:>11}  {lag:>8}"
         )?;
     }
+    if let Some(all) = report.figures.get("all") {
+        let goodput = draw::seconds_of(all.goodput_milli) * 1e3;
+        writeln!(
+            out,
+            "  goodput {goodput:.1} requests/s served; {} lost, {} turned away busy",
+            all.lost, all.turned_away
+        )?;
+    }
     Ok(())
 }
 

@@ -69,6 +69,18 @@ impl Availability {
         }
     }
 
+    /// Whether the word and the counts of the row contradict each other: "nothing left" must be true of what it is said of.
+    pub fn untruth(&self) -> Option<String> {
+        let (state, free, held) = (self.state.as_deref()?, self.free_units()?, self.held.unwrap_or_default());
+        let wrong = match state {
+            "sold_out" => free > 0 || held > 0,
+            "all_held" => free > 0 || held == 0,
+            "available" | "few" => free == 0,
+            _ => false,
+        };
+        wrong.then(|| format!("told {state} with {} free and {} held", some(free), some(held)))
+    }
+
     /// Whether nothing will ever come back here.
     pub fn finished(&self) -> bool {
         matches!(self.state.as_deref(), Some("sold_out"))
@@ -78,6 +90,11 @@ impl Availability {
     pub fn not_open(&self) -> bool {
         matches!(self.state.as_deref(), Some("closed" | "not_released"))
     }
+}
+
+/// Counts in a breach are words, so that a thousand contradictions of one sort are one line.
+fn some(count: u64) -> &'static str {
+    if count == 0 { "none" } else { "some" }
 }
 
 /// One row of `slots`.
@@ -248,5 +265,8 @@ mod tests {
         assert!(row(r#"{"capacity":10,"free":3}"#).inviting());
         assert!(!row(r#"{"capacity":10,"free":3,"state":"closed"}"#).inviting());
         assert!(row(r#"{"capacity":10,"free":0,"state":"sold_out"}"#).finished());
+        assert!(row(r#"{"capacity":10,"free":0,"held":1,"state":"all_held"}"#).untruth().is_none());
+        assert!(row(r#"{"capacity":10,"free":2,"state":"sold_out"}"#).untruth().is_some());
+        assert!(row(r#"{"capacity":10,"free":0,"held":1,"state":"sold_out"}"#).untruth().is_some());
     }
 }

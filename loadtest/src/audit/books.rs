@@ -35,11 +35,11 @@ impl Books {
         undecided: &[String],
         with_slots: bool,
     ) -> Result<Self, Failure> {
-        let orders: Vec<Order> = operator.read_all(&format!("/v1/sales/{sale}/orders?")).await?;
+        let orders: Vec<Order> = operator.read_all(&format!("/v1/sales/{sale}/orders")).await?;
         let rows: Dated<Availability> =
             operator.read(&format!("/v1/sales/{sale}/availability?by=venue,day")).await?;
         let slots = if with_slots {
-            operator.read_all(&format!("/v1/sales/{sale}/slots?")).await?
+            operator.read_all(&format!("/v1/sales/{sale}/slots")).await?
         } else {
             Vec::new()
         };

@@ -147,7 +147,7 @@ impl Answer {
 /// Why there was no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lost {
-    /// No connection was free and no more were allowed: the tester's fault, the request was never sent.
+    /// No connection was free and none could be opened on this side: the tester's fault, the request was never sent.
     NoConnection,
     /// Nobody accepted the connection.
     Refused,

@@ -2,6 +2,7 @@
 //! down. A connection that was lost in the middle of an answer is closed, never used again.
 
 use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -52,7 +53,7 @@ impl Pool {
         }
         let counted = Counted::new(&self.open);
         self.most_open.set(self.most_open.get().max(self.open.get()));
-        let stream = TcpStream::connect(self.address).await.map_err(|_| Lost::Refused)?;
+        let stream = TcpStream::connect(self.address).await.map_err(|error| whose_fault(&error))?;
         stream.set_nodelay(true).map_err(|_| Lost::Refused)?;
         let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(|_| Lost::Refused)?;
         tokio::task::spawn_local(driver);
@@ -72,6 +73,19 @@ impl Pool {
                 idle.borrow_mut().push(connection);
             }
         });
+    }
+}
+
+/// A server that does not accept is the server's; no descriptor or no port left is ours, and makes the run void.
+fn whose_fault(error: &io::Error) -> Lost {
+    match error.kind() {
+        ErrorKind::ConnectionRefused
+        | ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::TimedOut => Lost::Refused,
+        _ => Lost::NoConnection,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::client::{Client, Target};
 use crate::failure::Failure;
 use crate::keys::{Keys, bearer};
 use crate::operator::Operator;
-use crate::own_server::OwnServer;
+use crate::own_server::{self, OwnServer};
 
 /// As asked for on the command line.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ impl AtTarget {
             (Some(_), None) => (Keys::given(environment, needs_operator)?, None),
             (None, _) => {
                 let keys = Keys::made_up();
-                let own = OwnServer::start(&keys, place.data.as_deref()).await?;
+                let own = OwnServer::start(own_server::find()?, &keys, place.data.as_deref()).await?;
                 (keys, Some(own))
             }
         };

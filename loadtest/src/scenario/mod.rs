@@ -6,5 +6,6 @@ pub mod sell_out;
 
 mod at_target;
 mod pre_opening;
+mod s1_expectations;
 
 pub use at_target::{AtTarget, Where};

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::{AtTarget, Where, pre_opening, s1_inventory};
+use super::{AtTarget, Where, pre_opening, s1_expectations, s1_inventory};
 use crate::arrivals::Opening;
 use crate::audit::{self, Check, Evidence, PairRule, books::Books};
 use crate::behaviour::Behaviour;
 use crate::client::{Call, Client};
 use crate::desk::Desk;
-use crate::disk::{self, Probe};
+use crate::disk;
 use crate::draw;
 use crate::driver::{self, Floor};
 use crate::failure::Failure;
@@ -20,10 +20,10 @@ use crate::ledger::Ledger;
 use crate::measured::Measured;
 use crate::operator::Operator;
 use crate::plan::{Offer, Plan};
-use crate::progress::{ProgressLine, Pulse};
+use crate::progress::{ProgressLine, Pulse, stage};
 use crate::report::{self, FORMAT, Places, Report, Run, ServerUse};
 use crate::usage::Usage;
-use crate::verdict::{Expectation, Verdict};
+use crate::verdict::Verdict;
 use crate::visitor::{self, Ending, Shop};
 
 /// Requests a second at full scale.
@@ -70,6 +70,7 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
     if s1.season
         && let Some(own) = &mut at.own
     {
+        stage("starting the server again on the loaded season");
         own.restart().await?;
     }
     let operator = at.operator();
@@ -81,10 +82,12 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
     let closed = pre_opening::nothing_bookable(&at.shop(), &s1.sale, &name, &slots).await?;
 
     let shop = shop(s1, &at, s1_inventory::stock(&slots), &plan, &name, t0);
+    stage(&format!("the sale opens at {opens_at}"));
     let before = uses(&at);
     let line = ProgressLine::start(&shop.desk.floor.pulse);
     let shares = rush(&shop, &plan).await;
     drop(line);
+    stage("reading the books for the audit");
     let lasted = t0.elapsed();
     let after = uses(&at);
     probes.push(disk::probe(at.probe_in(), "after")?);
@@ -93,11 +96,11 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
     audit.extend(audited(s1, &operator, &shop, unfinished).await?);
     let floor = &shop.desk.floor;
     let measured = floor.measured.borrow();
-    let figures = report::figures(&measured);
+    let figures = report::figures(&measured, plan.rush());
     let limited = report::limited_by_tester(figures.get("all"));
-    let mut expectations = expectations(s1, &shop, &figures);
-    expectations.extend(at.own.as_ref().filter(|_| s1.season).map(start_up));
-    expectations.push(beside_the_disk(&figures, &probes));
+    let mut expectations = s1_expectations::all(s1, &shop, &figures);
+    expectations.extend(at.own.as_ref().filter(|_| s1.season).map(s1_expectations::start_up));
+    expectations.push(s1_expectations::beside_the_disk(&figures, &probes));
     let report = Report {
         format: FORMAT,
         run: Run {
@@ -154,14 +157,13 @@ fn opening_instant(warm_up_s: f64) -> (jiff::Timestamp, Instant) {
 }
 
 fn shop(s1: &S1, at: &AtTarget, stock: crate::stock::Stock, plan: &Plan, run: &str, t0: Instant) -> Rc<Shop> {
-    let rush = Duration::from_micros(plan.rush_us.unsigned_abs());
     let client = Client::new(&at.target, s1.connections);
-    let floor = Floor::new(client, Measured::new(t0, rush), Pulse::default());
+    let floor = Floor::new(client, Measured::new(t0, plan.rush()), Pulse::default());
     let stock = Rc::new(stock);
     Rc::new(Shop {
         desk: Desk {
             floor,
-            ledger: RefCell::new(Ledger::new(stock, t0, &[wanted_held(s1.scale)])),
+            ledger: RefCell::new(Ledger::new(stock, t0, &[s1_expectations::wanted_held(s1.scale)])),
             sale: s1.sale.clone(),
             run: run.to_owned(),
             open_loop: true,
@@ -216,12 +218,6 @@ async fn audited(
     }))
 }
 
-/// "More than 4,000 appointments in carts within one minute", at this scale.
-fn wanted_held(scale: f64) -> u64 {
-    let wanted = draw::whole((4_000.0 / scale).ceil());
-    u64::try_from(wanted).unwrap_or(0).min(2 * s1_inventory::pairs(scale))
-}
-
 fn load_words(s1: &S1, plan: &Plan, loaded: usize, most_open: usize) -> String {
     format!(
         "{:.1} requests/s for {:.0} s = {} intended, {} visitors, {} pairs, {loaded} slots loaded, at most {most_open} connections",
@@ -231,75 +227,4 @@ fn load_words(s1: &S1, plan: &Plan, loaded: usize, most_open: usize) -> String {
         plan.arrivals.len(),
         s1_inventory::pairs(s1.scale),
     )
-}
-
-type AllFigures = BTreeMap<String, report::Figures>;
-
-fn expectations(s1: &S1, shop: &Shop, figures: &AllFigures) -> Vec<Expectation> {
-    let ledger = shop.desk.ledger.borrow();
-    let wanted = wanted_held(s1.scale);
-    let reached = ledger.reached.get(&wanted).copied().flatten();
-    let told =
-        |at: Option<Duration>| at.map_or("never".to_owned(), |at| format!("{:.1} s", at.as_secs_f64()));
-    let by = |name: &str, at: Option<Duration>, limit_s: u64| {
-        let met = at.is_some_and(|at| at <= Duration::from_secs(limit_s));
-        let expectation = Expectation::asked(name, format!("within {limit_s} s of t0"), told(at), met);
-        // People's thinking is not compressed, so a run at speed cannot keep times counted from the opening.
-        if s1.speed > 1.0 {
-            Expectation::told(name, expectation.wanted, expectation.got)
-        } else {
-            expectation
-        }
-    };
-    let mut all = vec![
-        by(&format!("{wanted} appointments held at one time"), reached, 60),
-        by(
-            &format!("every slot full, all {} pairs held", s1_inventory::pairs(s1.scale)),
-            ledger.all_full_after,
-            20,
-        ),
-        p99("honest p99 of a hold", figures.get("hold"), 25),
-        p99("honest p99 of a read", figures.get("read"), 15),
-    ];
-    all.push(match shop.desk.floor.measured.borrow().stalest {
-        Some((age, reads)) => Expectation::asked(
-            "age of a read",
-            "at most 2 s",
-            format!("{:.2} s at most, of {reads} that told", age.as_secs_f64()),
-            age <= Duration::from_secs(2),
-        ),
-        None => Expectation::told("age of a read", "at most 2 s", "no answer told its age"),
-    });
-    let (clicks, gone) = (shop.desk.clicks.get(), shop.desk.gone.get());
-    let share = (gone * 100).checked_div(clicks).unwrap_or(0);
-    let got = format!("{gone} of {clicks} clicks ({share} %)");
-    all.push(Expectation::told("shown free but gone on click", "only told without a waiting room", got));
-    all
-}
-
-fn p99(name: &str, figures: Option<&report::Figures>, limit_ms: u64) -> Expectation {
-    let Some(figures) = figures else {
-        return Expectation::asked(name, format!("at most {limit_ms} ms"), "none was made", false);
-    };
-    let got = format!("{:.2} ms", draw::seconds_of(figures.latency.p99_us) * 1e3);
-    Expectation::asked(
-        name,
-        format!("at most {limit_ms} ms"),
-        got,
-        figures.latency.p99_us <= limit_ms * 1_000,
-    )
-}
-
-fn start_up(own: &crate::own_server::OwnServer) -> Expectation {
-    let got = format!("{:.2} s", own.start_up.as_secs_f64());
-    let met = own.start_up <= Duration::from_secs(20);
-    Expectation::asked("start-up with the season loaded", "at most 20 s", got, met)
-}
-
-fn beside_the_disk(figures: &AllFigures, probes: &[Probe]) -> Expectation {
-    let slowest = probes.iter().map(|probe| probe.sync.p99_us).max().unwrap_or_default();
-    let hold = figures.get("hold").map_or(0, |hold| hold.latency.p99_us);
-    let ms = |micros: u64| draw::seconds_of(micros) * 1e3;
-    let got = format!("hold {:.2} ms, sync of 4 KiB {:.2} ms", ms(hold), ms(slowest));
-    Expectation::told("p99 of a hold beside the disk", "printed together", got)
 }

@@ -57,14 +57,14 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
     let started_at = jiff::Timestamp::now().to_string();
     let at = AtTarget::reach(&wish.place, false).await?;
     let shop_books = at.shop();
-    let slots: Vec<wire::Slot> = shop_books.read_all(&format!("/v1/sales/{}/slots?", wish.sale)).await?;
+    let slots: Vec<wire::Slot> = shop_books.read_all(&format!("/v1/sales/{}/slots", wish.sale)).await?;
     let errands = errands(&slots, wish.seed)?;
     let stock = Rc::new(stock(&slots));
     let places = plan(wish, errands.len());
 
     let t0 = Instant::now() + Duration::from_millis(100);
     // A closed run has no planned end: its figures are of all of it.
-    let rush = if wish.rate.is_some() { Duration::from_micros(places.rush_us.unsigned_abs()) } else { HOURS };
+    let rush = if wish.rate.is_some() { places.rush() } else { HOURS };
     let floor =
         Floor::new(Client::new(&at.target, wish.connections), Measured::new(t0, rush), Pulse::default());
     let counter = Rc::new(Counter {
@@ -109,7 +109,7 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
         visits: u64::try_from(counter.errands.len()).unwrap_or(u64::MAX),
     });
     audit.push(books::sold_to_the_last(&ledger, &books));
-    let figures = report::figures(&measured);
+    let figures = report::figures(&measured, if wish.rate.is_some() { rush } else { lasted });
     let orders = endings.get(&Ending::Ordered).copied().unwrap_or_default();
     let expectations = vec![Expectation::told(
         "orders a second",

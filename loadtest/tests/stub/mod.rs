@@ -110,15 +110,14 @@ pub fn steady(
     let plan = Plan::draw(&offer);
     let run = async {
         let t0 = Instant::now() + Duration::from_millis(50);
-        let rush = Duration::from_micros(plan.rush_us.unsigned_abs());
         let client = Client::new(&Target::parse(url)?, connections);
-        let floor = Floor::new(client, Measured::new(t0, rush), Pulse::default());
+        let floor = Floor::new(client, Measured::new(t0, plan.rush()), Pulse::default());
         let mut view = Call::get("/");
         view.timeout = timeout;
         driver::run(&floor, &plan, &std::rc::Rc::new(view), |_, _| async {}).await;
         let last_after = t0.elapsed();
         let measured = floor.measured.borrow();
-        let all = report::figures(&measured)["all"];
+        let all = report::figures(&measured, plan.rush())["all"];
         let lane =
             measured.lane(onsale_loadtest::measured::Phase::Rush, &[onsale_loadtest::measured::Kind::Look]);
         Ok(Steady {
