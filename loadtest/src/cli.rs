@@ -82,6 +82,9 @@ pub struct S1Args {
     /// Load 3.4 million appointments of the season first.
     #[arg(long)]
     pub season: bool,
+    /// Kill the server after the rush and start it again before the audit; not with --target.
+    #[arg(long, conflicts_with = "target")]
+    pub crash: bool,
     /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

@@ -69,6 +69,8 @@ pub struct Measured {
     t0: Instant,
     rush: Duration,
     lanes: BTreeMap<(Phase, Kind), Lane>,
+    /// Holds of the rush that were granted: the ones that wait for the disk. Most holds of a rush are refused and fast.
+    pub granted: Lane,
     /// How often what was told, by kind, all phases.
     pub told: BTreeMap<(Kind, Told), u64>,
     /// Breaches of the contract and how often each was seen.
@@ -88,6 +90,7 @@ impl Measured {
             t0,
             rush,
             lanes: BTreeMap::new(),
+            granted: Lane::default(),
             told: BTreeMap::new(),
             breaches: BTreeMap::new(),
             visits: Times::default(),
@@ -117,7 +120,12 @@ impl Measured {
         let busy = |answer: &Answer| answer.status == 429 || answer.status >= 500;
         lane.turned_away += u64::from(sent.outcome.as_ref().is_ok_and(busy));
         let service = sent.done_at.saturating_duration_since(sent.sent_at);
-        lane.record(second, latency, service, sent.sent_at.saturating_duration_since(turn.intended));
+        let send_lag = sent.sent_at.saturating_duration_since(turn.intended);
+        lane.record(second, latency, service, send_lag);
+        let granted = sent.outcome.as_ref().is_ok_and(|answer| answer.status == 201);
+        if granted && kind == Kind::Hold && phase == Phase::Rush {
+            self.granted.record(second, latency, service, send_lag);
+        }
         let (told, code) = match &sent.outcome {
             Ok(answer) => self.judge(kind, answer),
             Err(lost) => (Told::Lost(*lost), None),

@@ -70,13 +70,13 @@ impl Operator {
         serde_json::from_slice(&answer.body).map_err(|error| unreadable(path, error))
     }
 
-    /// Reads a whole list, page by page. `path` has no query.
+    /// Reads a whole list, page by page for as long as the server names a next one. `path` has a query.
     pub async fn read_all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
         let mut all = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let from = after.as_deref().map(|after| format!("&after={after}")).unwrap_or_default();
-            let page: Page<T> = self.read(&format!("{path}?limit=1000{from}")).await?;
+            let from = after.as_deref().map(|after| format!("&after={}", escaped(after))).unwrap_or_default();
+            let page: Page<T> = self.read(&format!("{path}{from}")).await?;
             all.extend(page.items);
             match page.next {
                 // A server that gives the same mark for ever would keep us here for ever.
@@ -97,6 +97,15 @@ impl Operator {
     }
 }
 
+/// A mark is the server's to choose and may hold anything; in a query only unreserved characters stand for themselves.
+fn escaped(mark: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    mark.bytes().map(one).collect()
+}
+
 /// An answer that cannot be read is a breach of the contract nobody can work with.
 pub fn unreadable(path: &str, why: impl std::fmt::Display) -> Failure {
     Failure::new(
@@ -104,4 +113,15 @@ pub fn unreadable(path: &str, why: impl std::fmt::Display) -> Failure {
         why,
         "compare it with the contract: /openapi.json of that server",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_survive_a_query() {
+        assert_eq!(escaped("order_1.x-~"), "order_1.x-~");
+        assert_eq!(escaped("a+b/c=&é"), "a%2Bb%2Fc%3D%26%C3%A9");
+    }
 }

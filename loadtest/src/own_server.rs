@@ -78,6 +78,26 @@ impl OwnServer {
         self.wait_until_ready().await
     }
 
+    /// Kills it without a word, as a failing machine would, and starts it again on what it had written.
+    pub async fn crash_and_restart(&mut self) -> Result<(), Failure> {
+        // Both fail only if it has ended already; then the start below tells what is wrong.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = spawn(&self.program, &self.data, &self.keys, self.port)?;
+        self.wait_until_ready().await
+    }
+
+    /// Whether it is still there; if not, its last words.
+    pub fn still_runs(&mut self) -> Result<(), Failure> {
+        match self.child.try_wait() {
+            Ok(Some(status)) => Err(self.last_words(
+                "The server ended in the middle of the run.",
+                &format!("it ended with {status}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     async fn wait_until_ready(&mut self) -> Result<(), Failure> {
         let begun = Instant::now();
         let client = Client::new(&Target::parse(&self.url())?, 4);
@@ -96,13 +116,20 @@ impl OwnServer {
     }
 
     fn not_ready(&self, why: &str) -> Failure {
+        self.last_words("The server the tester started did not get ready.", why)
+    }
+
+    fn last_words(&self, what: &str, why: &str) -> Failure {
         let log = fs::read_to_string(log_file(&self.data)).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last = lines[lines.len().saturating_sub(8)..].join("\n        ");
         Failure::new(
-            "The server the tester started did not get ready.",
+            what,
             format!("{why}; its last words:\n        {last}"),
-            format!("try it by hand: `{} serve --data DIR`", self.program.display()),
+            format!(
+                "keep its data and log with `--data DIR`, or try it by hand: `{} serve`",
+                self.program.display()
+            ),
         )
     }
 

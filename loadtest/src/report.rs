@@ -30,7 +30,7 @@ pub struct Report {
     pub format: u32,
     /// What was run, how, against what.
     pub run: Run,
-    /// The figures of the rush, by kind; `read` is look and search together.
+    /// The figures of the rush, by kind; `read` is look and search together, `granted` the holds that were granted.
     pub figures: BTreeMap<String, Figures>,
     /// The seconds of the rush.
     pub seconds: Vec<Second>,
@@ -192,6 +192,7 @@ pub fn figures(measured: &Measured, lasted: Duration) -> BTreeMap<String, Figure
     let mut all: BTreeMap<String, Figures> =
         Kind::ALL.iter().map(|kind| (kind.word().to_owned(), of(&[*kind]))).collect();
     all.insert("read".to_owned(), of(&READS));
+    all.insert("granted".to_owned(), Figures::new(&measured.granted, lasted));
     all.insert("all".to_owned(), of(&Kind::ALL));
     all.retain(|_, figures| figures.latency.count > 0);
     all

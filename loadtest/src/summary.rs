@@ -9,7 +9,7 @@ use crate::report::{Figures, Report};
 use crate::verdict::{Came, Verdict};
 
 /// The rows of the latency table in their order; a report has those that were made.
-const ROWS: [&str; 7] = ["read", "look", "search", "hold", "checkout", "give-back", "all"];
+const ROWS: [&str; 8] = ["read", "look", "search", "hold", "granted", "checkout", "give-back", "all"];
 
 /// The summary of a report.
 pub fn of(report: &Report) -> String {
@@ -56,7 +56,10 @@ fn head(out: &mut String, report: &Report) -> fmt::Result {
 }
 
 fn latencies(out: &mut String, report: &Report) -> fmt::Result {
-    writeln!(out, "\nLatency from the intended start, rush only (ms; lost requests are in)")?;
+    writeln!(
+        out,
+        "\nLatency from the intended start, rush only (ms; lost requests are in; `granted` are the holds that got a cart)"
+    )?;
     writeln!(
         out,
         "  {:<10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>7}  {:>11}  {:>8}",

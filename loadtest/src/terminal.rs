@@ -81,6 +81,7 @@ fn as_s1(args: S1Args) -> s1::S1 {
         speed: args.speed,
         seed: args.common.seed,
         season: args.season,
+        crash: args.crash,
         connections: connections(&args.common),
         behaviour: Behaviour::default(),
     }

@@ -30,6 +30,7 @@ fn s1_against(fault: Fault, scale: f64) -> Report {
         speed: 20.0,
         seed: 1,
         season: false,
+        crash: false,
         connections: 512,
         behaviour: hasty,
     };

@@ -8,7 +8,7 @@ use crate::client::Call;
 use crate::failure::Failure;
 use crate::ledger::{Fate, Ledger};
 use crate::operator::{Operator, unreadable};
-use crate::wire::{Availability, Cart, Dated, Item, Order, Slot};
+use crate::wire::{Availability, Cart, Item, Order, Slot};
 
 /// What the server says it has.
 #[derive(Debug, Default)]
@@ -35,11 +35,11 @@ impl Books {
         undecided: &[String],
         with_slots: bool,
     ) -> Result<Self, Failure> {
-        let orders: Vec<Order> = operator.read_all(&format!("/v1/sales/{sale}/orders")).await?;
-        let rows: Dated<Availability> =
-            operator.read(&format!("/v1/sales/{sale}/availability?by=venue,day")).await?;
+        let orders: Vec<Order> = operator.read_all(&format!("/v1/sales/{sale}/orders?limit=1000")).await?;
+        let rows: Vec<Availability> =
+            operator.read_all(&format!("/v1/sales/{sale}/availability?by=venue,day")).await?;
         let slots = if with_slots {
-            operator.read_all(&format!("/v1/sales/{sale}/slots")).await?
+            operator.read_all(&format!("/v1/sales/{sale}/slots?limit=1000")).await?
         } else {
             Vec::new()
         };
@@ -53,7 +53,7 @@ impl Books {
             }
         }
         let orders = orders.into_iter().map(|order| (order.order.clone(), order)).collect();
-        Ok(Self { orders, rows: rows.items, slots, carts })
+        Ok(Self { orders, rows, slots, carts })
     }
 
     /// Orders that still hold units.

@@ -53,58 +53,69 @@ pub struct S1 {
     pub seed: u64,
     /// Loads the season's slots first.
     pub season: bool,
+    /// Kills the server after the rush and starts it again before the audit; only a server of the tester's own.
+    pub crash: bool,
     /// Connections at most.
     pub connections: usize,
     /// What visitors are like.
     pub behaviour: Behaviour,
 }
 
+impl S1 {
+    fn words(&self) -> String {
+        let season = if self.season { ", season loaded" } else { "" };
+        let crash = if self.crash { ", killed after the rush" } else { "" };
+        format!("s1{season}{crash}")
+    }
+}
+
 /// Runs it.
 pub async fn run(s1: &S1) -> Result<Report, Failure> {
     let started_at = jiff::Timestamp::now().to_string();
     let mut at = AtTarget::reach(&s1.place, true).await?;
-    let operator = at.operator();
-    let name = pre_opening::run_name();
-    let slots = s1_inventory::opening(s1.scale);
-    let loaded = pre_opening::load(&operator, &s1.sale, &slots, s1.season.then_some(s1.scale)).await?;
-    if s1.season
-        && let Some(own) = &mut at.own
-    {
-        stage("starting the server again on the loaded season");
-        own.restart().await?;
+    if s1.crash && at.own.is_none() {
+        return Err(Failure::new(
+            "Only a server of the tester's own can be killed.",
+            "a target was given",
+            "leave `--target` or `--crash` away",
+        ));
     }
-    let operator = at.operator();
-    let mut probes = vec![disk::probe(at.probe_in(), "before")?];
-
+    let prepared = prepare(s1, &mut at).await?;
     let plan = plan(s1);
+    let mut probes = vec![disk::probe(at.probe_in(), "before")?];
     let (opens_at, t0) = opening_instant(WARM_UP_S / s1.speed);
-    pre_opening::open_at(&operator, &s1.sale, opens_at).await?;
-    let closed = pre_opening::nothing_bookable(&at.shop(), &s1.sale, &name, &slots).await?;
+    pre_opening::open_at(&at.operator(), &s1.sale, opens_at).await?;
+    let slots = &prepared.slots;
+    let closed = pre_opening::nothing_bookable(&at.shop(), &s1.sale, &prepared.name, slots).await?;
 
-    let shop = shop(s1, &at, s1_inventory::stock(&slots), &plan, &name, t0);
+    let shop = shop(s1, &at, s1_inventory::stock(slots), &plan, &prepared.name, t0);
     stage(&format!("the sale opens at {opens_at}"));
-    let before = uses(&at);
-    let line = ProgressLine::start(&shop.desk.floor.pulse);
-    let shares = rush(&shop, &plan).await;
-    drop(line);
-    stage("reading the books for the audit");
-    let lasted = t0.elapsed();
-    let after = uses(&at);
+    let rushed = rush(&shop, &at, &plan).await;
     probes.push(disk::probe(at.probe_in(), "after")?);
+    let mut restarts = prepared.restart.into_iter().collect::<Vec<_>>();
+    if let Some(own) = &mut at.own {
+        own.still_runs()?;
+        if s1.crash {
+            stage("killing the server and starting it again");
+            own.crash_and_restart().await?;
+            restarts.push(Restart { after: "a kill", took: own.start_up });
+        }
+    }
+    stage("reading the books for the audit");
+    let mut audit = vec![closed];
+    audit.extend(audited(s1, &at.operator(), &shop, rushed.shares.unfinished).await?);
 
-    let (mut audit, unfinished) = (vec![closed], shares.unfinished);
-    audit.extend(audited(s1, &operator, &shop, unfinished).await?);
     let floor = &shop.desk.floor;
     let measured = floor.measured.borrow();
     let figures = report::figures(&measured, plan.rush());
     let limited = report::limited_by_tester(figures.get("all"));
     let mut expectations = s1_expectations::all(s1, &shop, &figures);
-    expectations.extend(at.own.as_ref().filter(|_| s1.season).map(s1_expectations::start_up));
+    expectations.extend(restarts.iter().map(s1_expectations::start_up));
     expectations.push(s1_expectations::beside_the_disk(&figures, &probes));
-    let report = Report {
+    Ok(Report {
         format: FORMAT,
         run: Run {
-            scenario: if s1.season { "s1 season" } else { "s1" }.to_owned(),
+            scenario: s1.words(),
             sale: s1.sale.clone(),
             target: at.target.url.clone(),
             own_server: at.own.is_some(),
@@ -113,27 +124,60 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
             seed: s1.seed,
             started_at,
             cores: std::thread::available_parallelism().map_or(0, usize::from),
-            load: load_words(s1, &plan, loaded, floor.client.most_open()),
+            load: load_words(s1, &plan, prepared.loaded, floor.client.most_open()),
         },
         seconds: report::seconds(&measured),
         told: report::told(&measured),
         endings: shop.endings.borrow().clone(),
         visits: measured.visits.spread(),
-        places: Places::new(plan.rush_places(), shares, &measured),
+        places: Places::new(plan.rush_places(), rushed.shares, &measured),
         disk: probes,
         server: at.own.as_ref().map(|own| ServerUse {
             start_up_ms: draw::micros(own.start_up) / 1_000,
-            cpu_ms: after.1.cpu_ms_since(&before.1),
-            memory: after.1,
+            cpu_ms: rushed.server_cpu_ms,
+            memory: rushed.server,
         }),
-        tester_cpu_ms: after.0.cpu_ms_since(&before.0),
-        lasted_ms: draw::micros(lasted) / 1_000,
+        tester_cpu_ms: rushed.tester_cpu_ms,
+        lasted_ms: draw::micros(rushed.lasted) / 1_000,
         verdict: Verdict::of(&audit, &expectations, limited),
         figures,
         expectations,
         audit,
-    };
-    Ok(report)
+    })
+}
+
+/// A start of the server on data it had written before.
+pub(super) struct Restart {
+    pub(super) after: &'static str,
+    pub(super) took: Duration,
+}
+
+/// What is there before the opening.
+struct Prepared {
+    name: String,
+    slots: Vec<s1_inventory::NewSlot>,
+    loaded: usize,
+    restart: Option<Restart>,
+}
+
+async fn prepare(s1: &S1, at: &mut AtTarget) -> Result<Prepared, Failure> {
+    stage(if s1.season {
+        "loading the slots of the opening and of the season"
+    } else {
+        "loading the slots of the opening"
+    });
+    let slots = s1_inventory::opening(s1.scale);
+    let season = s1.season.then_some(s1.scale);
+    let loaded = pre_opening::load(&at.operator(), &s1.sale, &slots, season).await?;
+    let mut restart = None;
+    if s1.season
+        && let Some(own) = &mut at.own
+    {
+        stage("starting the server again on the loaded season");
+        own.restart().await?;
+        restart = Some(Restart { after: "loading the season", took: own.start_up });
+    }
+    Ok(Prepared { name: pre_opening::run_name(), slots, loaded, restart })
 }
 
 fn plan(s1: &S1) -> Plan {
@@ -181,12 +225,33 @@ fn shop(s1: &S1, at: &AtTarget, stock: crate::stock::Stock, plan: &Plan, run: &s
     })
 }
 
-async fn rush(shop: &Rc<Shop>, plan: &Plan) -> driver::Shares {
+/// What the rush itself came to.
+struct Rushed {
+    shares: driver::Shares,
+    lasted: Duration,
+    server: Usage,
+    server_cpu_ms: u64,
+    tester_cpu_ms: u64,
+}
+
+async fn rush(shop: &Rc<Shop>, at: &AtTarget, plan: &Plan) -> Rushed {
     let path = format!("/v1/sales/{}/availability?by=venue,day&product=dose1", shop.desk.sale);
     let mut view = Call::get(path).key(&shop.web_key);
     view.keep_body = false;
     let visits = |number, turn| visitor::visit(Rc::clone(shop), number, turn);
-    driver::run(&shop.desk.floor, plan, &Rc::new(view), visits).await
+    let before = uses(at);
+    let line = ProgressLine::start(&shop.desk.floor.pulse);
+    let shares = driver::run(&shop.desk.floor, plan, &Rc::new(view), visits).await;
+    drop(line);
+    let lasted = shop.desk.floor.measured.borrow().t0().elapsed();
+    let after = uses(at);
+    Rushed {
+        shares,
+        lasted,
+        server: after.1,
+        server_cpu_ms: after.1.cpu_ms_since(&before.1),
+        tester_cpu_ms: after.0.cpu_ms_since(&before.0),
+    }
 }
 
 fn uses(at: &AtTarget) -> (Usage, Usage) {

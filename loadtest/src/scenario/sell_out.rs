@@ -57,7 +57,8 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
     let started_at = jiff::Timestamp::now().to_string();
     let at = AtTarget::reach(&wish.place, false).await?;
     let shop_books = at.shop();
-    let slots: Vec<wire::Slot> = shop_books.read_all(&format!("/v1/sales/{}/slots", wish.sale)).await?;
+    let slots: Vec<wire::Slot> =
+        shop_books.read_all(&format!("/v1/sales/{}/slots?limit=1000", wish.sale)).await?;
     let errands = errands(&slots, wish.seed)?;
     let stock = Rc::new(stock(&slots));
     let places = plan(wish, errands.len());
