@@ -1,7 +1,7 @@
 //! The tester's own HTTP client: one request in, one timed answer out, nothing hidden in between.
 //!
 //! A library client would queue, retry and reconnect out of sight; here every such thing must show in the latency, so the
-//! pool is ours ([`pool`]) and simple. `sent_at` is taken before a connection is opened: waiting for the server to accept is
+//! pool is ours (`pool.rs`) and simple. `sent_at` is taken before a connection is opened: waiting for the server to accept is
 //! the server's time, not ours. A request with no free connection and no room for another is lost at once and counts with
 //! its time-out. Only what has certainly not been on the wire is sent a second time.
 

@@ -57,11 +57,12 @@ impl NewSlot {
     /// The slot as the API takes it, with days counted from `opening_day`.
     pub fn json(&self, opening_day: jiff::civil::Date) -> Option<Value> {
         let day = opening_day.checked_add(jiff::Span::new().try_days(self.place.day).ok()?).ok()?;
-        let (hour, minute) = (7 + self.minute / 60, self.minute % 60);
+        let time = |minute: u64| format!("{day}T{:02}:{:02}:00Z", 7 + minute / 60, minute % 60);
         Some(json!({
             "id": self.place.id,
             "venue": self.place.venue,
-            "starts_at": format!("{day}T{hour:02}:{minute:02}:00Z"),
+            "starts_at": time(self.minute),
+            "ends_at": time(self.minute + 5),
             "capacity": self.place.capacity,
             "product": self.place.product,
         }))
@@ -162,6 +163,7 @@ mod tests {
         let day = jiff::civil::date(2021, 1, 12);
         let first = opening(1.0)[0].json(day).unwrap();
         assert_eq!(first["starts_at"], "2021-01-26T07:00:00Z");
+        assert_eq!(first["ends_at"], "2021-01-26T07:05:00Z");
         let last = season(1.0).next().unwrap().into_iter().map(|slot| slot.minute).max().unwrap();
         assert!(last < 14 * 60, "{last}");
     }
