@@ -140,7 +140,8 @@ impl Desk {
     pub async fn pay(&self, turn: Turn, cart: &str, buyer: &mut Buyer) -> Paying {
         let path = format!("/v1/carts/{cart}/checkout");
         let mut call = Call::new(Method::POST, path).key(&buyer.key).json(&json!({}));
-        call = call.once(self.key(buyer, "checkout"));
+        let key = self.key(buyer, "checkout");
+        call = call.once(key.clone());
         let mut turn = turn;
         for _ in 0..TRIES {
             call.wait_s = Some(CHECKOUT_WAIT_S);
@@ -154,7 +155,7 @@ impl Desk {
             match (checkout.state.as_str(), checkout.order) {
                 ("confirmed", Some(order)) => {
                     self.floor.pulse.ordered();
-                    self.ledger.borrow_mut().became(cart, Fate::Ordered(order.clone()));
+                    self.ledger.borrow_mut().ordered(cart, &order, &buyer.key, &key);
                     return Paying::Ordered(order);
                 }
                 ("rejected" | "expired", _) => return Paying::Refused(checkout.state),

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
+
 use crate::stock::Stock;
 
 /// What the tester knows of one cart.
@@ -32,6 +34,8 @@ pub struct HeldCart {
     pub units: Vec<(usize, u64)>,
     /// What became of it.
     pub fate: Fate,
+    /// The credential and idempotency key it was paid with.
+    pub paid_with: Option<(HeaderValue, String)>,
 }
 
 /// The book of acknowledgements.
@@ -96,7 +100,7 @@ impl Ledger {
             self.add(*slot, *quantity, after);
         }
         self.by_cart.insert(cart.to_owned(), self.carts.len());
-        self.carts.push(HeldCart { cart: cart.to_owned(), units, fate: Fate::Held });
+        self.carts.push(HeldCart { cart: cart.to_owned(), units, fate: Fate::Held, paid_with: None });
     }
 
     /// Before a giving back is asked for: from now on the units may be sold to somebody else, before our answer is here.
@@ -114,6 +118,14 @@ impl Ledger {
         match self.by_cart.get(cart) {
             Some(number) => self.carts[*number].fate = fate,
             None => self.oddities.push(format!("{cart} became {fate:?} and was never held")),
+        }
+    }
+
+    /// A cart was confirmed, paid with this credential and idempotency key.
+    pub fn ordered(&mut self, cart: &str, order: &str, credential: &HeaderValue, key: &str) {
+        self.became(cart, Fate::Ordered(order.to_owned()));
+        if let Some(number) = self.by_cart.get(cart) {
+            self.carts[*number].paid_with = Some((credential.clone(), key.to_owned()));
         }
     }
 

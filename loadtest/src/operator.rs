@@ -28,9 +28,11 @@ impl Operator {
         Self { client, key, url: url.to_owned() }
     }
 
-    /// Sends a call until there is an answer that is not 503; any status may come back.
+    /// Sends a call until there is an answer that is not 503; any status may come back. A call that brings a credential
+    /// of its own keeps it.
     pub async fn ask(&self, call: Call) -> Result<Answer, Failure> {
-        let mut call = call.key(&self.key);
+        let mut call = call;
+        call.key.get_or_insert_with(|| self.key.clone());
         call.timeout = PATIENCE;
         let mut why = String::new();
         for pause_ms in [0_u64, 200, 1_000, 3_000] {

@@ -71,6 +71,7 @@ fn each_fault_is_found_by_its_check() {
         (Fault::LosesOrders, "nothing acknowledged lost"),
         (Fault::HalvesBundles, "no half bundle"),
         (Fault::OpensEarly, "nothing can be booked before the opening"),
+        (Fault::ForgetsKeys, "same key, same order"),
         (Fault::Fails, "every answer within the contract"),
     ];
     std::thread::scope(|scope| {

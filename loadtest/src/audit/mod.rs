@@ -6,6 +6,7 @@
 mod answers;
 pub mod books;
 mod pairs;
+pub mod replays;
 
 use std::ops::RangeInclusive;
 

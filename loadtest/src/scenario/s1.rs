@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{AtTarget, Where, pre_opening, s1_expectations, s1_inventory};
 use crate::arrivals::Opening;
-use crate::audit::{self, Check, Evidence, PairRule, books::Books};
+use crate::audit::{self, Check, Evidence, PairRule, books::Books, replays};
 use crate::behaviour::Behaviour;
 use crate::client::{Call, Client};
 use crate::desk::Desk;
@@ -266,13 +266,16 @@ async fn audited(
     unfinished: usize,
 ) -> Result<Vec<Check>, Failure> {
     tokio::time::sleep(COUNTS_SETTLE).await;
+    // Asked before the books are read: an order made twice by asking again must show in them.
+    let payments = replays::payments(&shop.desk.ledger.borrow().carts);
+    let replayed = replays::same_key_same_order(operator, &payments).await?;
     let undecided = shop.desk.ledger.borrow().undecided();
     let books = Books::read(operator, &s1.sale, &undecided, false).await?;
     let ledger = shop.desk.ledger.borrow();
     let endings = shop.endings.borrow();
     let silent = endings.get(&Ending::Silent).copied().unwrap_or_default();
     let unfinished = u64::try_from(unfinished).unwrap_or(u64::MAX);
-    Ok(audit::run(&Evidence {
+    let mut checks = audit::run(&Evidence {
         ledger: &ledger,
         measured: &shop.desk.floor.measured.borrow(),
         books: &books,
@@ -280,7 +283,9 @@ async fn audited(
         alone: true,
         without_final_answer: silent + unfinished,
         visits: endings.values().sum::<u64>() + unfinished,
-    }))
+    });
+    checks.push(replayed);
+    Ok(checks)
 }
 
 fn load_words(s1: &S1, plan: &Plan, loaded: usize, most_open: usize) -> String {

@@ -23,6 +23,8 @@ pub enum Fault {
     HalvesBundles,
     /// Sells before the opening.
     OpensEarly,
+    /// Does not keep idempotency keys.
+    ForgetsKeys,
     /// Every fortieth hold is answered 500.
     Fails,
 }
@@ -102,7 +104,7 @@ impl Shop {
             return kept.clone();
         }
         let answer = self.decide(asked);
-        if let (Some(key), true) = (&asked.once, answer.0 < 400) {
+        if let (Some(key), true) = (&asked.once, answer.0 < 400 && self.fault != Fault::ForgetsKeys) {
             self.answered.insert(key.clone(), answer.clone());
         }
         answer
@@ -261,6 +263,9 @@ impl Shop {
 
     fn checkout(&mut self, cart: &str) -> (u16, Value) {
         let Some(found) = self.carts.get_mut(cart) else { return problem(404, "not-found") };
+        if found.state != "open" {
+            return problem(409, "cart-not-open");
+        }
         found.state = "ordered";
         let mut slots = found.slots.clone();
         for slot in &slots {
