@@ -24,7 +24,7 @@
 use std::io;
 
 use super::error::StorageError;
-use super::frame::{BadFrame, JournalId, Seed, VERSION};
+use super::frame::{BadFrame, Frame, JournalId, Seed, VERSION};
 use super::scan::{Beyond, Break, Run, Scan, Tip};
 use super::segment::{
     BadSegment, SEGMENT_HEADER_BYTES, SegmentHeader, filling_number, segment_name, segment_number,
@@ -141,12 +141,13 @@ pub(super) fn newer(file: String, offset: u64, found: u8) -> StorageError {
     StorageError::NewerVersion { file, offset, found, known: VERSION }
 }
 
-/// Reads the journal from `start` on (`ZERO`: from its oldest segment on) and mends a torn tail. `None` if the folder has
-/// no journal.
+/// Reads the journal from `start` on (`ZERO`: from its oldest segment on), hands every frame it believes to `replay`, and
+/// mends a torn tail. `None` if the folder has no journal.
 pub(super) fn recover<D: Disk>(
     disk: &D,
     survey: &Survey,
     start: Sequence,
+    replay: &mut dyn FnMut(&str, u64, Frame<'_>) -> Result<(), StorageError>,
 ) -> Result<Option<Recovered<D::File>>, StorageError> {
     let durable = Sequence(start.0.saturating_sub(1));
     if survey.segments.is_empty() {
@@ -167,10 +168,16 @@ pub(super) fn recover<D: Disk>(
     let mut window = Window::default();
     let mut tip = Tip::before(&headers[begin]);
     let mut frames = 0;
+    let mut show = |file: &str, offset, frame: &Frame<'_>| {
+        if frame.header().last() < start {
+            return Ok(());
+        }
+        replay(file, offset, frame.starting_at(start))
+    };
     for (place, next) in (begin..).zip(&headers[begin + 1..]) {
         let name = segment_name(headers[place].number);
         let file = disk.open(&name).map_err(StorageError::io("open", &name))?;
-        let run = scan(&file, &name, seed, &mut window)?.run(&mut tip)?;
+        let run = scan(&file, &name, seed, &mut window)?.run(&mut tip, &mut show)?;
         end_of_closed_segment(&name, &run, &tip, next)?;
         known[place].end = Some(run.end);
         frames += run.frames;
@@ -186,7 +193,7 @@ pub(super) fn recover<D: Disk>(
         return Err(StorageError::damaged(&name, file_bytes, why));
     }
     let mut scan = scan(&file, &name, seed, &mut window)?;
-    let run = scan.run(&mut tip)?;
+    let run = scan.run(&mut tip, &mut show)?;
     frames += run.frames;
     let tear = end_of_last_segment(&mut scan, &run, tip.next)?;
     let found = Sequence(tip.next.0 - 1);

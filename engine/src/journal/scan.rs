@@ -121,19 +121,25 @@ pub(super) enum Beyond {
 }
 
 impl<F: DiskFile> Scan<'_, F> {
-    /// Follows the frames from the beginning of the segment.
-    pub(super) fn run(&mut self, tip: &mut Tip) -> Result<Run, StorageError> {
+    /// Follows the frames from the beginning of the segment and shows each, once it is believed, with its offset.
+    pub(super) fn run(
+        &mut self,
+        tip: &mut Tip,
+        show: &mut dyn FnMut(&str, u64, &Frame<'_>) -> Result<(), StorageError>,
+    ) -> Result<Run, StorageError> {
         let mut end = SEGMENT_HEADER_BYTES as u64;
         let mut frames = 0;
         loop {
-            let step = self.frame_at(end)?.map_err(Break::Bad).and_then(|frame| {
-                tip.follow(&frame)?;
-                Ok(frame.bytes().len() as u64)
-            });
-            match step {
-                Ok(bytes) => end += bytes,
-                Err(because) => return Ok(Run { end, because, frames }),
+            let name = self.name;
+            let frame = match self.frame_at(end)? {
+                Ok(frame) => frame,
+                Err(bad) => return Ok(Run { end, because: Break::Bad(bad), frames }),
+            };
+            if let Err(because) = tip.follow(&frame) {
+                return Ok(Run { end, because, frames });
             }
+            show(name, end, &frame)?;
+            end += frame.bytes().len() as u64;
             frames += 1;
         }
     }
@@ -223,5 +229,75 @@ impl<F: DiskFile> Scan<'_, F> {
             at += (bytes.len() - (frame::MAGIC.len() - 1)) as u64;
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{FrameDraft, JournalId, encode};
+    use super::*;
+    use crate::ports::Disk;
+    use crate::testing::disk::SimDisk;
+
+    /// Looks at a file of `bytes` for fact 5.
+    fn look(bytes: &[u8]) -> Beyond {
+        let disk = SimDisk::new(1);
+        disk.put("file", bytes);
+        let file = disk.open("file").unwrap();
+        let mut window = Window::default();
+        let mut scan = Scan {
+            file: &file,
+            name: "file",
+            len: bytes.len() as u64,
+            seed: JournalId(7).seed(),
+            window: &mut window,
+        };
+        scan.look_beyond(0, Sequence(5)).unwrap()
+    }
+
+    fn frame(first: u64, mark: u64, record: usize) -> Vec<u8> {
+        let mut body = Vec::new();
+        super::super::records::push(&mut body, &vec![7; record]);
+        let mut out = Vec::new();
+        let draft = FrameDraft { first: Sequence(first), count: 1, records: &body };
+        encode(&mut out, &draft, Sequence(mark), 1, Chain::START, JournalId(7).seed());
+        out
+    }
+
+    #[test]
+    fn a_proof_is_found_at_every_byte() {
+        let frame = frame(6, 5, 10);
+        // Around the edges of what is read at once as well.
+        for at in (0..200).chain(CHUNK - 50..CHUNK + 5) {
+            let mut bytes = vec![0xf5; at];
+            bytes.extend_from_slice(&frame);
+            assert!(matches!(look(&bytes), Beyond::Proof { offset, .. } if offset == at as u64), "at {at}");
+        }
+    }
+
+    #[test]
+    fn what_proves_nothing() {
+        assert!(matches!(look(&[0; 5000]), Beyond::Nothing));
+        assert!(matches!(look(&[]), Beyond::Nothing));
+        assert!(matches!(look(b"some bytes\0\0"), Beyond::Tear { end: 10 }));
+        assert!(
+            matches!(look(&frame(6, 4, 10)), Beyond::Tear { .. }),
+            "written when fact 5 was not yet durable"
+        );
+        assert!(matches!(look(&frame(4, 3, 10)), Beyond::Tear { .. }), "of earlier days");
+        assert!(matches!(look(&frame(5, 4, 10)), Beyond::Misplaced { offset: 0 }));
+    }
+
+    #[test]
+    fn work_is_bounded_however_much_looks_like_frames() {
+        // Good headers without end, each claiming nearly all of what follows it.
+        let len = 1 << 20;
+        let header = &frame(6, 5, len - 100)[..HEADER_BYTES];
+        let mut bytes = Vec::new();
+        while bytes.len() < len / 8 {
+            bytes.extend_from_slice(header);
+        }
+        bytes.resize(2 * len, 1);
+        assert!(matches!(look(&bytes), Beyond::Unclear));
     }
 }
