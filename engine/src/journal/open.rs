@@ -31,7 +31,7 @@ use super::segment::{
     spare_number,
 };
 use super::spares::{Spare, discard};
-use super::window::Window;
+use super::window::{CHUNK, Window};
 use crate::ports::{Disk, DiskFile};
 use crate::sequence::Sequence;
 
@@ -195,7 +195,7 @@ pub(super) fn recover<D: Disk>(
     let mut scan = scan(&file, &name, seed, &mut window)?;
     let run = scan.run(&mut tip, &mut show)?;
     frames += run.frames;
-    let tear = end_of_last_segment(&mut scan, &run, tip.next)?;
+    let tear = end_of_last_segment(&mut scan, &run, &tip)?;
     let found = Sequence(tip.next.0 - 1);
     if found < durable {
         return Err(StorageError::Behind { durable, last: found });
@@ -205,8 +205,10 @@ pub(super) fn recover<D: Disk>(
     if let Some(end) = tear {
         file.write_zeros(run.end, end - run.end).map_err(StorageError::io("zero the torn tail of", &name))?;
     }
-    // Frames that only the system's memory had when the last process ended become durable here.
+    write_again(&mut file, run.unvouched, run.end).map_err(StorageError::io("write", &name))?;
     file.sync_data().map_err(StorageError::io("sync", &name))?;
+    // The last process may have ended between a rename and its sync.
+    disk.sync_folder().map_err(StorageError::io("sync the data folder", ""))?;
     known[last].end = Some(run.end);
     Ok(Some(Recovered {
         id: headers[0].id,
@@ -217,6 +219,23 @@ pub(super) fn recover<D: Disk>(
         frames,
         cut: tear.map(|end| (run.end, end - run.end)),
     }))
+}
+
+/// Writes the bytes that are there once more. The last process may have ended by a failed sync: the system then shows bytes
+/// that the disk does not have and believes them written, so that a sync alone would do nothing.
+fn write_again<F: DiskFile>(file: &mut F, from: u64, to: u64) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    let mut at = from;
+    while at < to {
+        let part = usize::try_from(to - at).unwrap_or(CHUNK).min(CHUNK);
+        let read = file.read_at(at, &mut chunk[..part])?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        file.write_at(at, &chunk[..read])?;
+        at += read as u64;
+    }
+    Ok(())
 }
 
 /// Reads all headers: numbers without gaps, one journal, facts in order.
@@ -285,8 +304,9 @@ fn end_of_closed_segment(name: &str, run: &Run, tip: &Tip, next: &SegmentHeader)
 fn end_of_last_segment<F: DiskFile>(
     scan: &mut Scan<'_, F>,
     run: &Run,
-    awaited: Sequence,
+    tip: &Tip,
 ) -> Result<Option<u64>, StorageError> {
+    let awaited = tip.next;
     let damaged = |why: String| Err(StorageError::damaged(scan.name, run.end, why));
     match run.because {
         Break::Bad(BadFrame::Newer(version)) => Err(newer(scan.name.to_owned(), run.end, version)),
@@ -296,7 +316,7 @@ fn end_of_last_segment<F: DiskFile>(
         }
         Break::Stale
         | Break::Bad(BadFrame::NoMagic | BadFrame::HeaderChecksum | BadFrame::PastEnd | BadFrame::Checksum) => {
-            match scan.look_beyond(run.end, awaited)? {
+            match scan.look_beyond(run.end, tip)? {
                 Beyond::Nothing => Ok(None),
                 Beyond::Tear { end } => Ok(Some(end)),
                 Beyond::Proof { offset, header } => damaged(format!(

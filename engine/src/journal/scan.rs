@@ -5,6 +5,7 @@
 //! later good frame that could prove the bad place once was durable. A frame's length counts only after its header's
 //! checksum was right, and all checking together is bounded by a small multiple of the bytes searched.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use super::error::StorageError;
@@ -92,6 +93,8 @@ pub(super) struct Run {
     pub because: Break,
     /// Frames in it.
     pub frames: u64,
+    /// The offset of the first frame that no later one calls durable; `end` if there is none.
+    pub unvouched: u64,
 }
 
 /// What stands in the file from some offset on.
@@ -129,19 +132,25 @@ impl<F: DiskFile> Scan<'_, F> {
     ) -> Result<Run, StorageError> {
         let mut end = SEGMENT_HEADER_BYTES as u64;
         let mut frames = 0;
-        loop {
+        // Places and last numbers of the frames not vouched for so far.
+        let mut waiting = VecDeque::new();
+        let because = loop {
             let name = self.name;
             let frame = match self.frame_at(end)? {
                 Ok(frame) => frame,
-                Err(bad) => return Ok(Run { end, because: Break::Bad(bad), frames }),
+                Err(bad) => break Break::Bad(bad),
             };
             if let Err(because) = tip.follow(&frame) {
-                return Ok(Run { end, because, frames });
+                break because;
             }
             show(name, end, &frame)?;
+            while waiting.pop_front_if(|(_, last)| *last <= frame.header().mark).is_some() {}
+            waiting.push_back((end, frame.header().last()));
             end += frame.bytes().len() as u64;
             frames += 1;
-        }
+        };
+        let unvouched = waiting.front().map_or(end, |(offset, _)| *offset);
+        Ok(Run { end, because, frames, unvouched })
     }
 
     /// The frame at `offset`, its links not yet checked.
@@ -166,8 +175,9 @@ impl<F: DiskFile> Scan<'_, F> {
         self.window.load(self.file, offset, wanted, self.len).map_err(StorageError::io("read", self.name))
     }
 
-    /// Judges the rest of the file from `offset`, where fact `awaited` should have begun.
-    pub(super) fn look_beyond(&mut self, offset: u64, awaited: Sequence) -> Result<Beyond, StorageError> {
+    /// Judges the rest of the file from `offset`, where the run that came to `tip` ends.
+    pub(super) fn look_beyond(&mut self, offset: u64, tip: &Tip) -> Result<Beyond, StorageError> {
+        let awaited = tip.next;
         let Some(end) = self.last_byte(offset)? else { return Ok(Beyond::Nothing) };
         // Every candidate costs at most its own length, and a good one is stepped over, so honest files need this once.
         let mut budget = 4 * (end - offset) + 2 * frame::frame_bytes(frame::BODY_LIMIT) as u64;
@@ -186,11 +196,14 @@ impl<F: DiskFile> Scan<'_, F> {
                 Err(_) => continue,
             };
             at = candidate + claimed;
+            // A frame of an earlier incarnation or with a lower number is what the file held before it was used again.
+            if header.incarnation < tip.incarnation || header.first < awaited {
+                continue;
+            }
             if header.first == awaited {
                 return Ok(Beyond::Misplaced { offset: candidate });
             }
-            // Frames with lower numbers are what the file held before it was used again.
-            if header.first > awaited && header.mark >= awaited {
+            if header.mark >= awaited {
                 return Ok(Beyond::Proof { offset: candidate, header });
             }
         }
@@ -252,15 +265,19 @@ mod tests {
             seed: JournalId(7).seed(),
             window: &mut window,
         };
-        scan.look_beyond(0, Sequence(5)).unwrap()
+        scan.look_beyond(0, &Tip { next: Sequence(5), chain: Chain::START, incarnation: 1 }).unwrap()
     }
 
     fn frame(first: u64, mark: u64, record: usize) -> Vec<u8> {
+        frame_of(1, first, mark, record)
+    }
+
+    fn frame_of(incarnation: u32, first: u64, mark: u64, record: usize) -> Vec<u8> {
         let mut body = Vec::new();
         super::super::records::push(&mut body, &vec![7; record]);
         let mut out = Vec::new();
         let draft = FrameDraft { first: Sequence(first), count: 1, records: &body };
-        encode(&mut out, &draft, Sequence(mark), 1, Chain::START, JournalId(7).seed());
+        encode(&mut out, &draft, Sequence(mark), incarnation, Chain::START, JournalId(7).seed());
         out
     }
 
@@ -285,6 +302,7 @@ mod tests {
             "written when fact 5 was not yet durable"
         );
         assert!(matches!(look(&frame(4, 3, 10)), Beyond::Tear { .. }), "of earlier days");
+        assert!(matches!(look(&frame_of(0, 6, 5, 10)), Beyond::Tear { .. }), "of an earlier incarnation");
         assert!(matches!(look(&frame(5, 4, 10)), Beyond::Misplaced { offset: 0 }));
     }
 
