@@ -282,6 +282,26 @@ mod tests {
     }
 
     #[test]
+    fn a_run_is_continued_by_the_next_frame_only() {
+        let seed = JournalId(7).seed();
+        let tip = Tip { next: Sequence(5), chain: Chain::START, incarnation: 2 };
+        for (bytes, expected) in [
+            (frame_of(2, 5, 4, 10), Ok(())),
+            (frame_of(3, 5, 0, 10), Ok(())),
+            (frame_of(1, 5, 4, 10), Err(Break::Stale)),
+            (frame_of(2, 4, 3, 10), Err(Break::Stale)),
+            (frame_of(2, 6, 3, 10), Err(Break::Gap(Sequence(6)))),
+        ] {
+            assert_eq!({ tip }.follow(&Frame::read(&bytes, seed).unwrap()), expected);
+        }
+        let other = Tip { chain: Chain([1; 16]), ..tip };
+        assert_eq!(
+            { other }.follow(&Frame::read(&frame_of(2, 5, 4, 10), seed).unwrap()),
+            Err(Break::Unlinked)
+        );
+    }
+
+    #[test]
     fn a_proof_is_found_at_every_byte() {
         let frame = frame(6, 5, 10);
         // Around the edges of what is read at once as well.
