@@ -1,0 +1,188 @@
+//! The terms of a sale: what an operator sets, checked once, then read under the shard locks by every decision.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::{Millis, WallTime};
+
+/// Parts that are held, sold and given back as one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleRule {
+    /// Its name in the sale.
+    pub name: String,
+    /// The product of each part, in order.
+    pub parts: Vec<String>,
+    /// All parts at one venue.
+    pub same_venue: bool,
+    /// From the local day of each part to that of the next: at least and at most so many days.
+    pub gap_days: Option<(u16, u16)>,
+    /// Whether an order's bundle may be cancelled in parts.
+    pub cancel_parts: bool,
+}
+
+/// What is said of a product beyond its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductRule {
+    /// The product's name.
+    pub name: String,
+    /// Sold only as a part of this bundle rule.
+    pub sold_only_in: Option<String>,
+}
+
+/// All settings of a sale. A value of this type is consistent: [`SaleRules::check`] has passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaleRules {
+    /// The public id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// IANA name; days, weekdays and gaps are in it.
+    pub time_zone: String,
+    /// Venues that keep another time: venue id and IANA name.
+    pub venue_time_zones: Vec<(String, String)>,
+    /// Nothing is held before.
+    pub opens_at: Option<WallTime>,
+    /// Nothing is held or extended from here on; live carts may still be paid.
+    pub closes_at: Option<WallTime>,
+    /// How long a hold lasts.
+    pub hold_ttl: Millis,
+    /// How long extending can keep a cart, from its first hold.
+    pub hold_max: Millis,
+    /// Units one customer may hold and own over the whole sale.
+    pub limit_units: Option<u32>,
+    /// Orders one customer may make over the whole sale.
+    pub limit_orders: Option<u32>,
+    /// Keep what the shop calls the customer, in clear, beside the hash.
+    pub keep_customer: bool,
+    /// `few` is said at this share of the capacity or less, in percent.
+    pub few_percent: u8,
+    /// `few` is said at this many units or fewer.
+    pub few_units: u32,
+    /// Bundle rules by name, ascending.
+    pub bundles: Vec<BundleRule>,
+    /// Product rules by name, ascending.
+    pub products: Vec<ProductRule>,
+}
+
+/// The most parts a bundle rule may have.
+pub const MAX_BUNDLE_PARTS: usize = 16;
+
+impl SaleRules {
+    /// Settings with the defaults of the contract: 10 minutes to hold, 30 at most, no limit per customer.
+    #[must_use]
+    pub fn new(id: &str, time_zone: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            time_zone: time_zone.to_owned(),
+            venue_time_zones: Vec::new(),
+            opens_at: None,
+            closes_at: None,
+            hold_ttl: Millis(600_000),
+            hold_max: Millis(1_800_000),
+            limit_units: None,
+            limit_orders: None,
+            keep_customer: false,
+            few_percent: 10,
+            few_units: 5,
+            bundles: Vec::new(),
+            products: Vec::new(),
+        }
+    }
+
+    /// Whether the settings fit together; the sentence says what does not.
+    ///
+    /// # Errors
+    /// The first thing found wrong, as a sentence for the operator.
+    pub fn check(&self) -> Result<(), String> {
+        use crate::ids::{is_id, is_sale_id};
+        if !is_sale_id(&self.id) {
+            return Err("the id of a sale is 1 to 64 lower-case letters, digits and hyphens".into());
+        }
+        for zone in std::iter::once(&self.time_zone).chain(self.venue_time_zones.iter().map(|(_, zone)| zone)) {
+            jiff::tz::TimeZone::get(zone).map_err(|_| format!("`{zone}` is no IANA time zone"))?;
+        }
+        if !(1_000..=86_400_000).contains(&self.hold_ttl.0) {
+            return Err("hold_ttl_ms is 1,000 to 86,400,000".into());
+        }
+        if self.hold_max < self.hold_ttl || self.hold_max.0 > 7 * 86_400_000 {
+            return Err("hold_max_ms is at least hold_ttl_ms and at most 604,800,000".into());
+        }
+        if let (Some(opens), Some(closes)) = (self.opens_at, self.closes_at)
+            && closes <= opens
+        {
+            return Err("closes_at is not after opens_at".into());
+        }
+        if self.limit_units == Some(0) || self.limit_orders == Some(0) {
+            return Err("a limit per customer is at least 1; leave it out for none".into());
+        }
+        if self.few_percent > 100 {
+            return Err("few_percent is 0 to 100".into());
+        }
+        for rule in &self.bundles {
+            if !is_id(&rule.name) {
+                return Err(format!("`{}` is no name for a bundle rule", rule.name));
+            }
+            if !(2..=MAX_BUNDLE_PARTS).contains(&rule.parts.len()) {
+                return Err(format!("bundle rule `{}` needs 2 to {MAX_BUNDLE_PARTS} parts", rule.name));
+            }
+            if let Some(part) = rule.parts.iter().find(|part| !is_id(part)) {
+                return Err(format!("`{part}` in bundle rule `{}` is no name for a product", rule.name));
+            }
+            if rule.gap_days.is_some_and(|(least, most)| least > most) {
+                return Err(format!("gap_days of bundle rule `{}`: the first is above the second", rule.name));
+            }
+        }
+        for product in &self.products {
+            if let Some(rule) = &product.sold_only_in
+                && !self.bundles.iter().any(|known| known.name == *rule && known.parts.contains(&product.name))
+            {
+                return Err(format!("product `{}` is sold only in `{rule}`, which has no such part", product.name));
+            }
+        }
+        let distinct = |names: &mut dyn Iterator<Item = &str>| {
+            let mut names: Vec<_> = names.collect();
+            names.sort_unstable();
+            names.windows(2).all(|pair| pair[0] != pair[1])
+        };
+        if !distinct(&mut self.bundles.iter().map(|rule| rule.name.as_str()))
+            || !distinct(&mut self.products.iter().map(|product| product.name.as_str()))
+        {
+            return Err("two bundle rules or two products have one name".into());
+        }
+        Ok(())
+    }
+
+    /// The bundle rule of that name.
+    #[must_use]
+    pub fn bundle(&self, name: &str) -> Option<&BundleRule> {
+        self.bundles.iter().find(|rule| rule.name == name)
+    }
+
+    /// The rule a product is sold only in, if there is one.
+    #[must_use]
+    pub fn sold_only_in(&self, product: &str) -> Option<&str> {
+        self.products.iter().find(|rule| rule.name == product)?.sold_only_in.as_deref()
+    }
+}
+
+/// A sale as it stands.
+#[derive(Clone, Debug)]
+pub struct SaleView {
+    /// Its settings.
+    pub rules: Arc<SaleRules>,
+    /// Counts the changes of the settings, from 1; the ETag.
+    pub revision: u64,
+}
+
+/// What the caller knows of the sale it wants to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfMatch {
+    /// Nothing was said.
+    Absent,
+    /// `*`: whatever stands there.
+    Any,
+    /// This revision.
+    Revision(u64),
+}
