@@ -1,1 +1,24 @@
-//! placeholder
+//! The gateway of onsale: the HTTP edge in front of the engine, the JSON of the contract, and the command line.
+//!
+//! Read it from the outside in: [`server`] accepts sockets, [`edge`] looks at every request once, [`api`] has a file per
+//! resource, [`wire`] the shapes of their JSON, [`durable`] the wait that no answer escapes, [`problem`] the closed list
+//! of refusals. [`serve`] ties them to an engine and [`cli`] to a terminal.
+
+pub mod answer;
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod call;
+pub mod cli;
+pub mod config;
+pub mod durable;
+pub mod edge;
+pub mod idempotency;
+pub mod keys;
+pub mod metrics;
+pub mod openapi;
+pub mod problem;
+mod sample;
+pub mod serve;
+pub mod server;
+pub mod wire;
