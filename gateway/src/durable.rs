@@ -218,7 +218,8 @@ mod tests {
     fn wait(journal: &Rc<FakeJournal>, number: u64) -> tokio::task::JoinHandle<bool> {
         let journal = Rc::clone(journal);
         tokio::task::spawn_local(async move {
-            Passed { journal: &*journal, rests_on: Sequence(number), ticket: None }.await
+            let passed = Passed { journal: &*journal, rests_on: Sequence(number), ticket: None };
+            passed.await
         })
     }
 

@@ -153,7 +153,6 @@ fn refuse(request: &Request, problem: &Problem) -> Response {
 }
 
 /// Wraps a body that was read already.
-#[must_use]
 pub fn wrapped(bytes: bytes::Bytes) -> Body {
     if bytes.is_empty() { Body::empty() } else { Body::from(bytes) }
 }

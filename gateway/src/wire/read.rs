@@ -104,11 +104,8 @@ mod tests {
     #[derive(Debug, Default, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     struct Order {
-        #[expect(dead_code, reason = "only read")]
         quantity: u32,
-        #[expect(dead_code, reason = "only read")]
         slot: String,
-        #[expect(dead_code, reason = "only read")]
         parts: Vec<Order>,
     }
 
