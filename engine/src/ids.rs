@@ -76,12 +76,14 @@ impl CartId {
     }
 
     /// Tells it from earlier carts of the same index.
+    #[expect(clippy::cast_possible_truncation, reason = "the mask keeps what is meant")]
     #[must_use]
     pub const fn generation(self) -> u32 {
         (self.0 >> INDEX_BITS) as u32 & ((1 << GENERATION_BITS) - 1)
     }
 
     /// The index among the shard's carts.
+    #[expect(clippy::cast_possible_truncation, reason = "the mask keeps what is meant")]
     #[must_use]
     pub const fn index(self) -> u32 {
         self.0 as u32 & Self::MAX_INDEX
@@ -112,7 +114,7 @@ impl fmt::Display for Base32 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0_u8; 13];
         for (place, byte) in text.iter_mut().enumerate() {
-            *byte = ALPHABET[(self.0 >> (60 - 5 * place)) as usize & 31];
+            *byte = ALPHABET[((self.0 >> (60 - 5 * place)) & 31) as usize];
         }
         f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
@@ -254,7 +256,9 @@ mod tests {
     #[test]
     fn ids_come_back_as_they_were_written() {
         for number in [0, 1, 31, 32, u64::MAX, CartId::new(3, 63, 77, 123_456).0] {
-            for (kind, ordinal) in [(IdKind::Cart, 0), (IdKind::Hold, 0), (IdKind::Hold, 255), (IdKind::Checkout, 1)] {
+            for (kind, ordinal) in
+                [(IdKind::Cart, 0), (IdKind::Hold, 0), (IdKind::Hold, 255), (IdKind::Checkout, 1)]
+            {
                 let id = PublicId { kind, cart: CartId(number), ordinal };
                 let text = id.to_string();
                 assert!(is_id(&text), "{text}");
@@ -287,6 +291,9 @@ mod tests {
     #[test]
     fn an_id_carries_its_routing() {
         let id = CartId::new(5, 63, 0xf_ffff, CartId::MAX_INDEX);
-        assert_eq!((id.partition(), id.shard(), id.generation(), id.index()), (5, 63, 0xf_ffff, CartId::MAX_INDEX));
+        assert_eq!(
+            (id.partition(), id.shard(), id.generation(), id.index()),
+            (5, 63, 0xf_ffff, CartId::MAX_INDEX)
+        );
     }
 }

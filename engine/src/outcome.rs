@@ -28,7 +28,12 @@ pub struct Answer<T> {
 impl<T> Answer<T> {
     /// The same answer about something else.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
-        Answer { rests_on: self.rests_on, now: self.now, replayed: self.replayed, result: self.result.map(change) }
+        Answer {
+            rests_on: self.rests_on,
+            now: self.now,
+            replayed: self.replayed,
+            result: self.result.map(change),
+        }
     }
 }
 

@@ -100,7 +100,8 @@ impl SaleRules {
         if !is_sale_id(&self.id) {
             return Err("the id of a sale is 1 to 64 lower-case letters, digits and hyphens".into());
         }
-        for zone in std::iter::once(&self.time_zone).chain(self.venue_time_zones.iter().map(|(_, zone)| zone)) {
+        for zone in std::iter::once(&self.time_zone).chain(self.venue_time_zones.iter().map(|(_, zone)| zone))
+        {
             jiff::tz::TimeZone::get(zone).map_err(|_| format!("`{zone}` is no IANA time zone"))?;
         }
         if !(1_000..=86_400_000).contains(&self.hold_ttl.0) {
@@ -131,14 +132,23 @@ impl SaleRules {
                 return Err(format!("`{part}` in bundle rule `{}` is no name for a product", rule.name));
             }
             if rule.gap_days.is_some_and(|(least, most)| least > most) {
-                return Err(format!("gap_days of bundle rule `{}`: the first is above the second", rule.name));
+                return Err(format!(
+                    "gap_days of bundle rule `{}`: the first is above the second",
+                    rule.name
+                ));
             }
         }
         for product in &self.products {
             if let Some(rule) = &product.sold_only_in
-                && !self.bundles.iter().any(|known| known.name == *rule && known.parts.contains(&product.name))
+                && !self
+                    .bundles
+                    .iter()
+                    .any(|known| known.name == *rule && known.parts.contains(&product.name))
             {
-                return Err(format!("product `{}` is sold only in `{rule}`, which has no such part", product.name));
+                return Err(format!(
+                    "product `{}` is sold only in `{rule}`, which has no such part",
+                    product.name
+                ));
             }
         }
         let distinct = |names: &mut dyn Iterator<Item = &str>| {

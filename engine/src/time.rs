@@ -7,7 +7,9 @@
 use std::fmt;
 
 /// A span in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Millis(pub u64);
 
 impl Millis {
@@ -20,7 +22,9 @@ impl Millis {
 
 /// An instant of engine time, in milliseconds. It starts at the wall time of the data folder's making, so that a
 /// journal reads naturally, and falls behind the wall by every outage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
@@ -44,7 +48,9 @@ impl fmt::Display for Timestamp {
 }
 
 /// An instant of wall time: milliseconds since 1970-01-01T00:00:00Z, leap seconds ignored, negative before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct WallTime(pub i64);
 
 /// Both times, read together, once per request, at the door.

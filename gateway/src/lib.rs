@@ -2,7 +2,8 @@
 //!
 //! Read it from the outside in: [`server`] accepts sockets, [`edge`] looks at every request once, [`api`] has a file per
 //! resource, [`wire`] the shapes of their JSON, [`durable`] the wait that no answer escapes, [`problem`] the closed list
-//! of refusals. [`serve`] ties them to an engine and [`cli`] to a terminal.
+//! of refusals. [`serve`] ties them to an engine and [`cli`] to a
+//! terminal; [`import`] turns the field's own files into slots.
 
 pub mod answer;
 pub mod api;
@@ -14,6 +15,7 @@ pub mod config;
 pub mod durable;
 pub mod edge;
 pub mod idempotency;
+pub mod import;
 pub mod keys;
 pub mod metrics;
 pub mod openapi;

@@ -122,10 +122,51 @@ impl Metrics {
 
 /// What the engine counts. Everything it will tell goes in here.
 fn add_engine(registry: &mut Registry, engine: &Engine) {
-    let ready = Gauge::<i64>::default();
-    ready.set(i64::from(engine.health() == Health::Ready));
-    registry.register("journal_ready", "1 while the journal accepts facts", ready);
-    let mark = Counter::<u64>::default();
-    mark.inc_by(engine.mark().0);
-    registry.register("journal_facts", "Facts up to the durable mark", mark);
+    let level = |value: u64| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        gauge
+    };
+    let count = |value: u64| {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(value);
+        counter
+    };
+    let gauges = engine.gauges();
+    let ready = u64::from(engine.health() == Health::Ready);
+    registry.register("journal_ready", "1 while the journal accepts facts", level(ready));
+    registry.register(
+        "journal_disk_full",
+        "1 while new holds are refused for lack of space",
+        level(gauges.disk_full.into()),
+    );
+    registry.register("journal_last", "Number of the last fact", level(gauges.last));
+    registry.register(
+        "journal_durable",
+        "Number of the last fact that survives a power cut",
+        level(gauges.durable),
+    );
+    registry.register("journal_frames", "Frames written", count(gauges.frames));
+    registry.register("journal_syncs", "Syncs made", count(gauges.syncs));
+    registry.register(
+        "journal_buffer_bytes",
+        "Bytes of facts waiting for the disk or reserved",
+        level(gauges.buffer_bytes),
+    );
+    registry.register("holds", "Live holds", level(gauges.holds));
+    registry.register("carts", "Carts and orders remembered", level(gauges.carts));
+    registry.register("visitors", "Visitors remembered", level(gauges.visitors));
+    registry.register("slots", "Slots loaded", level(gauges.slots));
+    registry.register("idempotency_keys", "Idempotency keys remembered", level(gauges.keys));
+    registry.register(
+        "idempotency_oldest_key_ms",
+        "Age of the oldest idempotency key",
+        level(gauges.oldest_key.0),
+    );
+    registry.register("carts_opened", "Carts opened", count(gauges.opened));
+    registry.register(
+        "carts_opened_locks",
+        "Inventory locks held by the requests that opened carts",
+        count(gauges.opened_locks),
+    );
 }

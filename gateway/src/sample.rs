@@ -1,9 +1,7 @@
 //! The sale `sample`: two doses at two venues, open now. Enough to try every call by hand.
 
 use onsale_engine::Engine;
-use onsale_engine::ids::ChannelIx;
 use onsale_engine::inventory::SlotSpec;
-use onsale_engine::request::Caller;
 use onsale_engine::sale::{BundleRule, IfMatch, ProductRule, SaleRules};
 use onsale_engine::time::WallTime;
 
@@ -22,14 +20,13 @@ const GAP_DAYS: i64 = 21;
 
 /// Adds it, unless it is there already.
 pub fn load(engine: &Engine) -> Result<(), Problem> {
-    let caller = Caller { credential: 0, channel: ChannelIx(0), operator: true };
     let now = engine.now().wall;
-    match wait(engine, engine.put_sale(caller, rules(), IfMatch::Absent)) {
+    match wait(engine, engine.put_sale(rules(), IfMatch::Absent)) {
         Ok(_) => {}
         Err(problem) if problem.code() == Some(Code::IfMatchRequired) => return Ok(()),
         Err(problem) => return Err(problem),
     }
-    let added = wait(engine, engine.add_slots(caller, SALE, &slots(now), true))?;
+    let added = wait(engine, engine.add_slots(SALE, &slots(now), true))?;
     match added.rejected.first() {
         None => Ok(()),
         Some((place, why)) => Err(Problem::malformed(format!("slot {place}: {why:?}"))),

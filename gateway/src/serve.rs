@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use onsale_engine::Engine;
-use onsale_engine::engine::Health;
+use onsale_engine::commit;
+use onsale_engine::journal::Opened;
 use onsale_engine::outcome::Answer;
+use onsale_engine::sequence::Sequence;
+use onsale_engine::time::Millis;
+use onsale_engine::{Engine, EngineOptions, Health};
 
 use crate::app::App;
 use crate::auth::Doorkeeper;
-use crate::config::Config;
+use crate::config::{Ack, Config};
 use crate::keys::{KeyError, KeyRing, NewKey};
 use crate::problem::{Code, Problem};
 use crate::sample;
@@ -23,6 +26,8 @@ use crate::server::{self, Running};
 const KEY_FILE: &str = "keys";
 /// How long a fact of starting up may take to become durable.
 const START_PATIENCE: Duration = Duration::from_secs(30);
+/// While a long journal is read.
+const TELL_PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
 /// Why a server did not start.
 #[derive(Debug)]
@@ -128,11 +133,49 @@ fn open_engine(config: &Config) -> Result<Arc<Engine>, StartError> {
     let data = &config.data;
     std::fs::create_dir_all(data)
         .map_err(|error| StartError::Data(format!("{}: {error}", data.display())))?;
-    Ok(Arc::new(Engine))
+    let mut options = EngineOptions::new(data);
+    options.shards = config.shards;
+    options.ack = match config.ack {
+        Ack::Fsync => commit::Ack::Fsync,
+        Ack::Interval(span) => {
+            commit::Ack::Interval(Millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+        }
+        Ack::None => commit::Ack::None,
+    };
+    let mut told = Instant::now();
+    let progress = |done: Sequence, all: Sequence| {
+        if told.elapsed() >= TELL_PROGRESS_EVERY {
+            told = Instant::now();
+            tracing::info!("recovering: {done} of {all} facts");
+        }
+    };
+    let (engine, start) = Engine::open(options, progress).map_err(|error| {
+        StartError::Data(match error.in_use() {
+            true => format!(
+                "{} is in use by another process; stop it, or name another folder with --data",
+                data.display()
+            ),
+            false => format!("{}: {error}", data.display()),
+        })
+    })?;
+    if start.journal.cut_bytes > 0 {
+        let Opened { cut_bytes, cut_at, .. } = &start.journal;
+        tracing::warn!(
+            cut_bytes,
+            ?cut_at,
+            "a torn end of the journal was cut: it had never been acknowledged"
+        );
+    }
+    if !start.founded {
+        tracing::info!(facts = start.facts, away_ms = start.away.0, "recovered");
+    }
+    Ok(Arc::new(engine))
 }
 
-/// Flushes, writes a last snapshot and lets go of the folder.
-fn close_engine(_engine: &Engine) {}
+/// Writes what is still in memory and lets go of the folder.
+fn close_engine(engine: &Engine) {
+    engine.shutdown();
+}
 
 /// Waits for an answer outside of any worker, as starting up does.
 pub(crate) fn wait<T>(engine: &Engine, answer: Answer<T>) -> Result<T, Problem> {

@@ -1,5 +1,15 @@
 //! The stock: slots with their counts, locked shard by shard.
+//!
+//! `spec` is a slot as it is imported, `slot` as it lives in memory, `group` the counters by venue, day and product,
+//! `shard` all of it under one lock with the moves of units, `text` the packed names.
 
+mod group;
+mod shard;
+mod slot;
 mod spec;
+mod text;
 
+pub use group::{Group, GroupKey};
+pub use shard::{Shard, Stamp};
+pub use slot::{ALWAYS, Slot, SlotExtra, SlotInfo};
 pub use spec::{MAX_CAPACITY, SlotSpec};

@@ -98,7 +98,9 @@ impl SlotSpec {
         {
             return Err("`ends_at` is before `starts_at`".into());
         }
-        if self.labels.len() > 16 || self.labels.iter().any(|(name, value)| name.len() > 100 || value.len() > 100) {
+        if self.labels.len() > 16
+            || self.labels.iter().any(|(name, value)| name.len() > 100 || value.len() > 100)
+        {
             return Err("at most 16 labels of at most 100 bytes".into());
         }
         Ok(())

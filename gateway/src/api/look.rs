@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use onsale_engine::engine::Availability;
+use onsale_engine::decide::Availability;
 use onsale_engine::sale::SaleRules;
 
 use super::slots::instant;

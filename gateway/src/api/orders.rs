@@ -1,7 +1,7 @@
 //! Orders: reading one, listing a sale's, cancelling.
 
 use http::StatusCode;
-use onsale_engine::engine::OrderQuery;
+use onsale_engine::decide::OrderQuery;
 use onsale_engine::ids::{CartId, IdKind, PublicId};
 use onsale_engine::refusal::{Missing, Refusal};
 

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use jiff::tz::TimeZone;
-use onsale_engine::engine::{SlotChange, SlotQuery};
+use onsale_engine::decide::{SlotChange, SlotQuery};
 use onsale_engine::time::WallTime;
 
 use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
@@ -82,7 +82,7 @@ pub async fn get(call: Call) -> Outcome {
 
 /// `PATCH /v1/sales/{sale}/slots/{slot}`
 pub async fn patch(call: Call) -> Outcome {
-    let caller = call.principal.operator()?;
+    call.principal.operator()?;
     let SlotChangeInput { capacity, blocked, reason } = call.json()?;
     if capacity.is_none() && blocked.is_none() {
         return Err(Problem::malformed("`capacity` or `blocked` was expected."));
@@ -91,7 +91,7 @@ pub async fn patch(call: Call) -> Outcome {
         return Err(Problem::malformed("`reason` is at most 200 bytes."));
     }
     let change = SlotChange { capacity, blocked, reason };
-    let changed = call.engine().change_slot(caller, call.param(0), call.param(1), &change);
+    let changed = call.engine().change_slot(call.param(0), call.param(1), &change);
     let slot = settle(call.engine(), changed).await?;
     Ok(json(StatusCode::OK, &WrittenSlot::new(&slot.value, slot.now, true)))
 }

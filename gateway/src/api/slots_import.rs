@@ -8,18 +8,17 @@ use axum::body::Body;
 use bytes::{Buf, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt;
-use onsale_engine::engine::{SlotRejection, SlotsAdded};
+use onsale_engine::decide::{SlotRejection, SlotsAdded};
 use onsale_engine::inventory::SlotSpec;
-use onsale_engine::request::Caller;
-use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::answer::{Outcome, json};
 use crate::call::{Call, Payload};
 use crate::durable::settle;
-use crate::problem::{Code, More, Problem, RejectedLine};
+use crate::problem::{Code, More, Problem};
 use crate::wire::read;
-use crate::wire::slot_input::{SlotInput, SlotsInput};
+use crate::wire::slot::{ImportReport, RejectedLine, SlotInput};
+use crate::wire::slot_input::SlotsInput;
 
 /// Lines handed to the engine at a time.
 const BATCH: usize = 1_000;
@@ -28,38 +27,26 @@ const MAX_LINE_BYTES: usize = 64 << 10;
 /// Rejected lines that are listed; the others are counted.
 const MAX_LISTED: usize = 1_000;
 
-/// What an import did.
-#[derive(Debug, Default, Serialize)]
-struct Report {
-    added: u64,
-    updated: u64,
-    unchanged: u64,
-    rejected_count: u64,
-    rejected: Vec<RejectedLine>,
+fn reject(report: &mut ImportReport, line: u64, problem: &Problem) {
+    report.rejected_count += 1;
+    if report.rejected.len() < MAX_LISTED {
+        let code = problem.code().unwrap_or(Code::Malformed).name().to_owned();
+        report.rejected.push(RejectedLine { line, code, detail: problem.detail().to_owned() });
+    }
 }
 
-impl Report {
-    fn reject(&mut self, line: u64, problem: &Problem) {
-        self.rejected_count += 1;
-        if self.rejected.len() < MAX_LISTED {
-            let code = problem.code().unwrap_or(Code::Malformed).name();
-            self.rejected.push(RejectedLine { line, code, detail: problem.detail().to_owned() });
-        }
+fn count(report: &mut ImportReport, done: SlotsAdded, lines: impl Fn(usize) -> u64) {
+    report.added += done.added;
+    report.updated += done.updated;
+    report.unchanged += done.unchanged;
+    for (place, rejection) in done.rejected {
+        reject(report, lines(place), &problem_of(rejection));
     }
+}
 
-    fn count(&mut self, done: SlotsAdded, lines: impl Fn(usize) -> u64) {
-        self.added += done.added;
-        self.updated += done.updated;
-        self.unchanged += done.unchanged;
-        for (place, rejection) in done.rejected {
-            self.reject(lines(place), &problem_of(rejection));
-        }
-    }
-
-    fn answer(mut self) -> Outcome {
-        self.rejected.sort_by_key(|rejected| rejected.line);
-        Ok(json(StatusCode::OK, &self))
-    }
+fn answer(mut report: ImportReport) -> Outcome {
+    report.rejected.sort_by_key(|rejected| rejected.line);
+    Ok(json(StatusCode::OK, &report))
 }
 
 fn problem_of(rejection: SlotRejection) -> Problem {
@@ -71,35 +58,34 @@ fn problem_of(rejection: SlotRejection) -> Problem {
 
 /// `POST /v1/sales/{sale}/slots`
 pub async fn post(mut call: Call) -> Outcome {
-    let caller = call.principal.operator()?;
+    call.principal.operator()?;
     match std::mem::replace(&mut call.body, Payload::Whole(bytes::Bytes::new())) {
-        Payload::Stream(body) => stream(&call, caller, body.into_inner()).await,
+        Payload::Stream(body) => stream(&call, body.into_inner()).await,
         whole @ Payload::Whole(_) => {
             call.body = whole;
-            all_or_nothing(&call, caller).await
+            all_or_nothing(&call).await
         }
     }
 }
 
-async fn all_or_nothing(call: &Call, caller: Caller) -> Outcome {
+async fn all_or_nothing(call: &Call) -> Outcome {
     let SlotsInput { slots } = call.json()?;
     let slots: Vec<SlotSpec> = slots.into_iter().map(SlotSpec::from).collect();
-    let done =
-        settle(call.engine(), call.engine().add_slots(caller, call.param(0), &slots, true)).await?.value;
-    let mut report = Report::default();
+    let done = settle(call.engine(), call.engine().add_slots(call.param(0), &slots, true)).await?.value;
+    let mut report = ImportReport::default();
     let first = done.rejected.first().map(|(place, rejection)| (*place, problem_of(rejection.clone())));
-    report.count(done, |place| place as u64 + 1);
-    let Some((place, problem)) = first else { return report.answer() };
+    count(&mut report, done, |place| place as u64 + 1);
+    let Some((place, problem)) = first else { return answer(report) };
     let id = slots.get(place).map_or("", |slot| slot.id.as_str());
     let detail = format!("`slots[{place}]` (`{id}`): {} Nothing was added.", problem.detail());
     let more = More { rejected: report.rejected, ..More::default() };
     Err(Problem::new(problem.code().unwrap_or(Code::Rule), detail).with(more))
 }
 
-async fn stream(call: &Call, caller: Caller, mut body: Body) -> Outcome {
+async fn stream(call: &Call, mut body: Body) -> Outcome {
     // A misspelt sale is told before anything is read.
     settle(call.engine(), call.engine().sale(call.param(0))).await?;
-    let mut report = Report::default();
+    let mut report = ImportReport::default();
     let mut lines = Lines::default();
     let mut batch = Batch::default();
     loop {
@@ -119,15 +105,15 @@ async fn stream(call: &Call, caller: Caller, mut body: Body) -> Outcome {
         while let Some((number, line)) = lines.next() {
             match line.and_then(|line| read::json::<SlotInput>(&line)) {
                 Ok(slot) => batch.push(number, slot.into()),
-                Err(problem) => report.reject(number, &problem),
+                Err(problem) => reject(&mut report, number, &problem),
             }
             if batch.slots.len() == BATCH {
-                batch.hand_over(call, caller, &mut report).await?;
+                batch.hand_over(call, &mut report).await?;
             }
         }
         if lines.finished {
-            batch.hand_over(call, caller, &mut report).await?;
-            return report.answer();
+            batch.hand_over(call, &mut report).await?;
+            return answer(report);
         }
     }
 }
@@ -144,12 +130,12 @@ impl Batch {
         self.lines.push(line);
     }
 
-    async fn hand_over(&mut self, call: &Call, caller: Caller, report: &mut Report) -> Result<(), Problem> {
+    async fn hand_over(&mut self, call: &Call, report: &mut ImportReport) -> Result<(), Problem> {
         if self.slots.is_empty() {
             return Ok(());
         }
-        let added = call.engine().add_slots(caller, call.param(0), &self.slots, false);
-        report.count(settle(call.engine(), added).await?.value, |place| {
+        let added = call.engine().add_slots(call.param(0), &self.slots, false);
+        count(report, settle(call.engine(), added).await?.value, |place| {
             self.lines.get(place).copied().unwrap_or(0)
         });
         self.slots.clear();

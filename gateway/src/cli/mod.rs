@@ -7,10 +7,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use crate::config::table::TABLE;
 use crate::config::{Config, Fault, Gathered};
+use crate::import::{self, ImportArgs};
 
 /// Why a command ended badly, in words for who typed it.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     match matches.subcommand() {
         Some(("serve", matches)) => serve::run(matches),
         Some(("config", matches)) => config::run(matches),
-        Some(("import", matches)) => import(matches),
+        Some(("import", matches)) => import_files(matches),
         Some(("inspect", matches)) => inspect(matches),
         // clap has refused everything else already.
         _ => Err(CommandError("say what to do; `onsale --help` lists it".to_owned())),
@@ -56,13 +57,6 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
 /// The commands, their flags and their help.
 #[must_use]
 pub fn command() -> Command {
-    let rest = || {
-        Arg::new("rest")
-            .num_args(0..)
-            .trailing_var_arg(true)
-            .allow_hyphen_values(true)
-            .value_name("ARGUMENTS")
-    };
     let sample = Arg::new("sample").long("sample").action(ArgAction::SetTrue).env("ONSALE_SAMPLE");
     let sample = sample.help("add a small sale `sample` with slots, open now");
     Command::new("onsale")
@@ -81,7 +75,7 @@ pub fn command() -> Command {
                 ))
                 .subcommand(settings(Command::new("check").about("Say whether the settings are in order"))),
         )
-        .subcommand(Command::new("import").about("Turn files of the field into slots of a sale").arg(rest()))
+        .subcommand(ImportArgs::augment_args(Command::new("import")))
         .subcommand(
             Command::new("inspect").about("Look into a data folder").subcommand_required(true).subcommand(
                 Command::new("journal").about("Print the facts of a journal").arg(
@@ -130,9 +124,11 @@ fn faulty(faults: &[Fault]) -> CommandError {
     CommandError(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
-/// The importers plug in here.
-fn import(_matches: &ArgMatches) -> Result<ExitCode, CommandError> {
-    Err(CommandError("`onsale import` is not part of this build".to_owned()))
+/// The importers speak HTTP to a server like any other client.
+fn import_files(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
+    let arguments = ImportArgs::from_arg_matches(matches)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(import::run(arguments)))
 }
 
 /// The journal's reader plugs in here.

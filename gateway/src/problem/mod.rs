@@ -19,6 +19,7 @@ use serde::Serialize;
 pub use code::{Code, Entry, TABLE};
 pub use page::{index, page};
 
+use crate::wire::slot::RejectedLine;
 use crate::wire::time::Written;
 use onsale_engine::ids::Quantity;
 
@@ -62,17 +63,6 @@ pub struct Holder {
     pub order: Option<String>,
     /// Units of the slot it has.
     pub units: Quantity,
-}
-
-/// A line of an import that was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RejectedLine {
-    /// Counts from 1.
-    pub line: u64,
-    /// The code of the list.
-    pub code: &'static str,
-    /// Why, in words.
-    pub detail: String,
 }
 
 /// Facts a client can use, each only where it helps.

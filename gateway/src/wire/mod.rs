@@ -9,6 +9,7 @@ pub mod list;
 pub mod order;
 pub mod read;
 pub mod sale;
+pub mod slot;
 pub mod slot_input;
 pub mod stock;
 pub mod time;

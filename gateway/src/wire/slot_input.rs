@@ -1,34 +1,11 @@
-//! A slot as an operator sends it, in JSON or as a line of NDJSON.
-
-use std::collections::BTreeMap;
+//! From the slot as it travels to the slot as the engine keeps it, and the bodies around it.
 
 use onsale_engine::ids::Quantity;
 use onsale_engine::inventory::SlotSpec;
+use onsale_engine::time::WallTime;
 use serde::Deserialize;
 
-use super::time::Written;
-
-/// A slot of the contract.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the fields are those of `SlotSpec`, which explains them")]
-pub struct SlotInput {
-    pub id: String,
-    pub venue: String,
-    pub section: Option<String>,
-    pub starts_at: Option<Written>,
-    pub ends_at: Option<Written>,
-    pub capacity: Quantity,
-    pub product: Option<String>,
-    pub row: Option<String>,
-    pub seat: Option<String>,
-    pub position: Option<i32>,
-    pub price: Option<i64>,
-    pub releases_at: Option<Written>,
-    #[serde(default)]
-    pub accessible: bool,
-    pub labels: Option<BTreeMap<String, String>>,
-}
+use super::slot::SlotInput;
 
 /// `POST /v1/sales/{sale}/slots` as `application/json`
 #[derive(Debug, Deserialize)]
@@ -52,22 +29,23 @@ pub struct SlotChangeInput {
 
 impl From<SlotInput> for SlotSpec {
     fn from(input: SlotInput) -> Self {
+        let wall = |time: jiff::Timestamp| WallTime(time.as_millisecond());
         Self {
             id: input.id,
             venue: input.venue,
             section: input.section,
-            starts_at: input.starts_at.map(|time| time.0),
-            ends_at: input.ends_at.map(|time| time.0),
+            starts_at: input.starts_at.map(wall),
+            ends_at: input.ends_at.map(wall),
             capacity: input.capacity,
             product: input.product,
             row: input.row,
             seat: input.seat,
             position: input.position,
             price: input.price,
-            releases_at: input.releases_at.map(|time| time.0),
+            releases_at: input.releases_at.map(wall),
             accessible: input.accessible,
             // The map is ordered by name, as the engine wants its list.
-            labels: input.labels.unwrap_or_default().into_iter().collect(),
+            labels: input.labels.into_iter().collect(),
         }
     }
 }

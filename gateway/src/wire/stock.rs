@@ -3,7 +3,7 @@
 //! Who shows a key sees exact numbers. A browser sees the state words only: exact numbers would tell a crowd where to
 //! click, and they are out of date before they are drawn.
 
-use onsale_engine::engine::{Availability, AvailabilityLine, BundleOffer};
+use onsale_engine::decide::{Availability, AvailabilityLine, BundleOffer};
 use onsale_engine::ids::Quantity;
 use onsale_engine::outcome::{Counts, SlotView, StockState};
 use onsale_engine::time::Now;

@@ -1,0 +1,123 @@
+//! What the seldom facts do.
+
+use std::sync::Arc;
+
+use crate::carts::Stage;
+use crate::catalog::{Heartbeat, SaleRecord};
+use crate::fact::{Cold, SlotEntry};
+use crate::ids::SaleIx;
+use crate::names::Listing;
+use crate::sale::SaleView;
+use crate::state::Held;
+use crate::time::Timestamp;
+
+pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
+    match fact {
+        Cold::Founded { partition, wall, shards: _ } => {
+            let catalog = held.catalog();
+            catalog.partition = *partition;
+            catalog.founded = Some(*wall);
+        }
+        Cold::Configured(configuration) => {
+            for shard in 0..held.shards() {
+                let shards = held.shards();
+                held.keys(usize::from(shard)).configure(configuration, shards);
+            }
+            held.catalog().configuration = Some(*configuration);
+        }
+        Cold::ChannelNamed { channel: _, name } => {
+            held.catalog().channels.push(name.clone());
+            publish_listing(held);
+        }
+        Cold::SaleSet { sale, revision, rules } => {
+            let rules = Arc::new((**rules).clone());
+            let place = usize::from(sale.0);
+            for shard in 0..held.shards() {
+                let sales = &mut held.shard(shard).sales;
+                if sales.len() <= place {
+                    sales.resize(place + 1, None);
+                }
+                sales[place] = Some(Arc::clone(&rules));
+            }
+            let record = SaleRecord { revision: *revision, rules };
+            let sales = &mut held.catalog().sales;
+            if place == sales.len() {
+                sales.push(record);
+            } else {
+                sales[place] = record;
+            }
+            publish_listing(held);
+        }
+        Cold::SlotsSet { sale, added, updated } => {
+            for entry in added {
+                add_slot(held, *sale, entry);
+            }
+            for entry in updated {
+                held.shard(entry.place.shard).update_slot(entry.place.index, &entry.spec);
+            }
+        }
+        Cold::SlotChanged { slot, capacity, blocked, reason: _ } => {
+            held.shard(slot.shard).set_units(slot.index, *capacity, *blocked);
+        }
+        Cold::Heartbeat { wall, boot, boot_id } | Cold::Resumed { wall, boot, boot_id, away: _ } => {
+            held.catalog().heartbeat = Some(Heartbeat { at, wall: *wall, boot: *boot, boot_id: *boot_id });
+        }
+        // Only compared, by whoever replays.
+        Cold::ShardDigest { .. } => {}
+        Cold::Forgotten { shard, from, to, ended_by, carts: _ } => {
+            let shard = held.shard(*shard);
+            for index in *from..*to {
+                let cart = &mut shard.carts[index];
+                if !forgettable(cart.stage, cart.deadline, *ended_by) {
+                    continue;
+                }
+                shard.digest.subtract(cart.digest(index));
+                cart.stage = Stage::Free;
+                cart.items = smallvec::SmallVec::new();
+                let sale = cart.sale;
+                if let Some(notes) = shard.notes.remove(&index)
+                    && let Some(reference) = &notes.reference
+                {
+                    let name = (sale, reference.as_str().into());
+                    if let Some(places) = shard.references.get_mut(&name) {
+                        places.retain(|place| *place != index);
+                        if places.is_empty() {
+                            shard.references.remove(&name);
+                        }
+                    }
+                }
+                shard.carts.free(index);
+            }
+        }
+    }
+}
+
+/// Whether a cart has ended, is no order, and ended not after an instant. An open cart past its deadline has ended too:
+/// its units went back without its record being touched.
+#[must_use]
+pub fn forgettable(stage: Stage, deadline: Timestamp, ended_by: Timestamp) -> bool {
+    matches!(stage, Stage::Open | Stage::Lapsed | Stage::Abandoned) && deadline <= ended_by
+}
+
+fn add_slot(held: &mut impl Held, sale: SaleIx, entry: &SlotEntry) {
+    let index = held.shard(entry.place.shard).add_slot(sale, entry.day, &entry.spec);
+    assert_eq!(index, entry.place.index, "slot {} did not get the place it was promised", entry.spec.id);
+    held.names().add_slot(sale, &entry.spec.id, entry.place);
+    let catalog = held.catalog();
+    let place = (sale, entry.spec.venue.clone(), entry.spec.section.clone());
+    if catalog.places.insert(place, entry.place.shard).is_none() {
+        catalog.places_of_shard[usize::from(entry.place.shard)] += 1;
+        held.names().add_venue(sale, &entry.spec.venue, entry.place.shard);
+    }
+}
+
+fn publish_listing(held: &mut impl Held) {
+    let catalog = held.catalog();
+    let sales = catalog
+        .sales
+        .iter()
+        .map(|sale| SaleView { rules: Arc::clone(&sale.rules), revision: sale.revision })
+        .collect();
+    let channels = catalog.channels.iter().map(|channel| Arc::from(channel.as_str())).collect();
+    held.names().set_listing(Listing::new(sales, channels));
+}

@@ -1,0 +1,171 @@
+//! Whether a fact can be applied to a state: asked before every `apply` by whoever replays a journal, so that a wrong
+//! journal stops with its number instead of making a wrong state.
+
+use std::fmt;
+
+use crate::carts::Stage;
+use crate::fact::{Cold, Fact, Kind, NewItem};
+use crate::ids::{CartId, SlotRef};
+use crate::state::Held;
+use crate::time::Timestamp;
+
+/// Why a fact cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit(pub String);
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+macro_rules! demand {
+    ($condition:expr, $($words:tt)*) => {
+        if !$condition {
+            return Err(Misfit(format!($($words)*)));
+        }
+    };
+}
+
+/// Checks a fact against the state it is about to change.
+///
+/// # Errors
+/// [`Misfit`] with what does not fit.
+pub fn fits(held: &mut impl Held, fact: &Fact) -> Result<(), Misfit> {
+    let at = fact.at;
+    match &fact.kind {
+        Kind::Opened(opened) => {
+            demand!(opened.cart.shard() < u16::from(held.shards()), "{:?} names no shard", opened.cart);
+            #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
+            let home = held.shard(opened.cart.shard() as u8);
+            let next = home.carts.next_index();
+            demand!(next == opened.cart.index(), "{:?} is not the next cart, {next} is", opened.cart);
+            demand!(home.rules(opened.sale).is_some(), "there is no sale {}", opened.sale.0);
+            demand!(!opened.items.is_empty(), "a cart without items");
+            demand!(at < opened.deadline, "a deadline that has passed");
+            takes(held, &opened.items)
+        }
+        Kind::Added { cart, items, .. } => {
+            open_cart(held, *cart, at, &[])?;
+            takes(held, items)
+        }
+        Kind::Released { cart, out, .. } => open_cart(held, *cart, at, out),
+        Kind::Exchanged { cart, out, items, .. } => {
+            open_cart(held, *cart, at, out)?;
+            for item in items {
+                slot(held, item.slot)?;
+            }
+            Ok(())
+        }
+        Kind::Extended { cart, deadline, .. } => {
+            open_cart(held, *cart, at, &[])?;
+            demand!(*deadline > at, "a deadline that has passed");
+            Ok(())
+        }
+        Kind::Confirmed { cart, .. } => open_cart(held, *cart, at, &[]),
+        Kind::Cancelled { cart, out, .. } => cart_in(held, *cart, Stage::Ordered, out),
+        Kind::Lapsed { cart } => cart_in(held, *cart, Stage::Open, &[]),
+        Kind::Settled { slot: place, holds } => {
+            slot(held, *place)?;
+            let due = held.shard(place.shard).due_count(place.index, at, *holds);
+            demand!(due == *holds, "{holds} holds settled where {due} are due");
+            Ok(())
+        }
+        Kind::Cold(cold) => cold_fits(held, cold),
+    }
+}
+
+fn slot(held: &mut impl Held, place: SlotRef) -> Result<(), Misfit> {
+    demand!(place.shard < held.shards(), "there is no shard {}", place.shard);
+    let slots = held.shard(place.shard).slot_count();
+    demand!(place.index < slots, "slot {} of shard {}, which has {slots}", place.index, place.shard);
+    Ok(())
+}
+
+fn takes(held: &mut impl Held, items: &[NewItem]) -> Result<(), Misfit> {
+    for item in items {
+        slot(held, item.slot)?;
+        let wanted: u32 =
+            items.iter().filter(|other| other.slot == item.slot).map(|other| other.quantity).sum();
+        let free = held.shard(item.slot.shard).slot(item.slot.index).free();
+        demand!(free >= wanted, "{wanted} units of slot {:?}, which has {free} free", item.slot);
+    }
+    Ok(())
+}
+
+fn open_cart(held: &mut impl Held, id: CartId, at: Timestamp, out: &[u8]) -> Result<(), Misfit> {
+    cart_in(held, id, Stage::Open, out)?;
+    #[expect(clippy::cast_possible_truncation, reason = "cart_in has checked it")]
+    let deadline = held.shard(id.shard() as u8).carts[id.index()].deadline;
+    demand!(at < deadline, "{id:?} ran past its deadline {deadline} at {at}");
+    Ok(())
+}
+
+fn cart_in(held: &mut impl Held, id: CartId, stage: Stage, out: &[u8]) -> Result<(), Misfit> {
+    demand!(id.shard() < u16::from(held.shards()), "{id:?} names no shard");
+    #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
+    let home = held.shard(id.shard() as u8);
+    let Some(cart) = home.carts.get(id.index()) else {
+        return Err(Misfit(format!("there is no {id:?}")));
+    };
+    demand!(cart.generation == id.generation(), "{id:?} was another cart");
+    demand!(cart.stage == stage, "{id:?} is {:?}, not {stage:?}", cart.stage);
+    for ordinal in out {
+        let present = cart.items.get(usize::from(*ordinal)).is_some_and(|item| item.present());
+        demand!(present, "{id:?} has no hold {ordinal}");
+    }
+    Ok(())
+}
+
+fn cold_fits(held: &mut impl Held, fact: &Cold) -> Result<(), Misfit> {
+    match fact {
+        Cold::Founded { shards, .. } => {
+            demand!(*shards == held.shards(), "a folder of {shards} shards in a state of {}", held.shards());
+            demand!(held.catalog().founded.is_none(), "a second founding");
+        }
+        Cold::ChannelNamed { channel, .. } => {
+            let channels = held.catalog().channels.len();
+            demand!(usize::from(channel.0) == channels, "channel {} after {channels}", channel.0);
+        }
+        Cold::SaleSet { sale, revision, .. } => {
+            let sales = &held.catalog().sales;
+            let known = sales.get(usize::from(sale.0)).map_or(0, |sale| sale.revision);
+            demand!(usize::from(sale.0) <= sales.len(), "sale {} after {}", sale.0, sales.len());
+            demand!(known + 1 == *revision, "revision {revision} of a sale at {known}");
+        }
+        Cold::SlotsSet { added, updated, .. } => {
+            for entry in added {
+                demand!(entry.place.shard < held.shards(), "there is no shard {}", entry.place.shard);
+            }
+            for entry in updated {
+                slot(held, entry.place)?;
+            }
+        }
+        Cold::SlotChanged { slot: place, .. } => slot(held, *place)?,
+        Cold::ShardDigest { shard, digest } => {
+            demand!(*shard < held.shards(), "there is no shard {shard}");
+            let here = held.shard(*shard).digest.0;
+            demand!(here == *digest, "digest of shard {shard}: journal {digest:016x}, here {here:016x}");
+        }
+        Cold::Forgotten { shard, from, to, ended_by, carts } => {
+            demand!(*shard < held.shards(), "there is no shard {shard}");
+            let shard = held.shard(*shard);
+            demand!(
+                *to <= shard.carts.places() && from <= to,
+                "places {from} to {to} of {}",
+                shard.carts.places()
+            );
+            let found = (*from..*to)
+                .filter(|index| {
+                    let cart = &shard.carts[*index];
+                    super::cold::forgettable(cart.stage, cart.deadline, *ended_by)
+                })
+                .count();
+            demand!(found == *carts as usize, "{carts} carts forgotten where {found} could be");
+        }
+        Cold::Configured(_) | Cold::Heartbeat { .. } | Cold::Resumed { .. } => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! The only code that changes state. The live path, recovery, the snapshot maker and a standby all come through
+//! [`apply`], with the same fact, and end in the same state.
+//!
+//! `apply` cannot fail: whoever decided has checked, and whoever replays asks [`fits`] first. It touches only what the
+//! fact's decider held.
+
+mod carts;
+mod cold;
+mod fits;
+
+pub use cold::forgettable;
+pub use fits::{Misfit, fits};
+
+use crate::fact::{Fact, Kind};
+use crate::state::Held;
+
+/// Changes the state by one fact.
+#[inline]
+pub fn apply(held: &mut impl Held, fact: &Fact) {
+    let at = fact.at;
+    match &fact.kind {
+        Kind::Opened(opened) => carts::opened(held, at, opened),
+        Kind::Added { cart, items, key } => carts::added(held, at, *cart, items, *key),
+        Kind::Released { cart, out, key } => carts::released(held, at, *cart, out, *key),
+        Kind::Exchanged { cart, out, items, key } => carts::exchanged(held, at, *cart, out, items, *key),
+        Kind::Extended { cart, deadline, key } => carts::extended(held, at, *cart, *deadline, *key),
+        Kind::Confirmed { cart, key } => carts::confirmed(held, at, *cart, *key),
+        Kind::Cancelled { cart, out, key } => carts::cancelled(held, at, *cart, out, *key),
+        Kind::Lapsed { cart } => carts::lapsed(held, *cart),
+        Kind::Settled { slot, holds } => held.shard(slot.shard).settle(slot.index, *holds),
+        Kind::Cold(fact) => cold::apply(held, at, fact),
+    }
+}

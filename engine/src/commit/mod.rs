@@ -1,0 +1,12 @@
+//! Group commit: where facts get their numbers, and how everybody learns that they are on disk.
+//!
+//! `buffer` takes facts while their locks are held and numbers them in the same breath; `writer` empties it into the
+//! journal, one frame at a time; `mark` says how far that has come and wakes who waits for it.
+
+mod buffer;
+mod mark;
+mod writer;
+
+pub use buffer::{Buffer, NoRoom, Reservation};
+pub use mark::{Failure, Mark};
+pub use writer::{Ack, Step, Writer};

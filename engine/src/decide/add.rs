@@ -1,0 +1,103 @@
+//! More holds for an open cart. They get the cart's deadline, whatever the sale's `hold_ttl_ms` is by now.
+
+use super::cart::Called;
+use super::open::item_bound;
+use super::stock::{Sums, sum};
+use super::{Core, Decision};
+use crate::carts::MAX_VERSION;
+use crate::fact::{Kind, NewItems};
+use crate::ids::{CartId, Quantity, SaleIx};
+use crate::limits::{MAX_BUNDLES, MAX_HOLDS};
+use crate::outcome::{Answer, CartView};
+use crate::refusal::{Missing, Refusal};
+use crate::request::{Caller, OnCart, Want};
+use crate::time::Now;
+
+use super::wants::Resolved;
+use crate::carts::bundle_number;
+
+impl Core {
+    /// Adds to a cart, all or nothing.
+    pub fn add_holds(&self, now: Now, on: OnCart, wants: &[Want]) -> Answer<CartView> {
+        self.with_wants(now, on, wants, |decision, resolved| {
+            let items = decision.take_more(on.cart, wants, resolved, &Sums::new(), 0)?;
+            decision.commit(Kind::Added { cart: on.cart, items, key: on.key });
+            Ok(())
+        })
+    }
+
+    /// Resolves wants against the cart's sale and acts with all shards of both locked.
+    pub(super) fn with_wants(
+        &self,
+        now: Now,
+        on: OnCart,
+        wants: &[Want],
+        mut act: impl FnMut(&mut Decision<'_>, &mut Resolved) -> Result<(), Refusal>,
+    ) -> Answer<CartView> {
+        let bytes = super::step_bytes(item_bound(wants));
+        let mut mask = 0;
+        if let Some(sale) = self.sale_of(on.caller, on.cart) {
+            // A name nobody knows is refused under the locks, after the key was looked at.
+            mask = self.resolve(sale, wants, 0).map_or(0, |resolved| resolved.mask());
+        }
+        let replayed = |decision: &mut Decision<'_>, key| decision.replay_cart(key);
+        self.on_cart(now, on, Called::Cart, bytes, mask, replayed, |decision| {
+            decision.demand_open(on.cart)?;
+            let cart = decision.found(on.cart);
+            let (sale, bundles) = (cart.sale, cart.bundles);
+            let mut resolved = self.resolve(sale, wants, bundles)?;
+            if resolved.mask() == 0 {
+                return Err(Refusal::Rule { why: "at least one item is needed".into() });
+            }
+            // A venue that got its first slot in another shard since we looked; the next try knows it.
+            if resolved.mask() & !decision.guards.mask() != 0 {
+                return Err(Refusal::Overloaded);
+            }
+            act(decision, &mut resolved)?;
+            Ok(decision.cart_view(on.cart, None))
+        })
+    }
+
+    fn sale_of(&self, caller: Caller, cart: CartId) -> Option<SaleIx> {
+        let shard = u8::try_from(cart.shard()).ok().filter(|shard| *shard < self.state.shards())?;
+        let shard = self.state.lock_shard(shard);
+        let found = shard.carts.get(cart.index()).filter(|found| found.generation == cart.generation())?;
+        (caller.operator || found.channel == caller.channel).then_some(found.sale)
+    }
+}
+
+impl Decision<'_> {
+    /// Checks new items of an open cart and gives them. `coming_back` units of leaving items count as free.
+    pub(super) fn take_more(
+        &mut self,
+        id: CartId,
+        wants: &[Want],
+        resolved: &mut Resolved,
+        coming_back: &Sums,
+        leaving: Quantity,
+    ) -> Result<NewItems, Refusal> {
+        let wall = self.now_at().wall;
+        let cart = self.found(id);
+        let (sale, customer) = (cart.sale, cart.customer());
+        let rules = match super::open::lowest(resolved.mask()) {
+            Some(shard) => self.rules(sale, shard)?,
+            None => return Err(Refusal::NotFound(Missing::Sale)),
+        };
+        self.check_room()?;
+        self.choose(sale, &rules, wall, wants, resolved)?;
+        self.check_wants(sale, &rules, wall, resolved)?;
+        let cart = self.found(id);
+        let bundles = resolved.items.iter().map(|item| bundle_number(item.bundle)).max().unwrap_or(0);
+        if cart.items.len() + resolved.items.len() > MAX_HOLDS || bundles > MAX_BUNDLES {
+            return Err(Refusal::LimitReached { what: "items", limit: MAX_HOLDS as u64 });
+        }
+        if cart.version >= MAX_VERSION {
+            return Err(Refusal::LimitReached { what: "changes", limit: u64::from(MAX_VERSION) });
+        }
+        let sums = sum(&resolved.items);
+        let units = sums.iter().map(|(_, units)| units).sum();
+        self.check_limits(sale, &rules, customer, units, leaving)?;
+        self.stock(&sums, coming_back)?;
+        Ok(std::mem::take(&mut resolved.items))
+    }
+}

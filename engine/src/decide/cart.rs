@@ -1,0 +1,170 @@
+//! Reaching a cart that exists: find out what it touches, take all of it in the order of locks, look again.
+//!
+//! A cart's fate is changed only with *every* shard locked in which it has holds, at the highest of all their times: if
+//! any part could already have been sold, all parts are expired.
+
+use super::{Core, Decision, step_bytes};
+use crate::carts::{Cart, Stage};
+use crate::fact::Kind;
+use crate::ids::{CartId, CustomerHash};
+use crate::keys::KeyShard;
+use crate::limits::MAX_TRIES;
+use crate::outcome::{Answer, CartView};
+use crate::refusal::{Missing, Refusal};
+use crate::request::{Caller, OnCart};
+use crate::sequence::Sequence;
+use crate::time::Now;
+use crate::visitors::VisitorShard;
+
+/// What a first look at a cart finds.
+struct Glance {
+    customer: CustomerHash,
+    mask: u64,
+}
+
+/// The home shard of a cart id, if the id can be one of this partition.
+fn home(core: &Core, cart: CartId) -> Option<u8> {
+    let shard = u8::try_from(cart.shard()).ok()?;
+    (cart.partition() == core.partition && shard < core.state.shards()).then_some(shard)
+}
+
+/// Whether the caller may see the cart. Unknown and foreign are the same to who asks.
+fn visible(caller: Caller, cart: &Cart, id: CartId) -> bool {
+    cart.generation == id.generation()
+        && cart.stage != Stage::Free
+        && (caller.operator || cart.channel == caller.channel)
+}
+
+/// What the caller is told of a cart that is not there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Called {
+    Cart,
+    Checkout,
+    Order,
+}
+
+impl Called {
+    fn missing(self) -> Refusal {
+        Refusal::NotFound(match self {
+            Self::Cart => Missing::Cart,
+            Self::Checkout => Missing::Checkout,
+            Self::Order => Missing::Order,
+        })
+    }
+}
+
+impl Core {
+    /// Looks at a cart under its home lock alone.
+    fn glance(&self, caller: Caller, id: CartId) -> (Option<Glance>, Sequence) {
+        let Some(home) = home(self, id) else { return (None, Sequence::ZERO) };
+        let shard = self.state.lock_shard(home);
+        let cart = shard.carts.get(id.index()).filter(|cart| visible(caller, cart, id));
+        let glance = cart.map(|cart| Glance {
+            customer: cart.customer(),
+            // Shards of items that are gone as well: a replayed answer names their slots.
+            mask: cart.items.iter().fold(1 << home, |mask, item| mask | 1 << item.shard),
+        });
+        (glance, shard.stamp.sequence)
+    }
+
+    /// Runs `act` on a cart with its visitor, the request's key, all of its shards and those of `more` locked, at a
+    /// fixed time.
+    pub(super) fn on_cart<T>(
+        &self,
+        now: Now,
+        on: OnCart,
+        called: Called,
+        bytes: usize,
+        more: u64,
+        replayed: impl Fn(&mut Decision<'_>, crate::request::KeyUse) -> Option<Answer<T>>,
+        mut act: impl FnMut(&mut Decision<'_>) -> Result<T, Refusal>,
+    ) -> Answer<T> {
+        for attempt in 0.. {
+            let (glance, seen) = self.glance(on.caller, on.cart);
+            let Some(glance) = glance else {
+                return Answer { rests_on: seen, now, replayed: false, result: Err(called.missing()) };
+            };
+            let mut decision = match Decision::begin(self, now, step_bytes(0) + bytes) {
+                Ok(decision) => decision,
+                Err(refusal) => return Self::refuse(now, refusal),
+            };
+            let shards = self.state.shards();
+            decision.guards.lock_visitors(VisitorShard::of(glance.customer, shards));
+            if let Some(key) = on.key {
+                decision.guards.lock_keys(KeyShard::of(key.key, shards));
+                if let Some(answer) = replayed(&mut decision, key) {
+                    return answer;
+                }
+            }
+            // After a few lost races all shards are taken: then nothing can be missed.
+            let mask = if attempt < MAX_TRIES { glance.mask | more } else { all(shards) };
+            decision.guards.lock_shards(mask);
+            decision.fix_time();
+            let (again, missing) = match decision.cart(on.caller, on.cart) {
+                Some(cart) => (cart.shards() & !mask == 0, false),
+                None => (true, true),
+            };
+            if !again {
+                continue;
+            }
+            let result = if missing { Err(called.missing()) } else { act(&mut decision) };
+            return decision.answer(result);
+        }
+        unreachable!("the last attempt holds every shard")
+    }
+
+    /// Reads a cart. Whoever is told that it has expired is told so on a durable fact.
+    pub fn cart(&self, now: Now, caller: Caller, id: CartId) -> Answer<CartView> {
+        let on = OnCart { caller, key: None, cart: id };
+        self.on_cart(
+            now,
+            on,
+            Called::Cart,
+            0,
+            0,
+            |_, _| None,
+            |decision| {
+                decision.note_lapse(id);
+                Ok(decision.cart_view(id, None))
+            },
+        )
+    }
+}
+
+fn all(shards: u8) -> u64 {
+    if shards >= 64 { u64::MAX } else { (1 << shards) - 1 }
+}
+
+impl Decision<'_> {
+    /// The cart, if the caller may see it; its home shard is held.
+    pub(super) fn cart(&self, caller: Caller, id: CartId) -> Option<&Cart> {
+        let home = home(self.core, id)?;
+        self.guards.look(home).carts.get(id.index()).filter(|cart| visible(caller, cart, id))
+    }
+
+    /// The cart, which was found before under the same locks.
+    pub(super) fn found(&self, id: CartId) -> &Cart {
+        #[expect(clippy::cast_possible_truncation, reason = "the cart was found, so its shard exists")]
+        let home = id.shard() as u8;
+        &self.guards.look(home).carts[id.index()]
+    }
+
+    /// Writes down that a cart is past its deadline, so that nobody who was told so sees it alive again after a crash
+    /// has set engine time back.
+    pub(super) fn note_lapse(&mut self, id: CartId) {
+        let cart = self.found(id);
+        if cart.stage == Stage::Open && !cart.open_at(self.at()) {
+            self.commit(Kind::Lapsed { cart: id });
+        }
+    }
+
+    /// Refuses unless the cart still has its units.
+    pub(super) fn demand_open(&mut self, id: CartId) -> Result<(), Refusal> {
+        self.note_lapse(id);
+        match self.found(id).stage {
+            Stage::Open => Ok(()),
+            Stage::Lapsed => Err(Refusal::CartExpired),
+            Stage::Ordered | Stage::Abandoned | Stage::Free => Err(Refusal::CartNotOpen),
+        }
+    }
+}

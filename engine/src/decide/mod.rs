@@ -1,0 +1,158 @@
+//! Requests in, facts or refusals out. One file a kind of request.
+//!
+//! Every request goes the same way: reserve room in the journal's buffer, take the locks in their order, fix the time,
+//! check everything, then say what happened as facts. A [`Decision`] is that way, so that no request can leave a step
+//! out: a fact can only be said through [`Decision::commit`], which numbers it while the locks are held.
+
+mod add;
+mod bundle;
+mod cancel;
+mod cart;
+mod checkout;
+mod exchange;
+mod extend;
+mod housekeeping;
+mod import;
+mod open;
+mod release;
+mod sales;
+mod slot;
+mod stock;
+mod views;
+mod wants;
+
+pub use housekeeping::Ticked;
+pub use import::{SlotRejection, SlotsAdded};
+pub use sales::SalePut;
+pub use slot::SlotChange;
+pub use views::{Availability, AvailabilityLine, BundleOffer, OrderQuery, Page, SlotQuery};
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::apply::apply;
+use crate::commit::{Buffer, Reservation};
+use crate::fact::{self, Fact, Kind};
+use crate::inventory::Stamp;
+use crate::limits::Limits;
+use crate::outcome::Answer;
+use crate::refusal::Refusal;
+use crate::sequence::Sequence;
+use crate::state::{Guards, State};
+use crate::sync::Waking;
+use crate::time::{Now, Timestamp};
+
+/// The pure middle of a partition: state and buffer, no clock, no thread, no disk. The engine and the simulator are
+/// both built around it.
+#[derive(Debug)]
+pub struct Core {
+    /// Everything that is known.
+    pub state: State,
+    /// Where facts get their numbers.
+    pub buffer: std::sync::Arc<Buffer>,
+    /// The bounds.
+    pub limits: Limits,
+    /// Which partition this is.
+    pub partition: u8,
+    /// Woken when the buffer is no longer empty.
+    pub writer: Waking,
+    /// Set by the writer: no room on disk for new holds.
+    pub disk_full: AtomicBool,
+    /// What requests cost, for `/metrics`.
+    pub costs: Costs,
+}
+
+/// Counters of what requests cost.
+#[derive(Debug, Default)]
+pub struct Costs {
+    /// Carts opened.
+    pub opened: AtomicU64,
+    /// Inventory locks held by the requests that opened them.
+    pub opened_locks: AtomicU64,
+}
+
+/// The way of one request. See the module.
+#[derive(Debug)]
+pub(crate) struct Decision<'a> {
+    core: &'a Core,
+    pub guards: Guards<'a>,
+    reservation: Reservation<'a>,
+    now: Now,
+    at: Timestamp,
+}
+
+/// What a request reserves beside its own fact: a settling fact for each slot it may ask for, and a lapse.
+/// kind 1 + time 6 + slot 6 + count 5 + length 1 = 19; a lapse is 16.
+const SETTLING_BYTES: usize = 20;
+
+/// What a fact of a step can need at most, without notes: see `fact/code.rs`. 84 bytes and 13 an item.
+pub(crate) const fn step_bytes(items: usize) -> usize {
+    128 + items * (13 + SETTLING_BYTES)
+}
+
+thread_local! {
+    /// Encoded facts on their way into the buffer; kept to keep its memory.
+    static SCRATCH: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+impl<'a> Decision<'a> {
+    /// Reserves room; nothing is locked yet.
+    pub fn begin(core: &'a Core, now: Now, bytes: usize) -> Result<Self, Refusal> {
+        let reservation = core.buffer.reserve(bytes).map_err(|_| Refusal::Overloaded)?;
+        Ok(Self { core, guards: Guards::new(&core.state), reservation, now, at: now.engine })
+    }
+
+    /// Fixes the time, once all locks are held: the highest of the door's and of every lock's. Without that a delayed
+    /// request could act in a past that another has already closed.
+    pub fn fix_time(&mut self) -> Timestamp {
+        self.at = self.now.engine.max(self.guards.stamp().at);
+        self.at
+    }
+
+    /// The time of the decision.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Says what happened: numbers the fact, changes the state, and leaves the number with every lock held.
+    pub fn commit(&mut self, kind: Kind) -> Sequence {
+        let fact = Fact { at: self.at, kind };
+        let (sequence, was_empty) = SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            fact::encode(&fact, scratch);
+            self.core.buffer.push(&mut self.reservation, scratch)
+        });
+        apply(&mut self.guards, &fact);
+        self.guards.set_stamp(Stamp { at: self.at, sequence });
+        if was_empty {
+            self.core.writer.wake();
+        }
+        sequence
+    }
+
+    /// The answer, resting on everything that was held.
+    pub fn answer<T>(&self, result: Result<T, Refusal>) -> Answer<T> {
+        Answer { rests_on: self.guards.stamp().sequence, now: self.now_at(), replayed: false, result }
+    }
+
+    /// The answer to a request whose key was used before.
+    pub fn replay<T>(&self, result: Result<T, Refusal>) -> Answer<T> {
+        Answer { replayed: true, ..self.answer(result) }
+    }
+
+    /// Both times at the decision. The wall goes on with the engine when a lock was ahead of the door.
+    fn now_at(&self) -> Now {
+        Now { engine: self.at, wall: self.now.wall_of(self.at) }
+    }
+}
+
+impl Core {
+    /// A refusal before anything was looked at.
+    fn refuse<T>(now: Now, refusal: Refusal) -> Answer<T> {
+        Answer { rests_on: Sequence::ZERO, now, replayed: false, result: Err(refusal) }
+    }
+
+    fn note_opened(&self, locks: usize) {
+        self.costs.opened.fetch_add(1, Ordering::Relaxed);
+        self.costs.opened_locks.fetch_add(locks as u64, Ordering::Relaxed);
+    }
+}

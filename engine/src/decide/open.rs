@@ -1,0 +1,154 @@
+//! A cart and its first holds, in one step, all or nothing.
+
+use super::stock::{Sums, sum};
+use super::wants::Resolved;
+use super::{Core, Decision, step_bytes};
+use crate::carts::Cart;
+use crate::fact::{Kind, Opened};
+use crate::ids::{CartId, Quantity, SaleIx};
+use crate::keys::KeyShard;
+use crate::limits::MAX_PARTS;
+use crate::outcome::{Answer, CartView};
+use crate::refusal::{Missing, Refusal};
+use crate::request::{Notes, OpenCart, Want};
+use crate::sale::SaleRules;
+use crate::time::Now;
+use crate::visitors::VisitorShard;
+
+/// The most bytes of notes: 10 pairs of 100 + 100, a reference, a customer, and postcard's lengths.
+const NOTES_BYTES: usize = 2_600;
+
+/// How many items the wants of a request can come to, for the reservation.
+pub(super) fn item_bound(wants: &[Want]) -> usize {
+    wants
+        .iter()
+        .map(|want| match want {
+            Want::Slot { .. } => 1,
+            Want::Bundle { slots, .. } => slots.len(),
+            Want::AnyBundle { .. } => MAX_PARTS,
+            Want::Best { quantity, .. } => (*quantity).min(64) as usize,
+        })
+        .sum()
+}
+
+impl Core {
+    /// Makes a cart. A refusal has changed nothing but what was past its deadline.
+    pub fn open_cart(&self, now: Now, request: &OpenCart<'_>) -> Answer<CartView> {
+        let Some(sale) = self.state.names.listing().sale(request.sale) else {
+            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
+        };
+        let notes = if request.notes.is_empty() { 0 } else { NOTES_BYTES };
+        let mut decision = match Decision::begin(self, now, step_bytes(item_bound(request.wants)) + notes) {
+            Ok(decision) => decision,
+            Err(refusal) => return Self::refuse(now, refusal),
+        };
+        let shards = self.state.shards();
+        decision.guards.lock_visitors(VisitorShard::of(request.customer, shards));
+        decision.guards.lock_keys(KeyShard::of(request.key.key, shards));
+        if let Some(answer) = decision.replay_cart(request.key) {
+            return answer;
+        }
+        // Names are resolved after the key: a request that was answered once is answered again, whatever it names.
+        let mut resolved = match self.resolve(sale, request.wants, 0) {
+            Ok(resolved) => resolved,
+            Err(refusal) => return decision.answer(Err(refusal)),
+        };
+        decision.guards.lock_shards(resolved.mask());
+        decision.fix_time();
+        let result = decision.open(sale, request, &mut resolved);
+        if result.is_ok() {
+            self.note_opened(decision.guards.shard_locks());
+        }
+        let result = result.map(|cart| decision.cart_view(cart, None));
+        decision.answer(result)
+    }
+}
+
+impl Decision<'_> {
+    fn open(
+        &mut self,
+        sale: SaleIx,
+        request: &OpenCart<'_>,
+        resolved: &mut Resolved,
+    ) -> Result<CartId, Refusal> {
+        let wall = self.now_at().wall;
+        let Some(any_shard) = lowest(resolved.mask()) else {
+            return Err(Refusal::Rule { why: "a cart needs at least one item".into() });
+        };
+        let rules = self.rules(sale, any_shard)?;
+        self.check_room()?;
+        self.choose(sale, &rules, wall, request.wants, resolved)?;
+        self.check_wants(sale, &rules, wall, resolved)?;
+        let sums = sum(&resolved.items);
+        let units = sums.iter().map(|(_, units)| units).sum();
+        self.check_limits(sale, &rules, request.customer, units, 0)?;
+        self.stock(&sums, &Sums::new())?;
+
+        let home = resolved.items[0].slot.shard;
+        let carts = &self.guards.look(home).carts;
+        let index = carts.next_index();
+        if index > CartId::MAX_INDEX {
+            return Err(Refusal::Overloaded);
+        }
+        let generation = carts.get(index).map_or(0, |cart: &Cart| cart.generation + 1);
+        let cart = CartId::new(self.core.partition, home, generation, index);
+        let at = self.at();
+        self.commit(Kind::Opened(Opened {
+            cart,
+            sale,
+            channel: request.caller.channel,
+            customer: request.customer,
+            deadline: at.plus(rules.hold_ttl),
+            hard_deadline: at.plus(rules.hold_max),
+            items: std::mem::take(&mut resolved.items),
+            key: Some(request.key),
+            notes: notes_to_keep(&rules, &request.notes),
+        }));
+        Ok(cart)
+    }
+
+    /// Whether the disk has room for more holds.
+    pub(super) fn check_room(&self) -> Result<(), Refusal> {
+        if self.core.disk_full.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(Refusal::DiskFull);
+        }
+        Ok(())
+    }
+
+    /// Whether the customer may have so many units more. `leaving` units go in the same step.
+    pub(super) fn check_limits(
+        &self,
+        sale: SaleIx,
+        rules: &SaleRules,
+        customer: crate::ids::CustomerHash,
+        units: Quantity,
+        leaving: Quantity,
+    ) -> Result<(), Refusal> {
+        if rules.limit_units.is_none() && rules.limit_orders.is_none() {
+            return Ok(());
+        }
+        let having = self.guards.look_visitors().having(customer, sale, self.at());
+        if let Some(limit) = rules.limit_orders
+            && having.orders >= u64::from(limit)
+        {
+            return Err(Refusal::LimitReached { what: "orders", limit: u64::from(limit) });
+        }
+        if let Some(limit) = rules.limit_units
+            && having.units + u64::from(units) > u64::from(limit) + u64::from(leaving)
+        {
+            return Err(Refusal::LimitReached { what: "units", limit: u64::from(limit) });
+        }
+        Ok(())
+    }
+}
+
+fn notes_to_keep(rules: &SaleRules, notes: &Notes) -> Option<Box<Notes>> {
+    let customer = notes.customer.clone().filter(|_| rules.keep_customer);
+    let kept = Notes { customer, ..notes.clone() };
+    (!kept.is_empty()).then(|| Box::new(kept))
+}
+
+/// The lowest shard of a mask.
+pub(super) fn lowest(mask: u64) -> Option<u8> {
+    (mask != 0).then(|| u8::try_from(mask.trailing_zeros()).unwrap_or(0))
+}

@@ -1,0 +1,153 @@
+//! Making and changing what the partition has: its founding, channels, sales. Rare, and always under the catalog's lock.
+
+use std::sync::Arc;
+
+use super::{Core, Decision};
+use crate::fact::{Cold, Configuration, Kind};
+use crate::ids::{ChannelIx, SaleIx, is_id};
+use crate::outcome::Answer;
+use crate::refusal::{Missing, Refusal};
+use crate::sale::{IfMatch, SaleRules, SaleView};
+use crate::state::{Guards, MAX_SHARDS};
+use crate::time::{Now, WallTime};
+
+/// Whether the sale was new.
+#[derive(Clone, Debug)]
+pub struct SalePut {
+    /// It did not exist before.
+    pub created: bool,
+    /// It as it stands.
+    pub sale: SaleView,
+}
+
+/// The most sales of a partition.
+const MAX_SALES: usize = 10_000;
+
+/// The most channels of a partition.
+const MAX_CHANNELS: usize = 1_000;
+
+fn all_shards(guards: &mut Guards<'_>, shards: u8) {
+    guards.lock_shards(if shards >= MAX_SHARDS { u64::MAX } else { (1 << shards) - 1 });
+}
+
+impl Core {
+    /// Writes the first fact of a data folder.
+    ///
+    /// # Errors
+    /// [`Refusal::Overloaded`] if the journal's buffer is too small for anything.
+    pub fn found(&self, now: Now, wall: WallTime) -> Result<(), Refusal> {
+        let mut decision = Decision::begin(self, now, 256)?;
+        decision.guards.lock_catalog();
+        decision.fix_time();
+        let shards = self.state.shards();
+        decision.commit(Kind::Cold(Box::new(Cold::Founded { partition: self.partition, shards, wall })));
+        Ok(())
+    }
+
+    /// Writes down what the engine runs with, if it is not what it ran with before.
+    ///
+    /// # Errors
+    /// [`Refusal::Overloaded`] if the journal's buffer has no room.
+    pub fn configure(&self, now: Now) -> Result<(), Refusal> {
+        let configuration = Configuration {
+            idempotency_keys: self.limits.idempotency_keys,
+            idempotency_keep: self.limits.idempotency_keep,
+            cart_keep: self.limits.cart_keep,
+        };
+        let mut decision = Decision::begin(self, now, 256)?;
+        for shard in 0..self.state.shards() {
+            decision.guards.lock_keys(usize::from(shard));
+        }
+        decision.guards.lock_catalog();
+        decision.fix_time();
+        if decision.guards.look_catalog().configuration != Some(configuration) {
+            decision.commit(Kind::Cold(Box::new(Cold::Configured(configuration))));
+        }
+        Ok(())
+    }
+
+    /// The index of a channel, a new one if need be.
+    pub fn channel(&self, now: Now, name: &str) -> Answer<ChannelIx> {
+        let mut decision = match Decision::begin(self, now, 256) {
+            Ok(decision) => decision,
+            Err(refusal) => return Self::refuse(now, refusal),
+        };
+        decision.guards.lock_catalog();
+        decision.fix_time();
+        let catalog = decision.guards.look_catalog();
+        let result = match (catalog.channel(name), u16::try_from(catalog.channels.len())) {
+            (Some(channel), _) => Ok(channel),
+            (None, _) if !is_id(name) => {
+                Err(Refusal::Rule { why: format!("`{name}` is no name for a channel") })
+            }
+            (None, Ok(next)) if usize::from(next) < MAX_CHANNELS => {
+                let channel = ChannelIx(next);
+                decision.commit(Kind::Cold(Box::new(Cold::ChannelNamed { channel, name: name.to_owned() })));
+                Ok(channel)
+            }
+            _ => Err(Refusal::LimitReached { what: "channels", limit: MAX_CHANNELS as u64 }),
+        };
+        decision.answer(result)
+    }
+
+    /// Makes a sale or replaces its settings; holds from its number on, for all of the sale's shards at once. Live carts
+    /// keep their deadlines.
+    pub fn put_sale(&self, now: Now, rules: SaleRules, if_match: IfMatch) -> Answer<SalePut> {
+        let bytes = 4_096 + postcard::to_stdvec(&rules).map_or(0, |bytes| bytes.len());
+        let mut decision = match Decision::begin(self, now, bytes) {
+            Ok(decision) => decision,
+            Err(refusal) => return Self::refuse(now, refusal),
+        };
+        if let Err(why) = rules.check() {
+            return decision.answer(Err(Refusal::Rule { why }));
+        }
+        all_shards(&mut decision.guards, self.state.shards());
+        decision.guards.lock_catalog();
+        decision.fix_time();
+        let catalog = decision.guards.look_catalog();
+        let (known, next) = (catalog.sale(&rules.id), catalog.sales.len());
+        let standing = known.map(|sale| catalog.sales[usize::from(sale.0)].revision);
+        let result = match (standing, if_match) {
+            (None, IfMatch::Absent) if next < MAX_SALES => Ok(1),
+            (None, IfMatch::Absent) => Err(Refusal::LimitReached { what: "sales", limit: MAX_SALES as u64 }),
+            (None, _) => Err(Refusal::Stale),
+            (Some(_), IfMatch::Absent) => Err(Refusal::IfMatchRequired),
+            (Some(standing), IfMatch::Revision(revision)) if standing != revision => Err(Refusal::Stale),
+            (Some(standing), _) => Ok(standing + 1),
+        };
+        let result = result.map(|revision| {
+            let sale = known.unwrap_or_else(|| SaleIx(u16::try_from(next).unwrap_or(u16::MAX)));
+            let view = SaleView { rules: Arc::new(rules.clone()), revision };
+            decision.commit(Kind::Cold(Box::new(Cold::SaleSet { sale, revision, rules: Box::new(rules) })));
+            SalePut { created: known.is_none(), sale: view }
+        });
+        decision.answer(result)
+    }
+
+    /// One sale.
+    pub fn sale(&self, now: Now, sale: &str) -> Answer<SaleView> {
+        self.sales(now).map_sale(sale)
+    }
+
+    /// All sales, by id.
+    pub fn sales(&self, now: Now) -> Answer<Vec<SaleView>> {
+        let catalog = self.state.lock_catalog();
+        let mut sales: Vec<_> = catalog
+            .sales
+            .iter()
+            .map(|sale| SaleView { rules: Arc::clone(&sale.rules), revision: sale.revision })
+            .collect();
+        sales.sort_by(|one, other| one.rules.id.cmp(&other.rules.id));
+        Answer { rests_on: catalog.stamp.sequence, now, replayed: false, result: Ok(sales) }
+    }
+}
+
+impl Answer<Vec<SaleView>> {
+    fn map_sale(self, id: &str) -> Answer<SaleView> {
+        let Answer { rests_on, now, replayed, result } = self;
+        let result = result.and_then(|sales| {
+            sales.into_iter().find(|sale| sale.rules.id == id).ok_or(Refusal::NotFound(Missing::Sale))
+        });
+        Answer { rests_on, now, replayed, result }
+    }
+}

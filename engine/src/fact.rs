@@ -1,0 +1,257 @@
+//! What happened: the only thing that changes state, and the only thing in the journal.
+//!
+//! A fact says what happened (these units, this deadline, this key), not what was asked; next year's rules do not
+//! change last year's replay. `decide/` makes facts, `apply/` is the only reader that acts on them, `fact/code.rs`
+//! turns them into bytes and back.
+
+mod code;
+
+pub use code::{DecodeError, decode, encode};
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity, SaleIx, SlotRef};
+use crate::inventory::SlotSpec;
+use crate::request::{KeyUse, Notes};
+use crate::sale::SaleRules;
+use crate::time::{Millis, Timestamp, WallTime};
+
+/// Units that enter a cart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewItem {
+    /// Of which slot.
+    pub slot: SlotRef,
+    /// How many.
+    pub quantity: Quantity,
+    /// The bundle of the cart they belong to, from 1; 0 for none.
+    pub bundle: u8,
+}
+
+/// The items of one step; most steps have one or two.
+pub type NewItems = SmallVec<[NewItem; 4]>;
+
+/// Ordinals of holds of one cart.
+pub type Ordinals = SmallVec<[u8; 8]>;
+
+/// One accepted change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// The highest of the door's time and the last time of every lock held when it was decided.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: Kind,
+}
+
+/// A cart was made with its first holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opened {
+    /// Its id: the place it was given.
+    pub cart: CartId,
+    /// Of which sale.
+    pub sale: SaleIx,
+    /// Who sells.
+    pub channel: ChannelIx,
+    /// Who buys.
+    pub customer: CustomerHash,
+    /// When the units are sellable again.
+    pub deadline: Timestamp,
+    /// The latest the deadline can become by extending.
+    pub hard_deadline: Timestamp,
+    /// What it holds.
+    pub items: NewItems,
+    /// The request's key.
+    pub key: Option<KeyUse>,
+    /// What the client attached.
+    pub notes: Option<Box<Notes>>,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// A cart was made.
+    Opened(Opened),
+    /// Holds were added to a cart.
+    Added {
+        /// Which cart.
+        cart: CartId,
+        /// What came in.
+        items: NewItems,
+        /// The request's key.
+        key: Option<KeyUse>,
+    },
+    /// Holds were given back; a cart left without holds is abandoned by the same fact.
+    Released {
+        /// Which cart.
+        cart: CartId,
+        /// What went out.
+        out: Ordinals,
+        /// The request's key.
+        key: Option<KeyUse>,
+    },
+    /// Holds were swapped.
+    Exchanged {
+        /// Which cart.
+        cart: CartId,
+        /// What went out.
+        out: Ordinals,
+        /// What came in.
+        items: NewItems,
+        /// The request's key.
+        key: Option<KeyUse>,
+    },
+    /// The deadline moved.
+    Extended {
+        /// Which cart.
+        cart: CartId,
+        /// To when.
+        deadline: Timestamp,
+        /// The request's key.
+        key: Option<KeyUse>,
+    },
+    /// The cart became an order.
+    Confirmed {
+        /// Which cart.
+        cart: CartId,
+        /// The request's key.
+        key: Option<KeyUse>,
+    },
+    /// Lines of an order were cancelled; their units are free at once.
+    Cancelled {
+        /// The order's cart.
+        cart: CartId,
+        /// What went out.
+        out: Ordinals,
+        /// The request's key.
+        key: Option<KeyUse>,
+    },
+    /// Somebody was about to be told that a cart had expired.
+    Lapsed {
+        /// Which cart.
+        cart: CartId,
+    },
+    /// Holds of one slot that were due were given back, in the order (deadline, hold).
+    Settled {
+        /// Which slot.
+        slot: SlotRef,
+        /// How many holds.
+        holds: u32,
+    },
+    /// Anything that happens seldom.
+    Cold(Box<Cold>),
+}
+
+/// A slot as it entered a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotEntry {
+    /// The shard and the index it has there.
+    pub place: SlotRef,
+    /// Local day of its start in the time zone of its venue, as days since 1970-01-01. It is part of the fact because
+    /// the time zone database of next year may say otherwise.
+    pub day: Option<i32>,
+    /// Its description.
+    pub spec: SlotSpec,
+}
+
+/// The parts of the running configuration that `apply` needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The newest idempotency keys remembered, in all.
+    pub idempotency_keys: u32,
+    /// How long an idempotency key is remembered.
+    pub idempotency_keep: Millis,
+    /// How long an ended cart stays readable.
+    pub cart_keep: Millis,
+}
+
+/// What happens seldom, written with postcard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Cold {
+    /// The data folder was made. Always fact 1.
+    Founded {
+        /// Which partition this is.
+        partition: u8,
+        /// How many inventory shards, visitor shards and key shards; never changed afterwards.
+        shards: u8,
+        /// The wall time of the making.
+        wall: WallTime,
+    },
+    /// The engine runs with this from here on.
+    Configured(Configuration),
+    /// A channel got its index.
+    ChannelNamed {
+        /// Index.
+        channel: ChannelIx,
+        /// Name.
+        name: String,
+    },
+    /// A sale was made or its settings replaced.
+    SaleSet {
+        /// Index.
+        sale: SaleIx,
+        /// Counts the changes, from 1.
+        revision: u64,
+        /// The settings.
+        rules: Box<SaleRules>,
+    },
+    /// Slots came in, or came again with another description.
+    SlotsSet {
+        /// Of which sale.
+        sale: SaleIx,
+        /// New ones, in the order of their places.
+        added: Vec<SlotEntry>,
+        /// Known ones.
+        updated: Vec<SlotEntry>,
+    },
+    /// An operator changed how many units there are.
+    SlotChanged {
+        /// Which slot.
+        slot: SlotRef,
+        /// The capacity from here on.
+        capacity: Quantity,
+        /// The blocked units from here on.
+        blocked: Quantity,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Both clocks, once a second while anything is held, and at every start.
+    Heartbeat {
+        /// Wall time.
+        wall: WallTime,
+        /// Boot clock, milliseconds.
+        boot: u64,
+        /// Which boot of the kernel that counts from.
+        boot_id: u128,
+    },
+    /// We were away: engine time stood still for so long.
+    Resumed {
+        /// How long.
+        away: Millis,
+        /// Wall time.
+        wall: WallTime,
+        /// Boot clock, milliseconds.
+        boot: u64,
+        /// Which boot of the kernel that counts from.
+        boot_id: u128,
+    },
+    /// The digest of a shard at this number.
+    ShardDigest {
+        /// Which inventory shard.
+        shard: u8,
+        /// Its digest.
+        digest: u64,
+    },
+    /// Carts that ended long ago were forgotten: all of a shard's places in a range that ended before an instant.
+    Forgotten {
+        /// Which inventory shard.
+        shard: u8,
+        /// First place.
+        from: u32,
+        /// One past the last place.
+        to: u32,
+        /// Ended not after.
+        ended_by: Timestamp,
+        /// How many they were.
+        carts: u32,
+    },
+}

@@ -1,0 +1,402 @@
+//! Facts as bytes. The hot kinds are packed by hand, the rare ones are postcard.
+//!
+//! Numbers are LEB128 (`v`) or fixed little-endian (`u48`, `u64`, `u128`). A fact opens with its kind (1 byte) and its
+//! time (`u48`, milliseconds). Deadlines are written as the span after that time. `docs/journal-format.md` shows bytes.
+//!
+//! A key (24 bytes: `u128` key, `u64` fingerprint) and notes (postcard, length first) are there if the kind's flag bits
+//! say so: 0x40 a key, 0x80 notes.
+
+use std::fmt;
+
+use super::{Cold, Fact, Kind, NewItem, NewItems, Opened, Ordinals};
+use crate::ids::{CartId, ChannelIx, CustomerHash, SaleIx, SlotRef};
+use crate::request::KeyUse;
+use crate::time::{Millis, Timestamp};
+
+const KEYED: u8 = 0x40;
+const NOTED: u8 = 0x80;
+
+const OPENED: u8 = 1;
+const ADDED: u8 = 2;
+const RELEASED: u8 = 3;
+const EXCHANGED: u8 = 4;
+const EXTENDED: u8 = 5;
+const CONFIRMED: u8 = 6;
+const CANCELLED: u8 = 7;
+const LAPSED: u8 = 8;
+const SETTLED: u8 = 9;
+const COLD: u8 = 32;
+
+/// The most holds one step can take in or out; the count is one byte.
+pub const MAX_ITEMS: usize = 255;
+
+/// Bytes that are no fact of this version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    /// What was expected.
+    pub expected: &'static str,
+    /// Where in the record, in bytes.
+    pub offset: usize,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {} at byte {} of the record", self.expected, self.offset)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// Appends the bytes of a fact to `out`.
+///
+/// # Panics
+/// If a time is beyond the year 10889 (48 bits), which no clock port may return.
+pub fn encode(fact: &Fact, out: &mut Vec<u8>) {
+    let (kind, key) = match &fact.kind {
+        Kind::Opened(opened) => (OPENED | if opened.notes.is_some() { NOTED } else { 0 }, opened.key),
+        Kind::Added { key, .. } => (ADDED, *key),
+        Kind::Released { key, .. } => (RELEASED, *key),
+        Kind::Exchanged { key, .. } => (EXCHANGED, *key),
+        Kind::Extended { key, .. } => (EXTENDED, *key),
+        Kind::Confirmed { key, .. } => (CONFIRMED, *key),
+        Kind::Cancelled { key, .. } => (CANCELLED, *key),
+        Kind::Lapsed { .. } => (LAPSED, None),
+        Kind::Settled { .. } => (SETTLED, None),
+        Kind::Cold(_) => (COLD, None),
+    };
+    out.push(kind | if key.is_some() { KEYED } else { 0 });
+    assert!(fact.at.0 < 1 << 48, "engine time {} does not fit 48 bits", fact.at);
+    out.extend_from_slice(&fact.at.0.to_le_bytes()[..6]);
+    match &fact.kind {
+        Kind::Opened(opened) => {
+            put_cart(out, opened.cart);
+            put_varint(out, u64::from(opened.sale.0));
+            put_varint(out, u64::from(opened.channel.0));
+            out.extend_from_slice(&opened.customer.0.to_le_bytes());
+            put_varint(out, opened.deadline.since(fact.at).0);
+            put_varint(out, opened.hard_deadline.since(fact.at).0);
+            put_items(out, &opened.items);
+        }
+        Kind::Added { cart, items, .. } => {
+            put_cart(out, *cart);
+            put_items(out, items);
+        }
+        Kind::Released { cart, out: ordinals, .. } | Kind::Cancelled { cart, out: ordinals, .. } => {
+            put_cart(out, *cart);
+            put_ordinals(out, ordinals);
+        }
+        Kind::Exchanged { cart, out: ordinals, items, .. } => {
+            put_cart(out, *cart);
+            put_ordinals(out, ordinals);
+            put_items(out, items);
+        }
+        Kind::Extended { cart, deadline, .. } => {
+            put_cart(out, *cart);
+            put_varint(out, deadline.since(fact.at).0);
+        }
+        Kind::Confirmed { cart, .. } | Kind::Lapsed { cart } => put_cart(out, *cart),
+        Kind::Settled { slot, holds } => {
+            put_slot(out, *slot);
+            put_varint(out, u64::from(*holds));
+        }
+        Kind::Cold(cold) => put_postcard(out, &**cold),
+    }
+    if let Some(key) = key {
+        out.extend_from_slice(&key.key.to_le_bytes());
+        out.extend_from_slice(&key.fingerprint.to_le_bytes());
+    }
+    if let Kind::Opened(Opened { notes: Some(notes), .. }) = &fact.kind {
+        put_postcard(out, &**notes);
+    }
+}
+
+/// Reads a fact back.
+///
+/// # Errors
+/// [`DecodeError`] if the bytes are not exactly one fact of this version.
+pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
+    let mut from = Bytes { all: bytes, at: 0 };
+    let first = from.byte("a kind")?;
+    let at = Timestamp(
+        from.fixed::<6>("a time").map(|b| u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], 0, 0]))?,
+    );
+    let keyed = first & KEYED != 0;
+    let noted = first & NOTED != 0;
+    let code = first & !(KEYED | NOTED);
+    if noted && code != OPENED || keyed && matches!(code, LAPSED | SETTLED | COLD) {
+        return Err(DecodeError { expected: "flags that fit the kind", offset: 0 });
+    }
+    let mut kind = match code {
+        OPENED => Kind::Opened(Opened {
+            cart: from.cart()?,
+            sale: SaleIx(from.small("a sale")?),
+            channel: ChannelIx(from.small("a channel")?),
+            customer: CustomerHash(u128::from_le_bytes(from.fixed("a customer")?)),
+            deadline: from.later(at)?,
+            hard_deadline: from.later(at)?,
+            items: from.items()?,
+            key: None,
+            notes: None,
+        }),
+        ADDED => Kind::Added { cart: from.cart()?, items: from.items()?, key: None },
+        RELEASED => Kind::Released { cart: from.cart()?, out: from.ordinals()?, key: None },
+        EXCHANGED => {
+            Kind::Exchanged { cart: from.cart()?, out: from.ordinals()?, items: from.items()?, key: None }
+        }
+        EXTENDED => Kind::Extended { cart: from.cart()?, deadline: from.later(at)?, key: None },
+        CONFIRMED => Kind::Confirmed { cart: from.cart()?, key: None },
+        CANCELLED => Kind::Cancelled { cart: from.cart()?, out: from.ordinals()?, key: None },
+        LAPSED => Kind::Lapsed { cart: from.cart()? },
+        SETTLED => Kind::Settled { slot: from.slot()?, holds: from.small("a count")? },
+        COLD => Kind::Cold(Box::new(from.postcard::<Cold>("a seldom fact")?)),
+        _ => return Err(DecodeError { expected: "a known kind", offset: 0 }),
+    };
+    if keyed {
+        let read = KeyUse {
+            key: u128::from_le_bytes(from.fixed("a key")?),
+            fingerprint: u64::from_le_bytes(from.fixed("a fingerprint")?),
+        };
+        match &mut kind {
+            Kind::Opened(Opened { key, .. })
+            | Kind::Added { key, .. }
+            | Kind::Released { key, .. }
+            | Kind::Exchanged { key, .. }
+            | Kind::Extended { key, .. }
+            | Kind::Confirmed { key, .. }
+            | Kind::Cancelled { key, .. } => *key = Some(read),
+            Kind::Lapsed { .. } | Kind::Settled { .. } | Kind::Cold(_) => {}
+        }
+    }
+    if noted && let Kind::Opened(opened) = &mut kind {
+        opened.notes = Some(Box::new(from.postcard("notes")?));
+    }
+    if from.at != bytes.len() {
+        return Err(DecodeError { expected: "the end", offset: from.at });
+    }
+    Ok(Fact { at, kind })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low seven bits are meant")]
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn put_cart(out: &mut Vec<u8>, cart: CartId) {
+    out.extend_from_slice(&cart.0.to_le_bytes());
+}
+
+fn put_slot(out: &mut Vec<u8>, slot: SlotRef) {
+    out.push(slot.shard);
+    put_varint(out, u64::from(slot.index));
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    out.push(
+        u8::try_from(count).unwrap_or_else(|_| panic!("{count} items in one fact, {MAX_ITEMS} is the most")),
+    );
+}
+
+fn put_items(out: &mut Vec<u8>, items: &NewItems) {
+    put_count(out, items.len());
+    for item in items {
+        put_slot(out, item.slot);
+        put_varint(out, u64::from(item.quantity));
+        out.push(item.bundle);
+    }
+}
+
+fn put_ordinals(out: &mut Vec<u8>, ordinals: &Ordinals) {
+    put_count(out, ordinals.len());
+    out.extend_from_slice(ordinals);
+}
+
+fn put_postcard<T: serde::Serialize>(out: &mut Vec<u8>, value: &T) {
+    let bytes = postcard::to_stdvec(value).unwrap_or_else(|error| panic!("postcard refused a fact: {error}"));
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(&bytes);
+}
+
+struct Bytes<'a> {
+    all: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Bytes<'a> {
+    fn none<T>(&self, expected: &'static str) -> Result<T, DecodeError> {
+        Err(DecodeError { expected, offset: self.at })
+    }
+
+    fn slice(&mut self, len: usize, expected: &'static str) -> Result<&'a [u8], DecodeError> {
+        match self.all.get(self.at..).and_then(|rest| rest.get(..len)) {
+            Some(slice) => {
+                self.at += len;
+                Ok(slice)
+            }
+            None => self.none(expected),
+        }
+    }
+
+    fn fixed<const N: usize>(&mut self, expected: &'static str) -> Result<[u8; N], DecodeError> {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(self.slice(N, expected)?);
+        Ok(bytes)
+    }
+
+    fn byte(&mut self, expected: &'static str) -> Result<u8, DecodeError> {
+        Ok(self.fixed::<1>(expected)?[0])
+    }
+
+    fn varint(&mut self, expected: &'static str) -> Result<u64, DecodeError> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte(expected)?;
+            if shift == 63 && byte > 1 {
+                return self.none(expected);
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        self.none(expected)
+    }
+
+    fn small<T: TryFrom<u64>>(&mut self, expected: &'static str) -> Result<T, DecodeError> {
+        let value = self.varint(expected)?;
+        T::try_from(value).or_else(|_| self.none(expected))
+    }
+
+    fn cart(&mut self) -> Result<CartId, DecodeError> {
+        Ok(CartId(u64::from_le_bytes(self.fixed("a cart")?)))
+    }
+
+    fn slot(&mut self) -> Result<SlotRef, DecodeError> {
+        Ok(SlotRef { shard: self.byte("a shard")?, index: self.small("a slot")? })
+    }
+
+    fn later(&mut self, at: Timestamp) -> Result<Timestamp, DecodeError> {
+        Ok(at.plus(Millis(self.varint("a span")?)))
+    }
+
+    fn items(&mut self) -> Result<NewItems, DecodeError> {
+        let count = self.byte("a count of items")?;
+        (0..count)
+            .map(|_| {
+                Ok(NewItem {
+                    slot: self.slot()?,
+                    quantity: self.small("a quantity")?,
+                    bundle: self.byte("a bundle")?,
+                })
+            })
+            .collect()
+    }
+
+    fn ordinals(&mut self) -> Result<Ordinals, DecodeError> {
+        let count = self.byte("a count of holds")?;
+        Ok(Ordinals::from_slice(self.slice(usize::from(count), "ordinals")?))
+    }
+
+    fn postcard<T: serde::de::DeserializeOwned>(&mut self, expected: &'static str) -> Result<T, DecodeError> {
+        let len = usize::try_from(self.varint(expected)?).or_else(|_| self.none(expected))?;
+        let bytes = self.slice(len, expected)?;
+        match postcard::take_from_bytes(bytes) {
+            Ok((value, [])) => Ok(value),
+            _ => self.none(expected),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Notes;
+    use smallvec::smallvec;
+
+    fn samples() -> Vec<Fact> {
+        let cart = CartId::new(1, 63, 9, 77);
+        let key = Some(KeyUse { key: 3 << 90, fingerprint: 12 });
+        let items: NewItems = smallvec![
+            NewItem { slot: SlotRef { shard: 3, index: 70_000 }, quantity: 2, bundle: 1 },
+            NewItem { slot: SlotRef { shard: 3, index: 1 }, quantity: 1, bundle: 1 },
+        ];
+        let opened = Opened {
+            cart,
+            sale: SaleIx(300),
+            channel: ChannelIx(1),
+            customer: CustomerHash(u128::MAX - 5),
+            deadline: Timestamp(1_600_000),
+            hard_deadline: Timestamp(2_000_000),
+            items: items.clone(),
+            key,
+            notes: None,
+        };
+        let noted = Opened {
+            key: None,
+            notes: Some(Box::new(Notes { reference: Some("R-1".into()), ..Notes::default() })),
+            ..opened.clone()
+        };
+        let out: Ordinals = smallvec![0, 4];
+        [
+            Kind::Opened(opened),
+            Kind::Opened(noted),
+            Kind::Added { cart, items: items.clone(), key },
+            Kind::Released { cart, out: out.clone(), key: None },
+            Kind::Exchanged { cart, out: out.clone(), items, key },
+            Kind::Extended { cart, deadline: Timestamp(1_000_001), key },
+            Kind::Confirmed { cart, key },
+            Kind::Cancelled { cart, out, key },
+            Kind::Lapsed { cart },
+            Kind::Settled { slot: SlotRef { shard: 0, index: 5 }, holds: 200 },
+            Kind::Cold(Box::new(Cold::ShardDigest { shard: 4, digest: u64::MAX })),
+        ]
+        .map(|kind| Fact { at: Timestamp(1_000_000), kind })
+        .into()
+    }
+
+    #[test]
+    fn facts_come_back_as_they_were_written_and_in_no_other_length() {
+        for fact in samples() {
+            let mut bytes = Vec::new();
+            encode(&fact, &mut bytes);
+            assert_eq!(decode(&bytes).as_ref(), Ok(&fact));
+            for cut in 0..bytes.len() {
+                assert!(decode(&bytes[..cut]).is_err(), "{fact:?} cut at {cut}");
+            }
+            bytes.push(0);
+            assert!(decode(&bytes).is_err(), "{fact:?} with a byte more");
+        }
+    }
+
+    #[test]
+    fn a_hold_of_two_slots_and_a_confirm_stay_within_their_bytes() {
+        let len = |fact: &Fact| {
+            let mut bytes = Vec::new();
+            encode(fact, &mut bytes);
+            bytes.len()
+        };
+        let samples = samples();
+        assert!(len(&samples[0]) <= 80, "{}", len(&samples[0]));
+        assert!(len(&samples[6]) <= 40, "{}", len(&samples[6]));
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic() {
+        let mut state = 1_u64;
+        let mut bytes = Vec::new();
+        for _ in 0..200_000 {
+            state = crate::digest::mix(state, 77);
+            bytes.clear();
+            bytes.extend_from_slice(&state.to_le_bytes());
+            bytes[0] %= 48;
+            for _ in 0..state % 7 {
+                state = crate::digest::mix(state, 78);
+                bytes.extend_from_slice(&state.to_le_bytes());
+            }
+            let _ = decode(&bytes);
+        }
+    }
+}

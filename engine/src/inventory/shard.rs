@@ -1,0 +1,391 @@
+//! One inventory shard: the slots under one lock, their counters, the live holds on them and the carts that live here.
+//!
+//! The moves of units are all here, in pairs: `take`/`give_back` between free and held, `sell`/`take_back` from held to
+//! sold and from sold to free. Each keeps the slot, its group's counters, the map of free slots and the digest in step,
+//! so nothing else ever writes a count.
+
+use std::sync::Arc;
+
+use super::group::{Group, GroupKey};
+use super::slot::{ALWAYS, Slot, SlotExtra, SlotInfo};
+use super::spec::SlotSpec;
+use super::text::{Interned, Texts};
+use crate::carts::Cart;
+use crate::digest::Digest;
+use crate::expiry::{Expiry, Node, Schedule, UNSCHEDULED};
+use crate::ids::{Quantity, SaleIx};
+use crate::request::Notes;
+use crate::sale::SaleRules;
+use crate::sequence::Sequence;
+use crate::slab::Slab;
+use crate::time::{Timestamp, WallTime};
+
+/// When a lock's content last changed. Every lock has one: facts are never earlier than it, answers never rest on less.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stamp {
+    /// The time of the last fact.
+    pub at: Timestamp,
+    /// Its number.
+    pub sequence: Sequence,
+}
+
+type Map<K, V> = hashbrown::HashMap<K, V, foldhash::quality::FixedState>;
+
+/// One inventory shard.
+#[derive(Clone, Debug, Default)]
+pub struct Shard {
+    /// When it last changed.
+    pub stamp: Stamp,
+    /// The sum of its slots and carts.
+    pub digest: Digest,
+    /// The carts that live here.
+    pub carts: Slab<Cart>,
+    /// What clients attached to carts, for those few that have something.
+    pub notes: Map<u32, Arc<Notes>>,
+    /// Carts by the shop's reference.
+    pub references: Map<(SaleIx, Box<str>), Vec<u32>>,
+    /// The live holds on its slots.
+    pub expiry: Expiry,
+    /// The terms of each sale, by its index. Every shard has its own copy, read under its own lock.
+    pub sales: Vec<Option<Arc<SaleRules>>>,
+    /// Names of venues, sections and products.
+    pub names: Interned,
+    slots: Slab<Slot>,
+    infos: Slab<SlotInfo>,
+    texts: Texts,
+    groups: Vec<Group>,
+    group_of: std::collections::BTreeMap<GroupKey, u32>,
+}
+
+impl Shard {
+    /// How many slots it has.
+    #[must_use]
+    pub fn slot_count(&self) -> u32 {
+        self.slots.places()
+    }
+
+    /// The hot part of a slot.
+    #[inline]
+    #[must_use]
+    pub fn slot(&self, index: u32) -> &Slot {
+        &self.slots[index]
+    }
+
+    /// The public id of a slot.
+    #[must_use]
+    pub fn slot_name(&self, index: u32) -> &str {
+        self.texts.get(self.infos[index].name)
+    }
+
+    /// The rest of a slot.
+    #[must_use]
+    pub fn info(&self, index: u32) -> &SlotInfo {
+        &self.infos[index]
+    }
+
+    /// The group of a slot.
+    #[inline]
+    #[must_use]
+    pub fn group_of(&self, index: u32) -> &Group {
+        &self.groups[self.slots[index].group as usize]
+    }
+
+    /// All groups, by sale, venue, product and day.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.group_of.values().map(|group| &self.groups[*group as usize])
+    }
+
+    /// The groups of a sale, in the order of [`GroupKey`].
+    pub fn groups_of_sale(&self, sale: SaleIx) -> impl Iterator<Item = &Group> {
+        let first = GroupKey { sale, venue: 0, product: None, day: None, section: None };
+        self.group_of
+            .range(first..)
+            .take_while(move |(key, _)| key.sale == sale)
+            .map(|(_, group)| &self.groups[*group as usize])
+    }
+
+    /// The groups of a venue, and of one product if asked, by product and day.
+    pub fn groups_of_venue(&self, sale: SaleIx, venue: u32) -> impl Iterator<Item = &Group> {
+        let first = GroupKey { sale, venue, product: None, day: None, section: None };
+        self.group_of
+            .range(first..)
+            .take_while(move |(key, _)| key.sale == sale && key.venue == venue)
+            .map(|(_, group)| &self.groups[*group as usize])
+    }
+
+    /// The groups of a venue and product from a day on, by day.
+    pub fn groups_from(
+        &self,
+        sale: SaleIx,
+        venue: u32,
+        product: u32,
+        day: Option<i32>,
+    ) -> impl Iterator<Item = &Group> {
+        let product = Some(product);
+        let first = GroupKey { sale, venue, product, day, section: None };
+        self.group_of
+            .range(first..)
+            .take_while(move |(key, _)| key.sale == sale && key.venue == venue && key.product == product)
+            .map(|(_, group)| &self.groups[*group as usize])
+    }
+
+    /// Whether any slot's first deadline may have come; false means surely not.
+    #[must_use]
+    pub fn may_be_due(&self, at: Timestamp) -> bool {
+        self.expiry.schedule.may_be_due(at)
+    }
+
+    /// The terms of a sale.
+    #[must_use]
+    pub fn rules(&self, sale: SaleIx) -> Option<&Arc<SaleRules>> {
+        self.sales.get(usize::from(sale.0))?.as_ref()
+    }
+
+    /// The name of the product of a slot.
+    #[must_use]
+    pub fn product(&self, index: u32) -> Option<&str> {
+        self.group_of(index).key.product.map(|product| self.names.name(product))
+    }
+
+    /// The description of a slot, put together again.
+    #[must_use]
+    pub fn spec(&self, index: u32) -> SlotSpec {
+        let (slot, info, key) = (self.slot(index), self.info(index), self.group_of(index).key);
+        let extra = info.extra.as_deref().cloned().unwrap_or_default();
+        SlotSpec {
+            id: self.slot_name(index).to_owned(),
+            venue: self.names.name(key.venue).to_owned(),
+            section: key.section.map(|section| self.names.name(section).to_owned()),
+            starts_at: info.starts_at,
+            ends_at: info.ends_at,
+            capacity: slot.capacity,
+            product: key.product.map(|product| self.names.name(product).to_owned()),
+            row: extra.row,
+            seat: extra.seat,
+            position: extra.position,
+            price: extra.price,
+            releases_at: (slot.releases_at != ALWAYS).then_some(slot.releases_at),
+            accessible: extra.accessible,
+            labels: extra.labels,
+        }
+    }
+
+    fn key_of(&mut self, sale: SaleIx, day: Option<i32>, spec: &SlotSpec) -> GroupKey {
+        GroupKey {
+            sale,
+            venue: self.names.number(&spec.venue),
+            product: spec.product.as_deref().map(|name| self.names.number(name)),
+            day,
+            section: spec.section.as_deref().map(|name| self.names.number(name)),
+        }
+    }
+
+    fn group(&mut self, key: GroupKey) -> u32 {
+        let groups = &mut self.groups;
+        *self.group_of.entry(key).or_insert_with(|| {
+            groups.push(Group::new(key));
+            u32::try_from(groups.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// A slot comes in, at the next index.
+    pub fn add_slot(&mut self, sale: SaleIx, day: Option<i32>, spec: &SlotSpec) -> u32 {
+        let index = self.slots.places();
+        let key = self.key_of(sale, day, spec);
+        let group = self.group(key);
+        let rank = self.groups[group as usize].add(index);
+        self.slots.push(Slot::new(sale, spec.capacity, spec.releases_at.unwrap_or(ALWAYS), group, rank));
+        let name = self.texts.add(&spec.id);
+        self.infos.push(SlotInfo {
+            name,
+            starts_at: spec.starts_at,
+            ends_at: spec.ends_at,
+            extra: extra_of(spec),
+        });
+        self.groups[group as usize].counts.capacity += u64::from(spec.capacity);
+        self.groups[group as usize].note_free(rank, spec.capacity > 0);
+        self.digest.add(self.slots[index].digest(index));
+        index
+    }
+
+    /// A known slot gets another description. Venue, section, product and day stay: they are its place.
+    pub fn update_slot(&mut self, index: u32, spec: &SlotSpec) {
+        self.change(index, |slot| {
+            slot.capacity = spec.capacity;
+            slot.releases_at = spec.releases_at.unwrap_or(ALWAYS);
+        });
+        let info = &mut self.infos[index];
+        info.starts_at = spec.starts_at;
+        info.ends_at = spec.ends_at;
+        info.extra = extra_of(spec);
+    }
+
+    /// Changes the units of a slot and everything that counts them.
+    #[inline]
+    fn change(&mut self, index: u32, change: impl FnOnce(&mut Slot)) {
+        let slot = &mut self.slots[index];
+        self.digest.subtract(slot.digest(index));
+        let (capacity, held, sold, blocked) = (slot.capacity, slot.held, slot.sold, slot.blocked);
+        let was_free = slot.free() > 0;
+        change(slot);
+        assert!(
+            u64::from(slot.held) + u64::from(slot.sold) + u64::from(slot.blocked) <= u64::from(slot.capacity),
+            "slot {index}: held {} + sold {} + blocked {} > capacity {}",
+            slot.held,
+            slot.sold,
+            slot.blocked,
+            slot.capacity
+        );
+        self.digest.add(slot.digest(index));
+        let group = &mut self.groups[slot.group as usize];
+        let moved = |count: &mut u64, before: Quantity, after: Quantity| {
+            *count = *count + u64::from(after) - u64::from(before);
+        };
+        moved(&mut group.counts.capacity, capacity, slot.capacity);
+        moved(&mut group.counts.held, held, slot.held);
+        moved(&mut group.counts.sold, sold, slot.sold);
+        moved(&mut group.counts.blocked, blocked, slot.blocked);
+        let is_free = slot.free() > 0;
+        if was_free != is_free {
+            group.note_free(slot.rank, is_free);
+        }
+    }
+
+    /// Free units become held, until the deadline. Gives the place of the hold.
+    pub fn take(&mut self, index: u32, node: Node) -> u32 {
+        let units = Quantity::from(node.quantity);
+        self.change(index, |slot| slot.held += units);
+        let slot = &mut self.slots[index];
+        self.expiry.schedule.note(index, &mut slot.scheduled, node.deadline);
+        self.expiry.insert(index, &mut slot.due, node)
+    }
+
+    /// Held units become free.
+    pub fn give_back(&mut self, index: u32, place: u32) {
+        let units = self.leave(index, place);
+        self.change(index, |slot| slot.held -= units);
+    }
+
+    /// Held units become sold.
+    pub fn sell(&mut self, index: u32, place: u32) {
+        let units = self.leave(index, place);
+        self.change(index, |slot| {
+            slot.held -= units;
+            slot.sold += units;
+        });
+    }
+
+    fn leave(&mut self, index: u32, place: u32) -> Quantity {
+        let units = Quantity::from(self.expiry.node(place).quantity);
+        self.expiry.remove(index, &mut self.slots[index].due, place);
+        units
+    }
+
+    /// Sold units become free.
+    pub fn take_back(&mut self, index: u32, units: Quantity) {
+        self.change(index, |slot| slot.sold -= units);
+    }
+
+    /// A hold gets another deadline.
+    pub fn move_hold(&mut self, index: u32, place: u32, deadline: Timestamp) {
+        let slot = &mut self.slots[index];
+        self.expiry.move_to(index, &mut slot.due, place, deadline);
+        self.expiry.schedule.note(index, &mut slot.scheduled, deadline);
+    }
+
+    /// An operator sets how many there are and how many of them are withdrawn.
+    pub fn set_units(&mut self, index: u32, capacity: Quantity, blocked: Quantity) {
+        self.change(index, |slot| {
+            slot.capacity = capacity;
+            slot.blocked = blocked;
+        });
+    }
+
+    /// The deadline of the hold that is due first.
+    #[must_use]
+    pub fn first_deadline(&self, index: u32) -> Option<Timestamp> {
+        self.expiry.first(index, &self.slots[index].due).map(|place| self.expiry.node(place).deadline)
+    }
+
+    /// The live holds of a slot, in the order they are due.
+    pub fn holds_of(&self, index: u32) -> impl Iterator<Item = &Node> {
+        self.expiry.iter(index, &self.slots[index].due)
+    }
+
+    /// How many holds due at `at` must be settled so that `wanted` units are free, at most all; and whether they are
+    /// free then. Looks at no more holds than it counts.
+    #[must_use]
+    pub fn due_for(&self, index: u32, at: Timestamp, wanted: Quantity) -> (u32, bool) {
+        let mut free = self.slots[index].free();
+        let mut holds = 0;
+        for node in self.holds_of(index) {
+            if free >= wanted || node.deadline > at {
+                break;
+            }
+            free += Quantity::from(node.quantity);
+            holds += 1;
+        }
+        (holds, free >= wanted)
+    }
+
+    /// How many holds of a slot are due at `at`, counted no further than `most`.
+    #[must_use]
+    pub fn due_count(&self, index: u32, at: Timestamp, most: u32) -> u32 {
+        let due = self.holds_of(index).take_while(|node| node.deadline <= at).take(most as usize).count();
+        u32::try_from(due).unwrap_or(most)
+    }
+
+    /// Gives back the first `holds` holds of a slot.
+    pub fn settle(&mut self, index: u32, holds: u32) {
+        let mut units = 0;
+        for _ in 0..holds {
+            let slot = &mut self.slots[index];
+            let Some(place) = self.expiry.first(index, &slot.due) else { break };
+            units += Quantity::from(self.expiry.node(place).quantity);
+            self.expiry.remove(index, &mut slot.due, place);
+        }
+        self.change(index, |slot| slot.held -= units);
+    }
+
+    /// A slot whose first deadline may have come, for the ticker. It leaves the schedule; [`Shard::reschedule`] puts it
+    /// back.
+    pub fn next_scheduled(&mut self, at: Timestamp) -> Option<u32> {
+        while let Some((index, tick)) = self.expiry.schedule.take(at) {
+            let slot = &mut self.slots[index];
+            if slot.scheduled == tick {
+                slot.scheduled = UNSCHEDULED;
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// Puts a slot back into the schedule if it still has holds.
+    pub fn reschedule(&mut self, index: u32, at: Timestamp) {
+        let Some(deadline) = self.first_deadline(index) else { return };
+        let slot = &mut self.slots[index];
+        if Schedule::tick(deadline) <= Schedule::tick(at) && deadline > at {
+            self.expiry.schedule.note_next(index, &mut slot.scheduled, at);
+        } else {
+            self.expiry.schedule.note(index, &mut slot.scheduled, deadline);
+        }
+    }
+
+    /// Whether a slot is for sale at a wall time.
+    #[must_use]
+    pub fn released(&self, index: u32, wall: WallTime) -> bool {
+        self.slots[index].releases_at <= wall
+    }
+}
+
+fn extra_of(spec: &SlotSpec) -> Option<Box<SlotExtra>> {
+    let extra = SlotExtra {
+        row: spec.row.clone(),
+        seat: spec.seat.clone(),
+        position: spec.position,
+        price: spec.price,
+        accessible: spec.accessible,
+        labels: spec.labels.clone(),
+    };
+    (extra != SlotExtra::default()).then(|| Box::new(extra))
+}

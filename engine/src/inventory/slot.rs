@@ -1,0 +1,102 @@
+//! A slot in memory: a hot part that every hold touches, and the rest.
+
+use super::text::TextRef;
+use crate::digest::mix;
+use crate::expiry::{Due, UNSCHEDULED};
+use crate::ids::{Quantity, SaleIx};
+use crate::time::WallTime;
+
+/// The hot part. Units only ever move between `free` (what is left of the capacity), `held`, `sold` and `blocked`.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// All there is.
+    pub capacity: Quantity,
+    /// In live carts.
+    pub held: Quantity,
+    /// In orders.
+    pub sold: Quantity,
+    /// Withdrawn by an operator.
+    pub blocked: Quantity,
+    /// Its live holds by deadline.
+    pub due: Due,
+    /// The tick the ticker looks at it next.
+    pub scheduled: u32,
+    /// Its group in the shard.
+    pub group: u32,
+    /// Its place in the group.
+    pub rank: u32,
+    /// Of which sale.
+    pub sale: SaleIx,
+    /// Not for sale before; the least value for "always was".
+    pub releases_at: WallTime,
+}
+
+/// For slots that were never not released.
+pub const ALWAYS: WallTime = WallTime(i64::MIN);
+
+impl Slot {
+    /// A slot nobody has touched.
+    #[must_use]
+    pub fn new(sale: SaleIx, capacity: Quantity, releases_at: WallTime, group: u32, rank: u32) -> Self {
+        Self {
+            capacity,
+            held: 0,
+            sold: 0,
+            blocked: 0,
+            due: Due::default(),
+            scheduled: UNSCHEDULED,
+            group,
+            rank,
+            sale,
+            releases_at,
+        }
+    }
+
+    /// Units that can be held now. Holds past their deadline still count as held until they are settled.
+    #[inline]
+    #[must_use]
+    pub fn free(&self) -> Quantity {
+        self.capacity - self.held - self.sold - self.blocked
+    }
+
+    /// What it adds to the shard's digest.
+    #[inline]
+    #[must_use]
+    pub fn digest(&self, index: u32) -> u64 {
+        let units = mix(
+            u64::from(self.capacity) << 32 | u64::from(self.held),
+            u64::from(self.sold) << 32 | u64::from(self.blocked),
+        );
+        mix(units, u64::from(index) | 1 << 40)
+    }
+}
+
+/// The rest: read when somebody looks at the slot.
+#[derive(Clone, Debug)]
+pub struct SlotInfo {
+    /// Its public id.
+    pub name: TextRef,
+    /// When it begins.
+    pub starts_at: Option<WallTime>,
+    /// When it ends.
+    pub ends_at: Option<WallTime>,
+    /// What only some slots have.
+    pub extra: Option<Box<SlotExtra>>,
+}
+
+/// What only some slots have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlotExtra {
+    /// The row of a numbered seat.
+    pub row: Option<String>,
+    /// The seat's label.
+    pub seat: Option<String>,
+    /// Its place in the row.
+    pub position: Option<i32>,
+    /// In the smallest unit of the shop's currency.
+    pub price: Option<i64>,
+    /// Never chosen by `best` unless asked for.
+    pub accessible: bool,
+    /// Anything else.
+    pub labels: Vec<(String, String)>,
+}

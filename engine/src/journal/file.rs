@@ -1,0 +1,456 @@
+//! The embedded journal: segments in a data folder, one writer.
+//!
+//! An append is one write and, when asked, one `fdatasync` of a file whose every byte was written before, so the sync
+//! carries no metadata. A frame that does not fit begins the next segment: the old one is synced, the spare gets its
+//! header, is synced, gets its name, the folder is synced; only then does a frame go in. So a segment that has a successor
+//! is durable to its last byte, and recovery may demand it.
+//!
+//! A failed write or sync poisons the journal for ever: after one, the system may have dropped the bytes and call the next
+//! sync a success. What must be decided before a fact is taken, whether there is room, is [`Journal::space`].
+
+use std::io;
+use std::sync::Arc;
+
+use super::error::StorageError;
+use super::frame::{self, JournalId, Seed};
+use super::open::{self, Known, Opened, Survey};
+use super::reader::{FileReader, Published, Shared};
+use super::scan::Tip;
+use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
+use super::spares::Shelf;
+use super::{Appended, FrameDraft, FrameReader, Journal, Preparing, Space, Sync};
+use crate::ports::{Disk, DiskFile};
+use crate::sequence::Sequence;
+
+/// How many appends pass between two looks whether a full disk has room again.
+const APPENDS_BETWEEN_PROBES: u32 = 64;
+/// A segment is made this many times as large as the last one was used: a quiet sale that closes one a minute should not
+/// write 64 MiB of zeros a minute, and a rush should come to full size in two steps.
+const GROWTH: u64 = 4;
+
+/// How a file journal is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The first fact that is needed, one more than the newest snapshot holds; earlier segments are not read and may be
+    /// gone. `Sequence::ZERO` reads whatever there is.
+    pub start: Sequence,
+    /// The id of the journal if this opening makes it: random, so that no client can know it. Otherwise unused.
+    pub new_id: JournalId,
+    /// Bytes of a segment at full size, 64 MiB.
+    pub segment_bytes: u64,
+    /// Bytes of a segment in quiet times, 4 MiB.
+    pub smallest_segment_bytes: u64,
+    /// The largest frame the writer means to append, 1 MiB. Larger ones are taken too, but only for this much is room kept.
+    pub largest_frame_bytes: u64,
+    /// Spare segments kept ready: the next one and the reserve.
+    pub spares: usize,
+}
+
+impl Options {
+    /// The defaults, for a journal that will have the id `new_id` if it does not exist yet, needed from `start` on.
+    #[must_use]
+    pub fn new(new_id: JournalId, start: Sequence) -> Options {
+        Options {
+            start,
+            new_id,
+            segment_bytes: 64 << 20,
+            smallest_segment_bytes: 4 << 20,
+            largest_frame_bytes: 1 << 20,
+            spares: 2,
+        }
+    }
+
+    /// Bytes of the next segment, after one of which `used` bytes were used.
+    fn next_segment_bytes(&self, used: u64) -> u64 {
+        let least = self.smallest_segment_bytes.max(SEGMENT_HEADER_BYTES as u64 + 1);
+        (used * GROWTH).clamp(least, self.segment_bytes.max(least))
+    }
+}
+
+/// A journal in a data folder. See the module for what it promises.
+#[derive(Debug)]
+pub struct FileJournal<D: Disk> {
+    disk: D,
+    options: Options,
+    id: JournalId,
+    seed: Seed,
+    incarnation: u32,
+    current: Current<D::File>,
+    tip: Tip,
+    durable: Sequence,
+    shared: Arc<Shared>,
+    shelf: Arc<Shelf<D>>,
+    /// The frame being written.
+    scratch: Vec<u8>,
+    appends_since_probe: u32,
+    poison: Option<String>,
+    _lock: D::Lock,
+}
+
+/// The segment being written.
+#[derive(Debug)]
+struct Current<F> {
+    number: u64,
+    name: String,
+    first: Sequence,
+    file: F,
+    bytes: u64,
+    /// The offset after its last frame.
+    end: u64,
+}
+
+/// Makes spare segments beside the writer, for a helper thread.
+#[derive(Debug)]
+pub struct Preparer<D: Disk> {
+    shelf: Arc<Shelf<D>>,
+}
+
+impl<D: Disk> Preparer<D> {
+    /// As [`Journal::prepare_next`]; does not stop appends.
+    pub fn step(&self) -> Preparing {
+        self.shelf.step()
+    }
+}
+
+impl<D: Disk> FileJournal<D> {
+    /// Opens the journal in `disk`, or makes one in a folder that has none, by the table in `open.rs`.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`], [`StorageError::Damaged`], [`StorageError::NewerVersion`], [`StorageError::Missing`],
+    /// [`StorageError::Behind`], [`StorageError::Io`], and [`StorageError::Full`] if there is no room for a first segment.
+    ///
+    /// # Example
+    /// ```
+    /// use onsale_engine::journal::frame::JournalId;
+    /// use onsale_engine::journal::{Appended, FileJournal, FrameDraft, Journal, Options, Sync, records};
+    /// use onsale_engine::sequence::Sequence;
+    /// use onsale_engine::testing::disk::SimDisk;
+    ///
+    /// let options = Options::new(JournalId(42), Sequence::ZERO);
+    /// let (mut journal, opened) = FileJournal::open(SimDisk::new(1), options)?;
+    /// assert_eq!(opened.last, Sequence::ZERO);
+    ///
+    /// let mut body = Vec::new();
+    /// records::push(&mut body, b"a fact");
+    /// let frame = FrameDraft { first: Sequence(1), count: 1, records: &body };
+    /// assert_eq!(journal.append(Sequence::ZERO, &frame, Sync::Now)?, Appended::Durable(Sequence(1)));
+    ///
+    /// let mut reader = journal.reader(Sequence(1))?;
+    /// let frame = reader.next_frame()?.expect("it is durable");
+    /// assert!(frame.records().eq([(Sequence(1), &b"a fact"[..])]));
+    /// # Ok::<(), onsale_engine::journal::StorageError>(())
+    /// ```
+    pub fn open(disk: D, options: Options) -> Result<(FileJournal<D>, Opened), StorageError> {
+        let lock = open::lock(&disk)?;
+        let survey = Survey::of(&disk)?;
+        let recovered = open::recover(&disk, &survey, options.start)?;
+        let spares = survey.sort_out_spares(&disk)?;
+        let used = recovered
+            .as_ref()
+            .map_or(0, |journal| journal.segments.iter().filter_map(|s| s.end).max().unwrap_or(0));
+        let wanted = options.next_segment_bytes(used);
+        let shelf = Arc::new(Shelf::new(disk.clone(), options.spares, spares, wanted, survey.next_spare()));
+
+        let (id, segments, current, tip, frames, cut) = match recovered {
+            Some(found) => {
+                let last = found.segments[found.segments.len() - 1];
+                let current = Current {
+                    number: last.number,
+                    name: segment_name(last.number),
+                    first: last.first,
+                    file: found.file,
+                    bytes: found.file_bytes,
+                    end: last.end.expect("the last segment was read to its end"),
+                };
+                (found.id, found.segments, current, found.tip, found.frames, found.cut)
+            }
+            None => {
+                let header = SegmentHeader {
+                    id: options.new_id,
+                    number: 1,
+                    first: Sequence(1),
+                    bytes: 0,
+                    incarnation: 1,
+                    chain: frame::Chain::START,
+                };
+                let (current, header) = begin_segment(&disk, &shelf, header, 1)
+                    .map_err(|error| error.into_storage_error(0, "make the first segment"))?;
+                let known = Known { number: 1, first: Sequence(1), end: Some(current.end) };
+                // This opening is the first incarnation, the one the header already names.
+                let tip = Tip { incarnation: 0, ..Tip::before(&header) };
+                (options.new_id, vec![known], current, tip, 0, None)
+            }
+        };
+        let last = Sequence(tip.next.0 - 1);
+        let incarnation = tip.incarnation.checked_add(1).expect("four thousand million openings");
+        let opened = Opened {
+            first: segments[0].first,
+            last,
+            segments: segments.len() as u64,
+            frames,
+            cut_bytes: cut.map_or(0, |(_, bytes)| bytes),
+            cut_at: cut.map(|(offset, _)| (current.name.clone(), offset)),
+            incarnation,
+        };
+        let journal = FileJournal {
+            disk,
+            id,
+            seed: id.seed(),
+            incarnation,
+            current,
+            tip,
+            durable: last,
+            shared: Arc::new(Shared::new(Published { segments, durable: last })),
+            shelf,
+            scratch: Vec::new(),
+            appends_since_probe: 0,
+            poison: None,
+            options,
+            _lock: lock,
+        };
+        Ok((journal, opened))
+    }
+
+    /// A handle that prepares spare segments in another thread.
+    #[must_use]
+    pub fn preparer(&self) -> Preparer<D> {
+        Preparer { shelf: Arc::clone(&self.shelf) }
+    }
+
+    /// The journal's id, for whoever copies its frames.
+    #[must_use]
+    pub fn id(&self) -> JournalId {
+        self.id
+    }
+
+    /// The number of this opening.
+    #[must_use]
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    fn alive(&self) -> Result<(), StorageError> {
+        match &self.poison {
+            Some(why) => Err(StorageError::Poisoned { why: why.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn poisoned_by(&mut self, doing: &str, error: &io::Error) -> StorageError {
+        let why = format!("cannot {doing} {}: {error}", self.current.name);
+        self.poison = Some(why.clone());
+        StorageError::Poisoned { why }
+    }
+
+    fn sync_current(&mut self) -> Result<(), StorageError> {
+        if self.durable == self.last() {
+            return Ok(());
+        }
+        self.current.file.sync_data().map_err(|error| self.poisoned_by("sync", &error))?;
+        self.durable = self.last();
+        self.shared.publish(self.current.number, self.current.end, self.durable);
+        Ok(())
+    }
+
+    /// Goes on in the next segment, which has room for `frame_bytes`.
+    fn switch_segment(&mut self, frame_bytes: u64) -> Result<(), StorageError> {
+        self.sync_current()?;
+        let header = SegmentHeader {
+            id: self.id,
+            number: self.current.number + 1,
+            first: self.tip.next,
+            bytes: 0,
+            incarnation: self.incarnation,
+            chain: self.tip.chain,
+        };
+        let next = match begin_segment(&self.disk, &self.shelf, header, frame_bytes) {
+            Ok((next, _)) => next,
+            Err(NotBegun::NoSpare(_)) => {
+                return Err(StorageError::Full { needed: frame_bytes, left: self.room() });
+            }
+            Err(NotBegun::Failed(error)) => return Err(self.poisoned_by("begin the segment after", &error)),
+        };
+        self.shared.begin(Known { number: next.number, first: next.first, end: Some(next.end) });
+        self.shelf.want(self.options.next_segment_bytes(self.current.end));
+        let mut closed = std::mem::replace(&mut self.current, next);
+        // Gives the unused zeros back. The log does not rest on it: recovery takes a closed segment of any length.
+        let _ = closed.file.set_len(closed.end);
+        Ok(())
+    }
+
+    fn room(&self) -> u64 {
+        self.current.bytes - self.current.end
+    }
+
+    /// One step of preparing spares, if it is time and nobody else has done it.
+    fn tend_spares(&mut self) {
+        if self.shelf.hindered() {
+            self.appends_since_probe += 1;
+            if self.appends_since_probe < APPENDS_BETWEEN_PROBES {
+                return;
+            }
+            self.appends_since_probe = 0;
+        } else if self.current.end * 2 < self.current.bytes || self.shelf.ready() >= self.options.spares {
+            return;
+        } else {
+            self.shelf.want(self.options.next_segment_bytes(self.current.bytes));
+        }
+        self.shelf.step();
+    }
+}
+
+/// Why a segment was not begun.
+enum NotBegun {
+    /// There is no room for one; the log is as it was.
+    NoSpare(io::Error),
+    /// It may or may not be there.
+    Failed(io::Error),
+}
+
+impl NotBegun {
+    fn into_storage_error(self, left: u64, doing: &'static str) -> StorageError {
+        match self {
+            NotBegun::NoSpare(error) if error.kind() == io::ErrorKind::StorageFull => {
+                StorageError::Full { needed: SEGMENT_HEADER_BYTES as u64, left }
+            }
+            NotBegun::NoSpare(source) | NotBegun::Failed(source) => {
+                StorageError::Io { doing, file: String::new(), source }
+            }
+        }
+    }
+}
+
+/// Takes a spare into use as the segment that `header` describes. Header first, then the name: a file with a segment's
+/// name has a good header.
+fn begin_segment<D: Disk>(
+    disk: &D,
+    shelf: &Shelf<D>,
+    mut header: SegmentHeader,
+    frame_bytes: u64,
+) -> Result<(Current<D::File>, SegmentHeader), NotBegun> {
+    let spare = shelf.take(SEGMENT_HEADER_BYTES as u64 + frame_bytes).map_err(NotBegun::NoSpare)?;
+    header.bytes = spare.bytes;
+    let name = segment_name(header.number);
+    let named = || -> io::Result<D::File> {
+        let mut file = disk.open(&spare.name)?;
+        file.write_at(0, &header.encode())?;
+        file.sync_data()?;
+        disk.rename(&spare.name, &name)?;
+        disk.sync_folder()?;
+        Ok(file)
+    };
+    let file = named().map_err(NotBegun::Failed)?;
+    let current = Current {
+        number: header.number,
+        name,
+        first: header.first,
+        file,
+        bytes: header.bytes,
+        end: SEGMENT_HEADER_BYTES as u64,
+    };
+    Ok((current, header))
+}
+
+impl<D: Disk> Journal for FileJournal<D> {
+    fn append(
+        &mut self,
+        expected: Sequence,
+        draft: &FrameDraft<'_>,
+        sync: Sync,
+    ) -> Result<Appended, StorageError> {
+        self.alive()?;
+        if expected != self.last() {
+            return Ok(Appended::Refused { last: self.last() });
+        }
+        assert_eq!(draft.first, expected.next(), "the frame's first number follows the journal's last");
+        self.tend_spares();
+        let bytes = frame::frame_bytes(draft.records.len()) as u64;
+        if bytes > self.room() {
+            self.switch_segment(bytes)?;
+        }
+        let chain = frame::encode(
+            &mut self.scratch,
+            draft,
+            self.durable,
+            self.incarnation,
+            self.tip.chain,
+            self.seed,
+        );
+        if let Err(error) = self.current.file.write_at(self.current.end, &self.scratch) {
+            return Err(self.poisoned_by("write", &error));
+        }
+        self.current.end += bytes;
+        self.tip =
+            Tip { next: draft.first.plus(u64::from(draft.count)), chain, incarnation: self.incarnation };
+        match sync {
+            Sync::Now => self.sync().map(Appended::Durable),
+            Sync::Later => Ok(Appended::Written(self.last())),
+        }
+    }
+
+    fn sync(&mut self) -> Result<Sequence, StorageError> {
+        self.alive()?;
+        self.sync_current()?;
+        Ok(self.durable)
+    }
+
+    fn last(&self) -> Sequence {
+        Sequence(self.tip.next.0 - 1)
+    }
+
+    fn durable(&self) -> Sequence {
+        self.durable
+    }
+
+    fn first(&self) -> Sequence {
+        self.shared.first()
+    }
+
+    fn reader(&self, from: Sequence) -> Result<Box<dyn FrameReader>, StorageError> {
+        let reader = FileReader::open(self.disk.clone(), Arc::clone(&self.shared), self.seed, from)?;
+        Ok(Box::new(reader))
+    }
+
+    fn trim(&mut self, before: Sequence) -> Result<u64, StorageError> {
+        self.alive()?;
+        let mut freed = 0;
+        while let Some(number) = self.shared.oldest_ending_before(before) {
+            let name = segment_name(number);
+            let bytes =
+                self.disk.open(&name).and_then(|file| file.len()).map_err(StorageError::io("open", &name))?;
+            self.disk.remove(&name).map_err(StorageError::io("remove", &name))?;
+            // One at a time and oldest first: a power cut must not leave a gap between segments.
+            self.disk.sync_folder().map_err(StorageError::io("sync the data folder", ""))?;
+            self.shared.drop_oldest(number);
+            freed += bytes;
+        }
+        Ok(freed)
+    }
+
+    fn close_segment(&mut self) -> Result<bool, StorageError> {
+        self.alive()?;
+        let empty = self.current.end == SEGMENT_HEADER_BYTES as u64;
+        if empty || self.space() != Space::Ok {
+            return Ok(false);
+        }
+        match self.switch_segment(0) {
+            Ok(()) => Ok(true),
+            Err(StorageError::Full { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn space(&self) -> Space {
+        if !self.shelf.hindered() {
+            Space::Ok
+        } else if self.shelf.ready() > 0 || self.room() >= self.options.largest_frame_bytes {
+            Space::Low
+        } else {
+            Space::Full
+        }
+    }
+
+    fn prepare_next(&mut self) -> Preparing {
+        self.shelf.step()
+    }
+}

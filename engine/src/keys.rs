@@ -1,0 +1,225 @@
+//! Idempotency keys: which request made which change, so that asking again gives the same answer and does nothing.
+//!
+//! A record is written by the same fact as the change itself, under the key's own lock, so a second request with the
+//! key either waits for the first or finds its record. It does not hold the answer but where to rebuild it from: the
+//! cart and the version of its items.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+
+use crate::fact::Configuration;
+use crate::ids::CartId;
+use crate::inventory::Stamp;
+use crate::request::KeyUse;
+use crate::time::{Millis, Timestamp};
+
+/// What kind of answer a key stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Answered {
+    /// A cart was made.
+    Opened = 1,
+    /// Holds were added.
+    Added = 2,
+    /// Holds were given back.
+    Released = 3,
+    /// Holds were swapped.
+    Exchanged = 4,
+    /// The deadline moved.
+    Extended = 5,
+    /// The cart became an order.
+    Confirmed = 6,
+    /// Lines of an order were cancelled.
+    Cancelled = 7,
+}
+
+/// What is remembered of a key. 40 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRecord {
+    key: [u64; 2],
+    /// Tells another request under the same key.
+    pub fingerprint: u64,
+    /// The cart the answer speaks of.
+    pub cart: CartId,
+    /// 48 bits of time, 8 of version, 8 of kind.
+    packed: u64,
+}
+
+impl KeyRecord {
+    /// When the change was made.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        Timestamp(self.packed >> 16)
+    }
+
+    /// The version of the cart's items in the answer.
+    #[must_use]
+    pub fn version(&self) -> u8 {
+        self.packed.to_le_bytes()[1]
+    }
+
+    /// What kind of answer.
+    #[must_use]
+    pub fn answered(&self) -> Answered {
+        match self.packed.to_le_bytes()[0] {
+            1 => Answered::Opened,
+            2 => Answered::Added,
+            3 => Answered::Released,
+            4 => Answered::Exchanged,
+            5 => Answered::Extended,
+            6 => Answered::Confirmed,
+            _ => Answered::Cancelled,
+        }
+    }
+}
+
+/// All keys under one lock, the oldest first.
+#[derive(Clone, Debug)]
+pub struct KeyShard {
+    /// When it last changed.
+    pub stamp: Stamp,
+    index: HashTable<u32>,
+    /// In the order they came, so in the order of their times.
+    records: VecDeque<KeyRecord>,
+    /// The number of `records[0]`; the index speaks of numbers, which wrap.
+    first: u32,
+    most: u32,
+    keep: Millis,
+}
+
+impl Default for KeyShard {
+    fn default() -> Self {
+        Self {
+            stamp: Stamp::default(),
+            index: HashTable::new(),
+            records: VecDeque::new(),
+            first: 0,
+            most: u32::MAX,
+            keep: Millis(86_400_000),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "halves are meant")]
+fn halves(key: u128) -> [u64; 2] {
+    [key as u64, (key >> 64) as u64]
+}
+
+impl KeyShard {
+    /// Which of `shards` key shards a key belongs to.
+    #[must_use]
+    pub fn of(key: u128, shards: u8) -> usize {
+        usize::try_from(halves(key)[1] % u64::from(shards)).unwrap_or(0)
+    }
+
+    /// How many keys are remembered.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.records.len()
+    }
+
+    /// When the oldest remembered key came.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.records.front().map(KeyRecord::at)
+    }
+
+    /// How many keys to remember, and for how long, of `shards` shards.
+    pub fn configure(&mut self, configuration: &Configuration, shards: u8) {
+        self.most = (configuration.idempotency_keys / u32::from(shards)).max(1);
+        self.keep = configuration.idempotency_keep;
+    }
+
+    /// What is remembered of a key at an instant.
+    #[must_use]
+    pub fn find(&self, key: u128, at: Timestamp) -> Option<&KeyRecord> {
+        let key = halves(key);
+        let number = self.index.find(key[0], |number| self.record(*number).key == key)?;
+        let record = self.record(*number);
+        (at < record.at().plus(self.keep)).then_some(record)
+    }
+
+    fn record(&self, number: u32) -> &KeyRecord {
+        &self.records[number.wrapping_sub(self.first) as usize]
+    }
+
+    /// Remembers what a key did; what is too old or too many is forgotten.
+    pub fn remember(&mut self, key: KeyUse, at: Timestamp, answered: Answered, cart: CartId, version: u8) {
+        while self.records.front().is_some_and(|oldest| {
+            at >= oldest.at().plus(self.keep) || self.records.len() >= self.most as usize
+        }) {
+            self.forget_oldest();
+        }
+        let record = KeyRecord {
+            key: halves(key.key),
+            fingerprint: key.fingerprint,
+            cart,
+            packed: at.0 << 16 | u64::from(version) << 8 | answered as u64,
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "numbers wrap; there are fewer than 2^32 records"
+        )]
+        let number = self.first.wrapping_add(self.records.len() as u32);
+        self.records.push_back(record);
+        let (records, first) = (&self.records, self.first);
+        self.index.insert_unique(record.key[0], number, |number| {
+            records[number.wrapping_sub(first) as usize].key[0]
+        });
+    }
+
+    fn forget_oldest(&mut self) {
+        let first = self.first;
+        if let Some(oldest) = self.records.front()
+            && let Ok(found) = self.index.find_entry(oldest.key[0], |number| *number == first)
+        {
+            found.remove();
+        }
+        self.records.pop_front();
+        self.first = self.first.wrapping_add(1);
+    }
+
+    /// All records, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &KeyRecord> {
+        self.records.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_forgotten_by_age_and_by_number_and_never_mixed_up() {
+        let mut shard = KeyShard::default();
+        shard.configure(
+            &Configuration { idempotency_keys: 100, idempotency_keep: Millis(1_000), cart_keep: Millis(0) },
+            1,
+        );
+        // All with one low half: they meet in the index.
+        let key = |n: u32| KeyUse { key: u128::from(n) << 64 | 7, fingerprint: u64::from(n) };
+        for n in 0..500 {
+            shard.remember(key(n), Timestamp(u64::from(n)), Answered::Opened, CartId(u64::from(n)), 3);
+        }
+        assert_eq!(shard.live(), 100);
+        for n in 0..500 {
+            let found =
+                shard.find(key(n).key, Timestamp(500)).map(|record| (record.fingerprint, record.version()));
+            assert_eq!(found, (n >= 400).then_some((u64::from(n), 3)), "{n}");
+        }
+        assert!(shard.find(key(450).key, Timestamp(1_449)).is_some());
+        assert!(shard.find(key(450).key, Timestamp(1_450)).is_none());
+        shard.remember(key(450), Timestamp(1_450), Answered::Extended, CartId(1), 4);
+        assert_eq!(shard.live(), 50);
+        assert_eq!(
+            shard.find(key(450).key, Timestamp(1_450)).map(KeyRecord::answered),
+            Some(Answered::Extended)
+        );
+    }
+
+    #[test]
+    fn a_record_is_40_bytes() {
+        assert_eq!(size_of::<KeyRecord>(), 40);
+    }
+}

@@ -1,0 +1,323 @@
+//! All that a partition knows, behind its locks, and the one order in which they are taken.
+//!
+//! ```text
+//! visitors (one) → keys (one) → inventory shards (ascending) → catalog → the journal's buffer
+//! ```
+//!
+//! Nobody waits for a lock of an earlier level while holding a later one. [`Guards`] is how the live path holds locks;
+//! [`Alone`] is the same view for who has the state to himself (recovery, the follower), without locking. `apply` is
+//! written against [`Held`] and runs unchanged on both.
+
+use crossbeam::utils::CachePadded;
+use smallvec::SmallVec;
+
+use crate::catalog::Catalog;
+use crate::inventory::{Shard, Stamp};
+use crate::keys::KeyShard;
+use crate::names::Names;
+use crate::sync::{Mutex, MutexGuard};
+use crate::time::Timestamp;
+use crate::visitors::VisitorShard;
+
+/// The most inventory shards: a cart's shards are a mask of 64 bits.
+pub const MAX_SHARDS: u8 = 64;
+
+/// All that a partition knows.
+#[derive(Debug)]
+pub struct State {
+    visitors: Box<[CachePadded<Mutex<VisitorShard>>]>,
+    keys: Box<[CachePadded<Mutex<KeyShard>>]>,
+    shards: Box<[CachePadded<Mutex<Shard>>]>,
+    catalog: CachePadded<Mutex<Catalog>>,
+    /// Names to places; derived.
+    pub names: Names,
+}
+
+fn locks<T: Default>(count: u8) -> Box<[CachePadded<Mutex<T>>]> {
+    (0..count).map(|_| CachePadded::new(Mutex::new(T::default()))).collect()
+}
+
+impl State {
+    /// A partition before its first fact, with so many shards of each kind.
+    #[must_use]
+    pub fn new(shards: u8, seeds: [u64; 2]) -> Self {
+        assert!((1..=MAX_SHARDS).contains(&shards), "{shards} shards; 1 to {MAX_SHARDS} are possible");
+        let catalog = Catalog { places_of_shard: vec![0; usize::from(shards)], ..Catalog::default() };
+        Self {
+            visitors: locks(shards),
+            keys: locks(shards),
+            shards: locks(shards),
+            catalog: CachePadded::new(Mutex::new(catalog)),
+            names: Names::new(seeds),
+        }
+    }
+
+    /// How many shards of each kind there are.
+    #[must_use]
+    pub fn shards(&self) -> u8 {
+        u8::try_from(self.shards.len()).unwrap_or(MAX_SHARDS)
+    }
+
+    /// Waits for one visitor shard.
+    pub fn lock_visitors(&self, shard: usize) -> MutexGuard<'_, VisitorShard> {
+        self.visitors[shard].lock()
+    }
+
+    /// Waits for one key shard.
+    pub fn lock_keys(&self, shard: usize) -> MutexGuard<'_, KeyShard> {
+        self.keys[shard].lock()
+    }
+
+    /// Waits for one inventory shard.
+    pub fn lock_shard(&self, shard: u8) -> MutexGuard<'_, Shard> {
+        self.shards[usize::from(shard)].lock()
+    }
+
+    /// Waits for the catalog.
+    pub fn lock_catalog(&self) -> MutexGuard<'_, Catalog> {
+        self.catalog.lock()
+    }
+
+    /// The state to oneself, without locking.
+    pub fn alone(&mut self) -> Alone<'_> {
+        Alone(self)
+    }
+}
+
+/// What `apply` needs of whoever holds the locks. Asking for what is not held is a bug and stops the process.
+pub trait Held {
+    /// How many shards of each kind there are.
+    fn shards(&self) -> u8;
+    /// A visitor shard.
+    fn visitors(&mut self, shard: usize) -> &mut VisitorShard;
+    /// A key shard.
+    fn keys(&mut self, shard: usize) -> &mut KeyShard;
+    /// An inventory shard.
+    fn shard(&mut self, shard: u8) -> &mut Shard;
+    /// The catalog.
+    fn catalog(&mut self) -> &mut Catalog;
+    /// Names, which follow.
+    fn names(&self) -> &Names;
+}
+
+/// The locks one request holds.
+#[derive(Debug)]
+pub struct Guards<'a> {
+    state: &'a State,
+    visitors: Option<(usize, MutexGuard<'a, VisitorShard>)>,
+    keys: SmallVec<[(usize, MutexGuard<'a, KeyShard>); 1]>,
+    shards: SmallVec<[(u8, MutexGuard<'a, Shard>); 2]>,
+    catalog: Option<MutexGuard<'a, Catalog>>,
+}
+
+impl<'a> Guards<'a> {
+    /// Holds nothing yet.
+    #[must_use]
+    pub fn new(state: &'a State) -> Self {
+        Self { state, visitors: None, keys: SmallVec::new(), shards: SmallVec::new(), catalog: None }
+    }
+
+    /// Waits for a visitor shard. First of all.
+    pub fn lock_visitors(&mut self, shard: usize) {
+        assert!(self.visitors.is_none() && self.keys.is_empty(), "visitors come first");
+        assert!(self.shards.is_empty() && self.catalog.is_none(), "visitors come first");
+        self.visitors = Some((shard, self.state.lock_visitors(shard)));
+    }
+
+    /// Waits for a key shard. After visitors, before inventory.
+    pub fn lock_keys(&mut self, shard: usize) {
+        assert!(self.shards.is_empty() && self.catalog.is_none(), "keys come before inventory");
+        assert!(self.keys.last().is_none_or(|(last, _)| *last < shard), "keys ascend");
+        self.keys.push((shard, self.state.lock_keys(shard)));
+    }
+
+    /// Waits for the inventory shards of a mask, ascending.
+    pub fn lock_shards(&mut self, mask: u64) {
+        assert!(self.catalog.is_none(), "inventory comes before the catalog");
+        assert!(self.shards.is_empty(), "inventory shards are taken in one go");
+        let mut rest = mask;
+        while rest != 0 {
+            #[expect(clippy::cast_possible_truncation, reason = "trailing_zeros is below 64")]
+            let shard = rest.trailing_zeros() as u8;
+            self.shards.push((shard, self.state.lock_shard(shard)));
+            rest &= rest - 1;
+        }
+    }
+
+    /// Lets the inventory shards go, to take others.
+    pub fn unlock_shards(&mut self) {
+        self.shards.clear();
+    }
+
+    /// Waits for the catalog. Last of all.
+    pub fn lock_catalog(&mut self) {
+        assert!(self.catalog.is_none(), "the catalog is taken once");
+        self.catalog = Some(self.state.lock_catalog());
+    }
+
+    /// The mask of the inventory shards held.
+    #[must_use]
+    pub fn mask(&self) -> u64 {
+        self.shards.iter().fold(0, |mask, (shard, _)| mask | 1 << shard)
+    }
+
+    /// How many inventory locks are held.
+    #[must_use]
+    pub fn shard_locks(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// The latest stamp of all that is held: facts are not earlier, answers rest on no less.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let mut latest = Stamp::default();
+        let mut see = |stamp: &Stamp| {
+            latest.at = latest.at.max(stamp.at);
+            latest.sequence = latest.sequence.max(stamp.sequence);
+        };
+        if let Some((_, visitors)) = &self.visitors {
+            see(&visitors.stamp);
+        }
+        for (_, keys) in &self.keys {
+            see(&keys.stamp);
+        }
+        for (_, shard) in &self.shards {
+            see(&shard.stamp);
+        }
+        if let Some(catalog) = &self.catalog {
+            see(&catalog.stamp);
+        }
+        latest
+    }
+
+    /// A fact was numbered while all this was held: everything held keeps it.
+    pub fn set_stamp(&mut self, stamp: Stamp) {
+        if let Some((_, visitors)) = &mut self.visitors {
+            visitors.stamp = stamp;
+        }
+        for (_, keys) in &mut self.keys {
+            keys.stamp = stamp;
+        }
+        for (_, shard) in &mut self.shards {
+            shard.stamp = stamp;
+        }
+        if let Some(catalog) = &mut self.catalog {
+            catalog.stamp = stamp;
+        }
+    }
+
+    /// An inventory shard that is held, to look at.
+    #[must_use]
+    pub fn look(&self, shard: u8) -> &Shard {
+        match self.shards.iter().find(|(held, _)| *held == shard) {
+            Some((_, guard)) => guard,
+            None => panic!("inventory shard {shard} is not held"),
+        }
+    }
+
+    /// The visitor shard that is held, to look at.
+    #[must_use]
+    pub fn look_visitors(&self) -> &VisitorShard {
+        match &self.visitors {
+            Some((_, guard)) => guard,
+            None => panic!("no visitor shard is held"),
+        }
+    }
+
+    /// The key shard that is held, to look at.
+    #[must_use]
+    pub fn look_keys(&self) -> Option<&KeyShard> {
+        self.keys.first().map(|(_, guard)| &**guard)
+    }
+
+    /// The catalog, to look at.
+    #[must_use]
+    pub fn look_catalog(&self) -> &Catalog {
+        match &self.catalog {
+            Some(guard) => guard,
+            None => panic!("the catalog is not held"),
+        }
+    }
+}
+
+impl Held for Guards<'_> {
+    fn shards(&self) -> u8 {
+        self.state.shards()
+    }
+    fn visitors(&mut self, shard: usize) -> &mut VisitorShard {
+        match &mut self.visitors {
+            Some((held, guard)) if *held == shard => guard,
+            _ => panic!("visitor shard {shard} is not held"),
+        }
+    }
+    fn keys(&mut self, shard: usize) -> &mut KeyShard {
+        match self.keys.iter_mut().find(|(held, _)| *held == shard) {
+            Some((_, guard)) => guard,
+            None => panic!("key shard {shard} is not held"),
+        }
+    }
+    fn shard(&mut self, shard: u8) -> &mut Shard {
+        match self.shards.iter_mut().find(|(held, _)| *held == shard) {
+            Some((_, guard)) => guard,
+            None => panic!("inventory shard {shard} is not held"),
+        }
+    }
+    fn catalog(&mut self) -> &mut Catalog {
+        match &mut self.catalog {
+            Some(guard) => guard,
+            None => panic!("the catalog is not held"),
+        }
+    }
+    fn names(&self) -> &Names {
+        &self.state.names
+    }
+}
+
+/// The whole state, for who has it to himself.
+#[derive(Debug)]
+pub struct Alone<'a>(&'a mut State);
+
+impl Alone<'_> {
+    /// Sets the stamp of every lock. After recovery nobody knows which lock a fact held; the last number and the
+    /// latest time are safe for all.
+    pub fn set_all_stamps(&mut self, stamp: Stamp) {
+        for shard in 0..self.0.shards() {
+            self.visitors(usize::from(shard)).stamp = stamp;
+            self.keys(usize::from(shard)).stamp = stamp;
+            self.shard(shard).stamp = stamp;
+        }
+        self.catalog().stamp = stamp;
+    }
+}
+
+impl Held for Alone<'_> {
+    fn shards(&self) -> u8 {
+        self.0.shards()
+    }
+    fn visitors(&mut self, shard: usize) -> &mut VisitorShard {
+        self.0.visitors[shard].get_mut()
+    }
+    fn keys(&mut self, shard: usize) -> &mut KeyShard {
+        self.0.keys[shard].get_mut()
+    }
+    fn shard(&mut self, shard: u8) -> &mut Shard {
+        self.0.shards[usize::from(shard)].get_mut()
+    }
+    fn catalog(&mut self) -> &mut Catalog {
+        self.0.catalog.get_mut()
+    }
+    fn names(&self) -> &Names {
+        &self.0.names
+    }
+}
+
+/// The latest time anything in a state has seen; where engine time goes on after recovery.
+#[must_use]
+pub fn latest_time(state: &mut State) -> Timestamp {
+    let mut alone = state.alone();
+    let mut latest = alone.catalog().stamp.at;
+    for shard in 0..alone.shards() {
+        latest = latest.max(alone.shard(shard).stamp.at);
+    }
+    latest
+}

@@ -1,0 +1,4 @@
+//! Simulated outsides for tests and rehearsals: same traits as `os/`, one seed decides everything.
+
+pub mod desk;
+pub mod disk;

@@ -1,0 +1,156 @@
+//! What a customer has in a sale: live carts, orders, and so the units that count against the limit.
+//!
+//! A live cart counts while its deadline is after `now`, so expiry never needs a visitor's lock; entries whose time is
+//! over are dropped when the visitor is next touched.
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::digest::mix;
+use crate::ids::{CartId, CustomerHash, Quantity, SaleIx};
+use crate::inventory::Stamp;
+use crate::slab::Slab;
+use crate::time::Timestamp;
+
+/// Stands in [`VisitorCart::until`] for orders: they count for ever.
+pub const FOR_EVER: Timestamp = Timestamp(u64::MAX);
+
+/// A cart or an order of a visitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VisitorCart {
+    /// Which.
+    pub cart: CartId,
+    /// The deadline of a cart; [`FOR_EVER`] for an order.
+    pub until: Timestamp,
+    /// Its units.
+    pub units: Quantity,
+}
+
+/// One customer in one sale.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    customer: [u64; 2],
+    /// The sale.
+    pub sale: SaleIx,
+    /// What they have.
+    pub carts: SmallVec<[VisitorCart; 1]>,
+}
+
+/// What counts against the limits at an instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Having {
+    /// Units in live carts and orders.
+    pub units: u64,
+    /// Orders.
+    pub orders: u64,
+    /// Live carts.
+    pub carts: u64,
+}
+
+/// All visitors under one lock.
+#[derive(Clone, Debug, Default)]
+pub struct VisitorShard {
+    /// When it last changed.
+    pub stamp: Stamp,
+    index: HashTable<u32>,
+    visitors: Slab<Visitor>,
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "halves and low bits are meant")]
+fn halves(customer: CustomerHash) -> [u64; 2] {
+    [customer.0 as u64, (customer.0 >> 64) as u64]
+}
+
+fn hash(customer: [u64; 2], sale: SaleIx) -> u64 {
+    mix(customer[1], u64::from(sale.0))
+}
+
+impl VisitorShard {
+    /// Which of `shards` visitor shards a customer belongs to.
+    #[must_use]
+    pub fn of(customer: CustomerHash, shards: u8) -> usize {
+        #[expect(clippy::cast_possible_truncation, reason = "low bits are meant")]
+        let low = customer.0 as u64;
+        usize::try_from(low % u64::from(shards)).unwrap_or(0)
+    }
+
+    /// How many visitors are remembered.
+    #[must_use]
+    pub fn live(&self) -> u32 {
+        self.visitors.live()
+    }
+
+    fn find(&self, customer: CustomerHash, sale: SaleIx) -> Option<u32> {
+        let customer = halves(customer);
+        self.index
+            .find(hash(customer, sale), |place| {
+                let visitor = &self.visitors[*place];
+                visitor.customer == customer && visitor.sale == sale
+            })
+            .copied()
+    }
+
+    /// What the customer has in the sale, at an instant.
+    #[must_use]
+    pub fn having(&self, customer: CustomerHash, sale: SaleIx, at: Timestamp) -> Having {
+        let mut having = Having::default();
+        for cart in self.carts(customer, sale) {
+            if cart.until == FOR_EVER {
+                having.orders += u64::from(cart.units > 0);
+                having.units += u64::from(cart.units);
+            } else if cart.until > at {
+                having.carts += 1;
+                having.units += u64::from(cart.units);
+            }
+        }
+        having
+    }
+
+    /// All entries of the customer in the sale, those whose time is over included.
+    #[must_use]
+    pub fn carts(&self, customer: CustomerHash, sale: SaleIx) -> &[VisitorCart] {
+        self.find(customer, sale).map_or(&[], |place| &self.visitors[place].carts)
+    }
+
+    /// Sets what the customer has in one cart or order. Entries whose time is over at `at` are dropped on the way.
+    pub fn set(&mut self, customer: CustomerHash, sale: SaleIx, at: Timestamp, entry: VisitorCart) {
+        let place = self.find(customer, sale).unwrap_or_else(|| self.add(customer, sale));
+        let carts = &mut self.visitors[place].carts;
+        carts.retain(|cart| cart.until > at && cart.cart != entry.cart);
+        carts.push(entry);
+    }
+
+    /// The customer no longer has a cart or order. A visitor left with nothing is forgotten.
+    pub fn unset(&mut self, customer: CustomerHash, sale: SaleIx, at: Timestamp, cart: CartId) {
+        let Some(place) = self.find(customer, sale) else { return };
+        let carts = &mut self.visitors[place].carts;
+        carts.retain(|entry| entry.until > at && entry.cart != cart);
+        if carts.is_empty() {
+            let customer = halves(customer);
+            if let Ok(found) = self.index.find_entry(hash(customer, sale), |other| *other == place) {
+                found.remove();
+            }
+            self.visitors.free(place);
+        }
+    }
+
+    fn add(&mut self, customer: CustomerHash, sale: SaleIx) -> u32 {
+        let customer = halves(customer);
+        let place = self.visitors.insert(Visitor { customer, sale, carts: SmallVec::new() });
+        let visitors = &self.visitors;
+        self.index.insert_unique(hash(customer, sale), place, |place| {
+            let visitor = &visitors[*place];
+            hash(visitor.customer, visitor.sale)
+        });
+        place
+    }
+
+    /// All visitors that have something, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = (CustomerHash, SaleIx, &[VisitorCart])> {
+        self.visitors.iter().filter(|visitor| !visitor.carts.is_empty()).map(|visitor| {
+            let customer =
+                CustomerHash(u128::from(visitor.customer[0]) | u128::from(visitor.customer[1]) << 64);
+            (customer, visitor.sale, visitor.carts.as_slice())
+        })
+    }
+}

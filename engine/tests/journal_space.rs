@@ -1,0 +1,129 @@
+//! A disk that fills up: first new holds are refused, then everything, and when space returns nobody restarts anything.
+
+mod journal_support;
+
+use journal_support::{Dice, facts, lively_options, open};
+use onsale_engine::journal::{
+    Appended, FileJournal, FrameDraft, Journal, Options, Preparing, Space, StorageError, Sync, conformance,
+};
+use onsale_engine::sequence::Sequence;
+use onsale_engine::testing::disk::{Fault, Faults, SimDisk};
+
+fn append(journal: &mut FileJournal<SimDisk>) -> Result<Appended, StorageError> {
+    let last = journal.last();
+    let body = conformance::body(last.0 + 1, 1);
+    journal.append(last, &FrameDraft { first: last.next(), count: 1, records: &body }, Sync::Now)
+}
+
+/// Appends until the journal's space is no longer `while_it_is`, at most `most` facts.
+fn append_while(journal: &mut FileJournal<SimDisk>, while_it_is: Space, most: u64) -> u64 {
+    let before = journal.last().0;
+    while journal.space() == while_it_is && journal.last().0 < before + most {
+        append(journal).expect("there is room as long as it does not say full");
+    }
+    journal.last().0 - before
+}
+
+#[test]
+fn low_then_full_then_well_again() {
+    let disk = SimDisk::new(1);
+    let (mut journal, _) = open(&disk, lively_options()).unwrap();
+    append_while(&mut journal, Space::Ok, 500);
+    assert_eq!(journal.space(), Space::Ok);
+
+    disk.set_capacity(disk.used() + 1000);
+    append_while(&mut journal, Space::Ok, 1000);
+    assert_eq!(journal.space(), Space::Low, "the next spare could not be made");
+    assert!(!journal.close_segment().unwrap(), "the reserve is not spent on closing early");
+    let from_the_reserve = append_while(&mut journal, Space::Low, 1000);
+    assert!(from_the_reserve > 50, "releases go on from the reserve, {from_the_reserve} facts");
+    assert_eq!(journal.space(), Space::Full);
+    let refused = loop {
+        match append(&mut journal) {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StorageError::Full { .. }), "{refused}");
+    assert!(matches!(append(&mut journal), Err(StorageError::Full { .. })), "full, not poisoned");
+    assert_eq!(journal.prepare_next(), Preparing::Hindered);
+    let last = journal.last();
+
+    disk.set_capacity(u64::MAX);
+    assert_eq!(
+        append(&mut journal).unwrap(),
+        Appended::Durable(last.next()),
+        "space is back, so is the journal"
+    );
+    while journal.prepare_next() != Preparing::Done {}
+    assert_eq!(journal.space(), Space::Ok);
+    append_while(&mut journal, Space::Ok, 500);
+    assert_eq!(facts(&journal), journal.last().0);
+    drop(journal);
+    let (journal, opened) = open(&disk, lively_options()).unwrap();
+    assert_eq!((facts(&journal), opened.cut_bytes), (opened.last.0, 0));
+}
+
+#[test]
+fn trimming_makes_room() {
+    let disk = SimDisk::new(1);
+    let (mut journal, _) = open(&disk, lively_options()).unwrap();
+    append_while(&mut journal, Space::Ok, 500);
+    disk.set_capacity(disk.used());
+    append_while(&mut journal, Space::Ok, 1000);
+    assert_eq!(journal.space(), Space::Low);
+    let before = journal.last();
+    assert!(journal.trim(before).unwrap() > 0);
+    // The appends themselves look now and then whether it has become better.
+    append_while(&mut journal, Space::Low, 1000);
+    assert_eq!(journal.space(), Space::Ok);
+}
+
+#[test]
+fn without_idle_moments_the_appends_prepare_the_spares() {
+    let disk = SimDisk::new(1);
+    let (mut journal, _) = open(&disk, lively_options()).unwrap();
+    append_while(&mut journal, Space::Ok, 300);
+    assert_eq!(journal.prepare_next(), Preparing::Done);
+}
+
+#[test]
+fn spares_are_made_in_steps_of_a_mebibyte() {
+    let disk = SimDisk::new(1);
+    let large = Options { smallest_segment_bytes: 4 << 20, segment_bytes: 64 << 20, ..lively_options() };
+    let (journal, _) = open(&disk, large).unwrap();
+    let preparer = journal.preparer();
+    let mut used = disk.used();
+    let mut steps = 0;
+    while preparer.step() == Preparing::More {
+        assert!(disk.used() - used <= 1 << 20);
+        used = disk.used();
+        steps += 1;
+    }
+    assert_eq!(steps, 7, "two spares of 4 MiB; the eighth step says done");
+}
+
+#[test]
+fn a_failing_spare_is_no_poison() {
+    let mut dice = Dice(1);
+    for _ in 0..100 {
+        let disk = SimDisk::new(1);
+        let (mut journal, _) = open(&disk, lively_options()).unwrap();
+        append(&mut journal).unwrap();
+        disk.set_faults(Faults::At(disk.calls() + 1 + dice.roll(4), Fault::Io));
+        while journal.prepare_next() == Preparing::More {}
+        disk.set_faults(Faults::None);
+        assert_eq!(append(&mut journal).unwrap(), Appended::Durable(Sequence(2)));
+        while journal.prepare_next() != Preparing::Done {}
+        assert_eq!(journal.space(), Space::Ok);
+    }
+}
+
+#[test]
+fn no_room_for_the_first_segment_is_an_error_and_not_a_journal() {
+    let disk = SimDisk::new(1);
+    disk.set_capacity(100);
+    assert!(matches!(open(&disk, lively_options()), Err(StorageError::Full { .. })));
+    disk.set_capacity(u64::MAX);
+    assert_eq!(open(&disk, lively_options()).unwrap().1.last, Sequence::ZERO);
+}

@@ -1,0 +1,117 @@
+//! FHIR's XML bundles, entry by entry.
+//!
+//! Only one entry is in memory as a tree at a time. A document that breaks off or is not well-formed gives the entries
+//! before the damage; the place and the parser's words become a refused line.
+
+use quick_xml::XmlVersion;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::reader::Reader;
+
+use crate::import::fhir::element::Element;
+use crate::import::fhir::resources::Resource;
+use crate::import::reading::Reading;
+use crate::import::source::Source;
+
+/// Far deeper than any resource; without a bound, a hostile file could exhaust the stack when its tree is dropped.
+const DEEPEST: usize = 128;
+
+/// Hands each resource of a bundle to `each`.
+pub fn read(source: &Source, reading: &mut Reading, mut each: impl FnMut(Resource, &mut Reading)) {
+    let mut reader = Reader::from_str(&source.text);
+    let mut lines = LineCounter::new(&source.text);
+    // Elements that are open, with the line of each: the first is the document's root.
+    let mut open: Vec<(Element, usize)> = Vec::new();
+    loop {
+        let event = reader.read_event();
+        let line = lines.at(usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX));
+        match event {
+            Ok(Event::Start(_)) if open.len() >= DEEPEST => {
+                return reading.refuse(
+                    source.place(line),
+                    "broken-xml",
+                    format!("nested deeper than {DEEPEST} elements"),
+                );
+            }
+            Ok(Event::Start(start)) => open.push((element(&start), line)),
+            Ok(Event::Empty(start)) => {
+                let leaf = element(&start);
+                if let Some((parent, _)) = open.last_mut() {
+                    parent.children.push(leaf);
+                }
+            }
+            Ok(Event::End(_)) => {
+                let Some((closed, line)) = open.pop() else { continue };
+                if open.len() == 1 && closed.name == "entry" {
+                    for resource in resources(source, &closed, line) {
+                        each(resource, reading);
+                    }
+                } else if let Some((parent, _)) = open.last_mut() {
+                    parent.children.push(closed);
+                } else if closed.name != "Bundle" {
+                    let detail = format!("the document is a {}, not a Bundle", closed.name);
+                    reading.refuse(source.place(line), "not-a-bundle", detail);
+                }
+            }
+            Ok(Event::Eof) => {
+                if let Some((element, from)) = open.last() {
+                    let detail = format!("the document ends inside <{}> of line {from}", element.name);
+                    reading.refuse(source.place(line), "broken-xml", detail);
+                }
+                return;
+            }
+            // Text is only ever the narrative's, which is for people.
+            Ok(_) => {}
+            Err(error) => {
+                return reading.refuse(source.place(line), "broken-xml", format!("not well-formed: {error}"));
+            }
+        }
+    }
+}
+
+fn resources(source: &Source, entry: &Element, line: usize) -> Vec<Resource> {
+    let full_url = entry.text(&["fullUrl"]);
+    let bodies = entry.all("resource").flat_map(|resource| &resource.children);
+    bodies
+        .map(|body| Resource {
+            kind: body.name.clone(),
+            place: source.place(line),
+            full_url: full_url.map(str::to_owned),
+            body: body.clone(),
+        })
+        .collect()
+}
+
+/// `value` is the element's value; other attributes (`url` of an extension) are children, as they are in JSON.
+fn element(start: &BytesStart<'_>) -> Element {
+    let mut element = Element { name: start.local_name().as_ref().to_owned(), ..Element::default() };
+    for attribute in start.attributes().flatten() {
+        let Ok(value) = attribute.normalized_value(XmlVersion::Implicit1_0) else { continue };
+        let name = attribute.key.local_name().as_ref().to_owned();
+        if name == "value" {
+            element.value = Some(value.into_owned());
+        } else {
+            element.children.push(Element { name, value: Some(value.into_owned()), children: Vec::new() });
+        }
+    }
+    element
+}
+
+/// Counts lines up to offsets that only ever grow, so that the whole document is counted once.
+struct LineCounter<'a> {
+    bytes: &'a [u8],
+    counted: usize,
+    line: usize,
+}
+
+impl<'a> LineCounter<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), counted: 0, line: 1 }
+    }
+
+    fn at(&mut self, offset: usize) -> usize {
+        let offset = offset.clamp(self.counted, self.bytes.len());
+        self.line += self.bytes[self.counted..offset].iter().filter(|&&byte| byte == b'\n').count();
+        self.counted = offset;
+        self.line
+    }
+}

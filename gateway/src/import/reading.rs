@@ -1,0 +1,230 @@
+//! What a reader hands on: slots with the place they came from, lines it refused, and what was odd.
+//!
+//! `Reading::take` is the one door through which a slot enters. It guards what no reader may forget: an id that is one, and
+//! is not given twice. A second row that would end up under a taken id is refused by name, because the server would read
+//! it as an update of the first and a place would vanish.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::import::ids::is_id;
+use crate::import::oddity::OddityKind;
+use crate::wire::slot::SlotInput;
+
+/// The most units one slot may have; the server's limit, checked here so that `--dry-run` tells the truth.
+pub const MAX_CAPACITY: u32 = 10_000_000;
+/// The server's limit on the names of rows and seats.
+pub const MAX_SEAT_BYTES: usize = 64;
+/// The server's limit on the labels of a slot.
+pub const MAX_LABELS: usize = 16;
+/// The server's limit on a label's name and on its value.
+pub const MAX_LABEL_BYTES: usize = 100;
+
+/// A line of a file, counted from 1; line 0 is the file as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file, as the operator named it.
+    pub file: Arc<str>,
+    /// The line.
+    pub line: usize,
+}
+
+impl Place {
+    /// A line of a file.
+    #[must_use]
+    pub fn new(file: &Arc<str>, line: usize) -> Self {
+        Self { file: Arc::clone(file), line }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 { f.write_str(&self.file) } else { write!(f, "{}:{}", self.file, self.line) }
+    }
+}
+
+/// A slot and the line it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourcedSlot {
+    /// Where it stands in the source.
+    pub place: Place,
+    /// What will be sent.
+    pub slot: SlotInput,
+}
+
+/// A line that did not become a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedLine {
+    /// Where it stands.
+    pub place: Place,
+    /// A stable word for the reason.
+    pub code: String,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+/// Something odd about a line that is used all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Oddity {
+    /// What kind of oddity; the report groups by it.
+    pub kind: OddityKind,
+    /// Where it stands.
+    pub place: Place,
+    /// The value that is odd; the report counts how many different ones there are.
+    pub subject: String,
+    /// What was seen, and what was done about it.
+    pub detail: String,
+}
+
+/// Everything a reader has to say about its files.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The slots, in the order of the source.
+    pub slots: Vec<SourcedSlot>,
+    /// The lines that are not among them.
+    pub refused: Vec<RefusedLine>,
+    /// What to know before selling.
+    pub oddities: Vec<Oddity>,
+    taken: HashMap<String, usize>,
+}
+
+impl Reading {
+    /// Takes a slot in, or refuses its line if the id is none, or is another row's.
+    pub fn take(&mut self, place: Place, mut slot: SlotInput) {
+        if !is_id(&slot.id) {
+            let detail = format!("`{}` is not an id: 1 to 64 of the characters A-Z a-z 0-9 . _ -", slot.id);
+            return self.refuse(place, "not-an-id", detail);
+        }
+        if let Some((code, detail)) = impossible(&slot) {
+            return self.refuse(place, code, detail);
+        }
+        if let Some(&first) = self.taken.get(&slot.id) {
+            let first = &self.slots[first];
+            let same = if first.slot == slot { "the very same slot" } else { "another slot" };
+            let detail =
+                format!("id `{}` is already taken by {same} at {}; that one was kept", slot.id, first.place);
+            return self.refuse(place, "repeated-id", detail);
+        }
+        self.shorten_labels(&place, &mut slot.labels);
+        self.taken.insert(slot.id.clone(), self.slots.len());
+        self.slots.push(SourcedSlot { place, slot });
+    }
+
+    /// Notes that a line is not used.
+    pub fn refuse(&mut self, place: Place, code: &str, detail: impl Into<String>) {
+        self.refused.push(RefusedLine { place, code: code.to_owned(), detail: detail.into() });
+    }
+
+    /// Notes something odd about a line that is used.
+    pub fn note(
+        &mut self,
+        kind: OddityKind,
+        place: &Place,
+        subject: impl Into<String>,
+        detail: impl Into<String>,
+    ) {
+        self.oddities.push(Oddity {
+            kind,
+            place: place.clone(),
+            subject: subject.into(),
+            detail: detail.into(),
+        });
+    }
+
+    /// All units of all slots.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        self.slots.iter().map(|sourced| u64::from(sourced.slot.capacity)).sum()
+    }
+
+    /// Says so when the files hold no slot at all and no line explains why: a forgotten file must not look like success.
+    pub fn refuse_if_empty(&mut self, file: &Arc<str>) {
+        if self.slots.is_empty() && self.refused.is_empty() {
+            self.refuse(Place::new(file, 0), "no-slots", "there is not a single slot in what was given");
+        }
+    }
+
+    fn shorten_labels(&mut self, place: &Place, labels: &mut BTreeMap<String, String>) {
+        for (name, value) in labels {
+            if value.len() > MAX_LABEL_BYTES {
+                let end = (0..=MAX_LABEL_BYTES).rev().find(|&end| value.is_char_boundary(end)).unwrap_or(0);
+                let detail = format!("label `{name}` has {} bytes; kept the first {end}", value.len());
+                self.note(OddityKind::LabelShortened, place, name.clone(), detail);
+                value.truncate(end);
+            }
+        }
+    }
+}
+
+/// What the server would refuse whatever the sale, found here already.
+fn impossible(slot: &SlotInput) -> Option<(&'static str, String)> {
+    if slot.capacity > MAX_CAPACITY {
+        return Some((
+            "capacity-too-large",
+            format!("capacity {} is more than {MAX_CAPACITY} units", slot.capacity),
+        ));
+    }
+    if slot.seat.is_some() && slot.capacity > 1 {
+        return Some(("seat-for-several", format!("a numbered seat has room for 1, not {}", slot.capacity)));
+    }
+    if let (Some(starts), Some(ends)) = (slot.starts_at, slot.ends_at)
+        && ends < starts
+    {
+        return Some(("ends-before-start", format!("it ends at {ends}, before its start at {starts}")));
+    }
+    let too_long = |text: &&String| text.len() > MAX_SEAT_BYTES;
+    if let Some(text) = [&slot.row, &slot.seat].into_iter().flatten().find(too_long) {
+        return Some(("too-long", format!("row and seat have at most {MAX_SEAT_BYTES} bytes, not `{text}`")));
+    }
+    if slot.labels.len() > MAX_LABELS || slot.labels.keys().any(|name| name.len() > MAX_LABEL_BYTES) {
+        return Some((
+            "labels",
+            format!("at most {MAX_LABELS} labels, with names of at most {MAX_LABEL_BYTES} bytes"),
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(line: usize) -> Place {
+        Place::new(&"f".into(), line)
+    }
+
+    #[test]
+    fn a_second_row_under_a_taken_id_is_refused_and_points_at_the_first() {
+        let mut reading = Reading::default();
+        reading.take(place(1), SlotInput::new("a", "v", 1));
+        reading.take(place(2), SlotInput::new("a", "v", 2));
+        reading.take(place(3), SlotInput::new("a", "v", 1));
+        assert_eq!(reading.slots.len(), 1);
+        assert!(reading.refused[0].detail.contains("another slot at f:1"), "{:?}", reading.refused);
+        assert!(reading.refused[1].detail.contains("the very same slot at f:1"));
+    }
+
+    #[test]
+    fn what_the_server_would_refuse_is_refused_here() {
+        let mut reading = Reading::default();
+        reading.take(place(1), SlotInput::new("a b", "v", 1));
+        reading.take(place(2), SlotInput::new("a", "v", MAX_CAPACITY + 1));
+        let mut backwards = SlotInput::new("b", "v", 1);
+        backwards.starts_at = Some("2021-01-02T00:00:00Z".parse().expect("a time"));
+        backwards.ends_at = Some("2021-01-01T00:00:00Z".parse().expect("a time"));
+        reading.take(place(3), backwards);
+        let codes: Vec<_> = reading.refused.iter().map(|line| line.code.as_str()).collect();
+        assert_eq!(codes, ["not-an-id", "capacity-too-large", "ends-before-start"]);
+    }
+
+    #[test]
+    fn a_long_label_is_cut_between_characters() {
+        let mut reading = Reading::default();
+        let mut slot = SlotInput::new("a", "v", 1);
+        slot.labels.insert("name".into(), format!("x{}", "ü".repeat(80)));
+        reading.take(place(1), slot);
+        assert_eq!(reading.slots[0].slot.labels["name"].len(), 99);
+        assert_eq!(reading.oddities[0].kind, OddityKind::LabelShortened);
+    }
+}
