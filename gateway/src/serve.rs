@@ -76,7 +76,8 @@ pub struct Server {
     engine: Arc<Engine>,
 }
 
-/// Starts a server: the socket first, so that a port in use costs nothing; then the data folder, keys, threads.
+/// Starts a server: the socket first, so that a port in use costs nothing and whoever comes early is told to wait; then
+/// the data folder, keys, threads.
 ///
 /// # Errors
 /// What stood in the way.
@@ -85,7 +86,10 @@ pub fn start(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Started, StartError> {
     let listener = server::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
-    let engine = open_engine(config)?;
+    let interim = server::answer_recovering(&listener).map_err(StartError::Threads)?;
+    let engine = open_engine(config);
+    interim.end();
+    let engine = engine?;
     let (ring, new_keys) =
         KeyRing::open(&config.data.join(KEY_FILE), environment).map_err(StartError::Keys)?;
     let doorkeeper = Doorkeeper::new(ring, |channel| wait(&engine, engine.channel(channel)))

@@ -11,11 +11,11 @@ use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
 use crate::call::Call;
 use crate::durable::settle;
 use crate::problem::Problem;
-use crate::wire::list::limit;
-use crate::wire::stock::{
-    AvailabilityInput, BundlesInput, Elsewhere, WrittenAvailability, WrittenOffer, WrittenOffers, has_some,
-    state_word,
+use crate::wire::availability::{
+    AvailabilityInput, BundlesInput, Elsewhere, WrittenAvailability, WrittenOffer, WrittenOffers,
 };
+use crate::wire::list::limit;
+use crate::wire::stock::{has_some, state_word};
 use crate::wire::time::Written;
 
 /// `GET /v1/sales/{sale}/availability`

@@ -12,8 +12,9 @@ use crate::call::Call;
 use crate::durable::settle;
 use crate::problem::{Code, Problem};
 use crate::wire::list::{List, limit};
+use crate::wire::merge::merge;
 use crate::wire::read;
-use crate::wire::sale::{Settings, WrittenSale, merge};
+use crate::wire::sale::{Settings, WrittenSale};
 use crate::wire::time::Written;
 
 /// `PATCH` without `If-Match` reads, merges and writes; when somebody else wrote in between it does so again.

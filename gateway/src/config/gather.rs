@@ -141,19 +141,26 @@ impl Gathered {
         let origin = Origin::Environment(name.to_owned());
         match TABLE.iter().find(|setting| setting.variable() == name) {
             Some(setting) => self.take(setting, value, origin, faults),
+            // Other programs of the house have variables of their own; only what looks misspelt is ours to refuse.
             None => {
                 let known: Vec<_> = TABLE.iter().map(Setting::variable).collect();
-                faults.push(Fault { origin, why: unknown(name, &known) });
+                if nearest(name, &known).is_some_and(|(_, distance)| distance <= 2) {
+                    faults.push(Fault { origin, why: unknown(name, &known) });
+                }
             }
         }
     }
 }
 
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<(&'a str, usize)> {
+    let distances = known.iter().map(|other| (other.as_str(), strsim::damerau_levenshtein(name, other)));
+    distances.min_by_key(|(_, distance)| *distance)
+}
+
 fn unknown(name: &str, known: &[String]) -> String {
-    let nearest = known.iter().min_by_key(|other| strsim::damerau_levenshtein(name, other));
-    match nearest.filter(|other| strsim::damerau_levenshtein(name, other) <= 3) {
-        Some(other) => format!("there is no setting `{name}`; did you mean `{other}`?"),
-        None => format!("there is no setting `{name}`; `onsale config show` lists all"),
+    match nearest(name, known) {
+        Some((other, 0..=3)) => format!("there is no setting `{name}`; did you mean `{other}`?"),
+        _ => format!("there is no setting `{name}`; `onsale config show` lists all"),
     }
 }
 
@@ -169,8 +176,12 @@ mod tests {
     fn the_later_wins_and_tells_where_it_is_from() {
         let file = Path::new("onsale.toml");
         let text = "workers = 2\nlisten = \"0.0.0.0:80\"\n[limits]\nbody_bytes = 2_097_152\n";
-        let environment =
-            variables(&[("ONSALE_WORKERS", "3"), ("ONSALE_SERVER_KEY_PHONE", "sk_x"), ("PATH", "/")]);
+        let environment = variables(&[
+            ("ONSALE_WORKERS", "3"),
+            ("ONSALE_SERVER_KEY_PHONE", "sk_x"),
+            ("PATH", "/"),
+            ("ONSALE_DRY_RUN", "1"),
+        ]);
         let flags = [("listen", "127.0.0.1:9".to_owned())];
         let all = Gathered::new(Some((file, text)), environment, flags).unwrap();
         let origin = |name: &str| all.all().find(|(setting, ..)| setting.name == name).unwrap().2.to_string();

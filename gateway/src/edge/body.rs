@@ -11,6 +11,10 @@ use tokio::time::timeout;
 use crate::app::Limits;
 use crate::problem::{Code, Problem};
 
+/// What is read and dropped of a body that is too large: closing a socket with unread bytes would reset it, and the
+/// client would see a broken connection instead of the reason.
+const DROPPED_BYTES: usize = 8 << 20;
+
 /// Reads a body whole.
 ///
 /// # Errors
@@ -24,7 +28,7 @@ where
         return Ok(Bytes::new());
     }
     let most = limits.body_bytes;
-    if body.size_hint().lower() > most as u64 {
+    if body.size_hint().lower() > (most + DROPPED_BYTES) as u64 {
         return Err(too_large(most));
     }
     // The timer is only armed if the body is not there yet.
@@ -42,11 +46,17 @@ where
     let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
+    let mut seen = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Problem::malformed(format!("The body broke off: {error}.")))?;
         let Ok(data) = frame.into_data() else { continue };
-        if first.len() + rest.len() + data.len() > most {
-            return Err(too_large(most));
+        seen += data.len();
+        if seen > most {
+            (first, rest) = (Bytes::new(), BytesMut::new());
+            if seen > most + DROPPED_BYTES {
+                break;
+            }
+            continue;
         }
         // Nearly every body comes in one piece, which is then never copied.
         if first.is_empty() {
@@ -54,6 +64,9 @@ where
         } else {
             rest.extend_from_slice(&data);
         }
+    }
+    if seen > most {
+        return Err(too_large(most));
     }
     if rest.is_empty() {
         return Ok(first);

@@ -7,7 +7,7 @@ mod body;
 mod cors;
 mod hot;
 pub mod ratelimit;
-mod request_id;
+pub(crate) mod request_id;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,9 +17,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
+use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue, Method, Request};
 use tower::Service;
 
+use crate::answer::PUBLIC;
 use crate::api::routes::Route;
 use crate::api::{self, Visit};
 use crate::app::App;
@@ -83,7 +85,8 @@ impl Edge {
         let route = response.extensions_mut().remove::<Route>();
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, request_id);
-        if cross_origin {
+        // What may be cached is kept for everybody, so it must be readable by everybody.
+        if cross_origin || headers.get(CACHE_CONTROL) == Some(&PUBLIC) {
             cors::allow(headers);
         }
         if let Some(tempo) = tempo {

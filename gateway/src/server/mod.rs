@@ -7,7 +7,9 @@ mod accept;
 mod caps;
 mod clock;
 mod connection;
+mod recovering;
 mod workers;
 
 pub use accept::bind;
+pub use recovering::{Interim, answer_recovering};
 pub use workers::{Running, start};

@@ -3,9 +3,11 @@
 //! What comes in is strict: unknown fields are refused, numbers are checked, and the sentence names the place. What
 //! goes out is borrowed from the engine's views and written once.
 
+pub mod availability;
 pub mod cart;
 pub mod item;
 pub mod list;
+pub mod merge;
 pub mod order;
 pub mod read;
 pub mod sale;

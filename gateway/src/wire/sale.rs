@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use onsale_engine::sale::{BundleRule, ProductRule, SaleRules, SaleView};
 use onsale_engine::time::{Millis, WallTime};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::time::Written;
 use crate::problem::{Code, Problem};
@@ -229,28 +228,10 @@ impl From<&SaleRules> for Settings {
     }
 }
 
-/// RFC 7396: objects merge field by field, null takes a field away, everything else replaces.
-pub fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(fields) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    let Value::Object(object) = target else { return };
-    for (name, value) in fields {
-        if value.is_null() {
-            object.remove(&name);
-        } else {
-            merge(object.entry(name).or_insert(Value::Null), value);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::merge::merge;
     use crate::wire::read;
     use serde_json::json;
 

@@ -18,7 +18,7 @@ pub const PHONE: &str = "sk_phone";
 /// A server that stops when it is dropped; its data folder lives on until the last server on it has gone.
 pub struct TestServer {
     server: Option<Server>,
-    data: PathBuf,
+    pub data: PathBuf,
     folder: Option<tempfile::TempDir>,
     settings: Vec<(&'static str, String)>,
 }

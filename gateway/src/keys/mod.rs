@@ -2,20 +2,11 @@
 //!
 //! Only SHA-256 hashes are kept, in memory and in the key file beside the data (mode 0600). A key is 256 random bits,
 //! so a plain hash is enough; what is compared are hashes, in constant time, and all of them every time.
-//!
-//! The key file has a line per key: kind, channel, hash. More channels get a key by a line of their own
-//! (`printf %s "$KEY" | sha256sum`) or by `ONSALE_SERVER_KEY_<CHANNEL>` in the environment.
-//!
-//! ```text
-//! operator -     3f1c…64 hex digits
-//! server   web   9a40…
-//! server   phone 77de…
-//! ```
 
-use std::fmt::Write as _;
+mod lines;
+
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use onsale_engine::ids::is_id;
@@ -94,7 +85,7 @@ impl KeyRing {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(Self, Vec<NewKey>), KeyError> {
         let mut keys = match fs::read_to_string(file) {
-            Ok(text) => parse_file(file, &text)?,
+            Ok(text) => lines::parse(file, &text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(KeyError::File(file.to_owned(), error)),
         };
@@ -113,7 +104,7 @@ impl KeyRing {
             }
         }
         if !made.is_empty() {
-            append(file, &keys[keys.len() - made.len()..])
+            lines::append(file, &keys[keys.len() - made.len()..])
                 .map_err(|error| KeyError::File(file.to_owned(), error))?;
         }
         Ok((Self { keys }, made))
@@ -186,58 +177,6 @@ fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Re
     Ok(keys)
 }
 
-fn parse_file(file: &Path, text: &str) -> Result<Vec<Key>, KeyError> {
-    let mut keys = Vec::new();
-    for (place, line) in text.lines().enumerate() {
-        let wrong = |why: &str| KeyError::Line(file.to_owned(), place + 1, why.to_owned());
-        let words: Vec<_> = line.split('#').next().unwrap_or_default().split_whitespace().collect();
-        let (role, hex) = match words.as_slice() {
-            [] => continue,
-            ["operator", "-", hex] => (Role::Operator, hex),
-            ["server", channel, hex] if is_id(channel) => {
-                (Role::Server { channel: (*channel).to_owned() }, hex)
-            }
-            _ => return Err(wrong("expected `operator - HASH` or `server CHANNEL HASH`")),
-        };
-        let hash = parse_hash(hex).ok_or_else(|| wrong("the hash is 64 hex digits"))?;
-        keys.push(Key { role, hash });
-    }
-    Ok(keys)
-}
-
-fn parse_hash(hex: &str) -> Option<[u8; 32]> {
-    let mut hash = [0_u8; 32];
-    if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (place, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[2 * place..2 * place + 2], 16).ok()?;
-    }
-    Some(hash)
-}
-
-fn append(file: &Path, keys: &[Key]) -> io::Result<()> {
-    let mut text = String::new();
-    for key in keys {
-        let (kind, channel) = match &key.role {
-            Role::Operator => ("operator", "-"),
-            Role::Server { channel } => ("server", channel.as_str()),
-        };
-        // Writing into a `String` cannot fail.
-        let _ = writeln!(text, "{kind} {channel} {}", hex(&key.hash));
-    }
-    let mut out = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
 fn random_hex() -> Result<String, KeyError> {
     let mut bits = [0_u8; 32];
     let mut filled = 0;
@@ -245,7 +184,7 @@ fn random_hex() -> Result<String, KeyError> {
         let got = rustix::rand::getrandom(&mut bits[filled..], rustix::rand::GetRandomFlags::empty());
         filled += got.map_err(|error| KeyError::Random(error.into()))?;
     }
-    Ok(hex(&bits))
+    Ok(lines::hex(&bits))
 }
 
 #[cfg(test)]
