@@ -76,7 +76,7 @@ impl Stall {
                 .collect();
             for part in slots.chunks(1_000) {
                 let done = stall.core.add_slots(now(), "bench", part, false).result.expect("slots");
-                assert_eq!(done.added as usize, part.len());
+                assert_eq!(done.added, part.len() as u64);
                 stall.drain();
             }
         }
@@ -118,10 +118,11 @@ impl Counter {
     pub fn new(goods: Goods, from: usize, to: usize, live: usize, seed: u64) -> Self {
         let mut wants = Vec::new();
         let mut state = seed + 1;
+        let bits = |state: u64, from: u32| usize::try_from(state >> from & 0xff_ffff).unwrap_or(0);
         for _ in 0..4_096 {
             state = onsale_engine::digest::mix(state, 7);
-            let venue = from + (state as usize >> 3) % (to - from);
-            let (one, other) = ((state >> 20) as usize % goods.slots, (state >> 40) as usize % goods.slots);
+            let venue = from + bits(state, 3) % (to - from);
+            let (one, other) = (bits(state, 20) % goods.slots, bits(state, 40) % goods.slots);
             let want = |slot| Want::Slot { slot: slot_name(venue, slot), quantity: 1 };
             wants.push([want(one), want(other)]);
         }
@@ -140,7 +141,7 @@ impl Counter {
     /// If the core refuses; the stall never runs out.
     pub fn hold(&mut self, core: &Core) {
         let key = self.key();
-        let wants = &self.wants[self.number as usize % self.wants.len()];
+        let wants = &self.wants[usize::try_from(self.number).unwrap_or(0) % self.wants.len()];
         let customer = u128::from(onsale_engine::digest::mix(self.number, 1)) << 64
             | u128::from(onsale_engine::digest::mix(self.number, 2));
         let request = OpenCart {
