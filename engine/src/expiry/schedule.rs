@@ -62,6 +62,11 @@ impl Schedule {
         slot.map(|slot| (slot, tick))
     }
 
+    /// All entries as slot and tick; those that are no slot's own note are old ones that [`Schedule::take`] passes over.
+    pub fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.buckets.iter().flat_map(|(tick, slots)| slots.iter().map(|slot| (*slot, *tick)))
+    }
+
     /// Puts a slot into the bucket after `now`, because what it has left is due later in the running tick.
     pub fn note_next(&mut self, slot: u32, scheduled: &mut u32, now: Timestamp) {
         let tick = Self::tick(now) + 1;
