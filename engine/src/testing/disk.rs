@@ -43,6 +43,9 @@ pub enum Faults {
     At(u64, Fault),
     /// Every n-th call.
     Every(u64, Fault),
+    /// The n-th call and all after it: the process or the machine dies there. Until [`SimDisk::restart`] or
+    /// [`SimDisk::crash`] nothing more reaches the disk.
+    From(u64),
 }
 
 #[derive(Debug)]
@@ -208,7 +211,8 @@ impl State {
         let fault = match self.faults {
             Faults::At(call, fault) if call == self.calls => fault,
             Faults::Every(every, fault) if self.calls.is_multiple_of(every) => fault,
-            Faults::None | Faults::At(..) | Faults::Every(..) => return Ok(()),
+            Faults::From(call) if self.calls >= call => Fault::Io,
+            Faults::None | Faults::At(..) | Faults::Every(..) | Faults::From(_) => return Ok(()),
         };
         Err(match fault {
             Fault::Io => io::Error::other("simulated EIO"),
@@ -467,9 +471,11 @@ impl DiskFile for SimFile {
     fn sync_data(&mut self) -> io::Result<()> {
         let mut state = self.alive()?;
         let outcome = state.count_call();
-        let State { dice, nodes, .. } = &mut *state;
+        let State { dice, nodes, faults, .. } = &mut *state;
         let node = &mut nodes[self.node];
         match outcome {
+            // Whoever dies before asking has not been told anything, and the system has forgotten nothing.
+            Err(error) if matches!(faults, Faults::From(_)) => Err(error),
             // Some of it is on the disk, the rest is forgotten: the next sync will not bring it there.
             Err(error) => {
                 node.settle(dice, 50);
