@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use onsale_engine::commit::{Ack, Mark, Writer};
+use onsale_engine::customers::CustomerKey;
 use onsale_engine::decide::Core;
 use onsale_engine::ids::{CartId, CustomerHash};
 use onsale_engine::inventory::SlotSpec;
@@ -110,6 +111,7 @@ pub struct Counter {
     open: VecDeque<CartId>,
     live: usize,
     number: u64,
+    folder: CustomerKey,
 }
 
 impl Counter {
@@ -126,13 +128,17 @@ impl Counter {
             let want = |slot| Want::Slot { slot: slot_name(venue, slot), quantity: 1 };
             wants.push([want(one), want(other)]);
         }
-        Self { wants, open: VecDeque::new(), live, number: seed << 40 }
+        Self { wants, open: VecDeque::new(), live, number: seed << 40, folder: CustomerKey::unkept([7; 32]) }
     }
 
     fn key(&mut self) -> KeyUse {
         self.number += 1;
-        // As the gateway does it: a hash over credential and key text.
-        KeyUse::new(1, "bench", &format!("key-{:016x}", self.number), self.number)
+        // As the gateway does it, with a text of the usual length and a request of 150 bytes.
+        let mut text = [b'k'; 24];
+        text[..8]
+            .copy_from_slice(&(self.number | 0x6060_6060_6060_6060).to_le_bytes().map(|byte| byte & 0x7f));
+        let text = std::str::from_utf8(&text).unwrap_or_default();
+        self.folder.key_use(1, "bench", text, &[b"POST", b"/v1/sales/bench/carts", &[b'x'; 150]])
     }
 
     /// Opens a cart under a key.

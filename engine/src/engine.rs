@@ -26,7 +26,7 @@ use crate::os::rng::MachineRng;
 use crate::os::threads;
 use crate::outcome::{Answer, CartView, CheckoutView, OrderView, SlotView};
 use crate::refusal::Refusal;
-use crate::request::{Caller, OnCart, OpenCart, Want};
+use crate::request::{Caller, KeyUse, OnCart, OpenCart, Want};
 use crate::sale::{IfMatch, SaleRules, SaleView};
 use crate::sequence::Sequence;
 use crate::start::{self, StartOptions, Started};
@@ -204,6 +204,26 @@ impl Engine {
     #[must_use]
     pub fn customer(&self, name: &str) -> CustomerHash {
         self.shared.customers.hash(name)
+    }
+
+    /// An idempotency key of a caller in a scope, and the request it stands for, as the engine knows them.
+    #[must_use]
+    pub fn key_use(&self, credential: u64, scope: &str, key: &str, request: &[&[u8]]) -> KeyUse {
+        self.shared.customers.key_use(credential, scope, key, request)
+    }
+
+    /// Whether the sale keeps what the shop calls the customer. For who prepares a request; nothing rests on it.
+    #[must_use]
+    pub fn keeps_customer(&self, sale: &str) -> bool {
+        let listing = self.shared.core.state.names.listing();
+        listing.sale(sale).is_some_and(|sale| listing.sales[usize::from(sale.0)].rules.keep_customer)
+    }
+
+    /// The public id of the sale of a cart the caller may see. For who prepares a request; nothing rests on it.
+    #[must_use]
+    pub fn sale_of_cart(&self, caller: Caller, cart: CartId) -> Option<Arc<str>> {
+        let sale = self.shared.core.sale_of(caller, cart)?;
+        Some(self.shared.core.state.names.listing().sale_id(sale))
     }
 
     /// When answers may leave.
