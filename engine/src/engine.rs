@@ -3,39 +3,36 @@
 //! Every method reads the time once, decides, and answers at once; whoever passes the answer on waits until
 //! [`Engine::mark`] has reached what it rests on.
 
-use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::commit::{Ack, Buffer, Failure, Mark, Step, Writer};
+use crate::commit::{Ack, Failure, Mark, Step, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{
-    Availability, BundleOffer, Core, Costs, OrderQuery, Page, SalePut, SlotChange, SlotQuery, SlotsAdded,
+    Availability, BundleOffer, Core, OrderQuery, Page, SalePut, SlotChange, SlotQuery, SlotsAdded,
 };
-use crate::door::{self, Door};
+use crate::door::Door;
 use crate::ids::{CartId, ChannelIx, CustomerHash};
 use crate::inventory::SlotSpec;
-use crate::journal::frame::JournalId;
-use crate::journal::{FileJournal, Opened, Options as JournalOptions, Space, StorageError};
+use crate::journal::FileJournal;
 use crate::limits::Limits;
 use crate::os::clock::MachineClock;
 use crate::os::disk::FolderDisk;
 use crate::os::rng::MachineRng;
 use crate::os::threads;
 use crate::outcome::{Answer, CartView, CheckoutView, OrderView, SlotView};
-use crate::ports::{Clock, Rng};
-use crate::recovery::{self, RecoveryError};
 use crate::refusal::Refusal;
 use crate::request::{Caller, OnCart, OpenCart, Want};
 use crate::sale::{IfMatch, SaleRules, SaleView};
 use crate::sequence::Sequence;
-use crate::state::{MAX_SHARDS, State};
-use crate::sync::Waking;
+use crate::start::{self, StartOptions, Started};
+pub use crate::start::{OpenError, Start};
+use crate::state::MAX_SHARDS;
+use crate::ticker::Ticker;
 use crate::time::{Millis, Now, Timestamp, WallTime};
 
 /// How a data folder is opened.
@@ -57,68 +54,6 @@ impl EngineOptions {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self { data: data.into(), shards: MAX_SHARDS, ack: Ack::Fsync, limits: Limits::default() }
     }
-}
-
-/// Why an engine did not start.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The folder, a thread, or the random source.
-    Io(io::Error),
-    /// The journal, or what is in it.
-    Recovery(RecoveryError),
-    /// The start itself could not be written down.
-    NotWritten(String),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => error.fmt(f),
-            Self::Recovery(error) => error.fmt(f),
-            Self::NotWritten(why) => write!(f, "the start could not be written to the journal: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
-
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<RecoveryError> for OpenError {
-    fn from(error: RecoveryError) -> Self {
-        Self::Recovery(error)
-    }
-}
-
-impl From<StorageError> for OpenError {
-    fn from(error: StorageError) -> Self {
-        Self::Recovery(error.into())
-    }
-}
-
-impl OpenError {
-    /// Whether another process has the folder.
-    #[must_use]
-    pub fn in_use(&self) -> bool {
-        matches!(self, Self::Recovery(RecoveryError::Storage(StorageError::InUse)))
-    }
-}
-
-/// What the start found.
-#[derive(Clone, Debug)]
-pub struct Start {
-    /// What the journal found and mended.
-    pub journal: Opened,
-    /// Facts replayed.
-    pub facts: u64,
-    /// How long engine time had stood still.
-    pub away: Millis,
-    /// Whether the folder was new.
-    pub founded: bool,
 }
 
 /// How the journal stands.
@@ -175,7 +110,6 @@ struct Shared {
     stopped_writing: AtomicBool,
     frames: AtomicU64,
     syncs: AtomicU64,
-    space: AtomicU8,
 }
 
 /// One partition, running. See the module.
@@ -194,62 +128,12 @@ impl Engine {
         options: EngineOptions,
         progress: impl FnMut(Sequence, Sequence),
     ) -> Result<(Self, Start), OpenError> {
-        let clock: Arc<dyn Clock> = Arc::new(MachineClock::new());
         let mut rng = MachineRng::new()?;
-        let seeds = [rng.next(), rng.next()];
         let disk = FolderDisk::open(&options.data)?;
-        let mut journal_options = JournalOptions::new(JournalId(rng.next()), Sequence::ZERO);
-        journal_options.largest_frame_bytes = options.limits.journal_buffer as u64;
-        let (journal, opened) = FileJournal::open(disk.clone(), journal_options)?;
-        let recovered = recovery::recover(&journal, seeds, progress)?;
-        let customers = CustomerKey::of_folder(&disk, recovered.is_none(), &mut rng)?;
-
-        let founded = recovered.is_none();
-        let wall = clock.wall();
-        let (state, last, at, facts) = match recovered {
-            Some(recovered) => (recovered.state, recovered.last, recovered.at, recovered.facts),
-            None => {
-                let at = Timestamp(u64::try_from(wall.0).unwrap_or(0));
-                (State::new(options.shards, seeds), Sequence::ZERO, at, 0)
-            }
-        };
-        let (last_heartbeat, partition) = {
-            let catalog = state.lock_catalog();
-            (catalog.heartbeat, catalog.partition)
-        };
-        let away = last_heartbeat.map_or(Millis(0), |heartbeat| door::away(&heartbeat, &*clock));
-        // What lies beyond the setting counts as time that ran: an outage of a year does not freeze carts for a year.
-        let at = at.plus(Millis(away.0.saturating_sub(options.limits.max_away.0)));
-
-        let core = Arc::new(Core {
-            state,
-            buffer: Arc::new(Buffer::new(options.limits.journal_buffer, last)),
-            limits: options.limits,
-            partition,
-            writer: Waking::default(),
-            disk_full: AtomicBool::new(false),
-            costs: Costs::default(),
-        });
-        let mark = Arc::new(Mark::new(last));
-        let door = Door::new(Arc::clone(&clock), at);
-        let mut writer = Writer::new(Arc::clone(&core.buffer), Arc::clone(&mark), journal, options.ack);
-
-        let now = Now { engine: at, wall };
-        let not_written = |refusal: Refusal| OpenError::NotWritten(format!("{refusal:?}"));
-        if founded {
-            core.found(now, wall).map_err(not_written)?;
-        }
-        core.configure(now).map_err(not_written)?;
-        let away_noted = Millis(away.0.min(core.limits.max_away.0));
-        core.resumed(now, away_noted, wall, clock.boot(), clock.boot_id()).map_err(not_written)?;
-        match writer.step() {
-            Step::Wrote | Step::Idle => {}
-            Step::Blocked => return Err(OpenError::NotWritten("the disk is full".into())),
-            Step::Failed => {
-                let why = mark.failure().map_or_else(String::new, |failure| failure.0);
-                return Err(OpenError::NotWritten(why));
-            }
-        }
+        let start_options = StartOptions::new(options.shards, options.ack, options.limits, &mut rng);
+        let clock = Arc::new(MachineClock::new());
+        let Started { core, customers, mark, door, writer, start } =
+            start::start(&disk, clock, &mut rng, start_options, progress)?;
 
         let shared = Arc::new(Shared {
             core,
@@ -261,7 +145,6 @@ impl Engine {
             stopped_writing: AtomicBool::new(false),
             frames: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
-            space: AtomicU8::new(0),
         });
         let writing = Arc::clone(&shared);
         let ticking = Arc::clone(&shared);
@@ -269,7 +152,6 @@ impl Engine {
             threads::start("journal", move || writing.write(writer))?,
             threads::start("ticker", move || ticking.tick())?,
         ];
-        let start = Start { journal: opened, facts, away, founded };
         Ok((Self { shared, threads: parking_lot::Mutex::new(threads) }, start))
     }
 
@@ -487,7 +369,7 @@ impl Shared {
             let (frames, syncs) = writer.counts();
             self.frames.store(frames, Ordering::Relaxed);
             self.syncs.store(syncs, Ordering::Relaxed);
-            self.note_space(writer.space());
+            self.core.note_space(writer.space());
             match step {
                 Step::Wrote => {}
                 Step::Failed => break,
@@ -516,57 +398,13 @@ impl Shared {
         self.stopped_writing.store(true, Ordering::Release);
     }
 
-    fn note_space(&self, space: Space) {
-        let code = match space {
-            Space::Ok => 0,
-            Space::Low => 1,
-            Space::Full => 2,
-        };
-        if self.space.swap(code, Ordering::Relaxed) != code {
-            self.core.disk_full.store(code > 0, Ordering::Relaxed);
-        }
-    }
-
-    /// The ticker's thread: settles idle shards, writes clocks and digests down, forgets what is long over.
+    /// The ticker's thread.
     fn tick(&self) {
-        let shards = self.core.state.shards();
-        let mut digests = vec![0_u64; usize::from(shards)];
-        let mut forget = (0_u8, 0_u32);
-        let (mut next_second, mut digest_shard) = (0, 0_u8);
+        let mut ticker = Ticker::new(self.core.state.shards());
         let parker = crossbeam::sync::Parker::new();
         while !self.stopping.load(Ordering::Acquire) && !self.mark.has_failed() {
             parker.park_timeout(TICK);
-            let Ok(now) = self.door.now(&self.core) else { continue };
-            self.settle(now);
-            let boot = self.door.clock().boot();
-            if boot < next_second {
-                continue;
-            }
-            next_second = boot + 1_000;
-            if self.core.anything_held() {
-                let _ = self.core.heartbeat(now, boot, self.door.clock().boot_id());
-            }
-            let known = &mut digests[usize::from(digest_shard)];
-            if let Ok(digest) = self.core.note_digest(now, digest_shard, *known) {
-                *known = digest;
-                digest_shard = (digest_shard + 1) % shards;
-            }
-            if let Ok(next) = self.core.forget_carts(now, forget.0, forget.1) {
-                forget = if next == 0 { ((forget.0 + 1) % shards, 0) } else { (forget.0, next) };
-            }
-        }
-    }
-
-    /// Settles what is due everywhere, shard after shard, in bounded steps, so that nobody waits long for a shard.
-    fn settle(&self, now: Now) {
-        for shard in 0..self.core.state.shards() {
-            loop {
-                match self.core.settle_shard(now, shard) {
-                    Ok(ticked) if ticked.more && !self.stopping.load(Ordering::Acquire) => {}
-                    // No room in the buffer: the requests that filled it settle what they need themselves.
-                    _ => break,
-                }
-            }
+            ticker.tick(&self.core, &self.door, || self.stopping.load(Ordering::Acquire));
         }
     }
 }

@@ -30,9 +30,11 @@ pub mod request;
 pub mod sale;
 pub mod sequence;
 pub mod slab;
+pub mod start;
 pub mod state;
 pub mod sync;
 pub mod testing;
+pub mod ticker;
 pub mod time;
 pub mod visitors;
 

@@ -1,0 +1,217 @@
+//! From a data folder to a partition that can be served from: journal, replay, clocks, the first frame.
+//!
+//! Generic over disk and clock and without a thread, so that the running engine and the simulator start by the same
+//! code. What comes out is alive but idle: somebody must step the writer and the ticker.
+//!
+//! The steps, each of which can end the start: open the journal (a torn tail is cut), replay it, read or make the
+//! customers' key, let engine time go on from where it stood, and write the start itself down as one frame.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::commit::{Ack, Buffer, Mark, Step, Writer};
+use crate::customers::CustomerKey;
+use crate::decide::{Core, Costs};
+use crate::door::{self, Door};
+use crate::journal::frame::JournalId;
+use crate::journal::{FileJournal, Opened, Options as JournalOptions, Space, StorageError};
+use crate::limits::Limits;
+use crate::ports::{Clock, Disk, Rng};
+use crate::recovery::{self, Recovered, RecoveryError};
+use crate::refusal::Refusal;
+use crate::sequence::Sequence;
+use crate::state::State;
+use crate::sync::Waking;
+use crate::time::{Millis, Now, Timestamp};
+
+/// Why an engine did not start.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The folder, a thread, or the random source.
+    Io(io::Error),
+    /// The journal, or what is in it.
+    Recovery(RecoveryError),
+    /// The start itself could not be written down.
+    NotWritten(String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Recovery(error) => error.fmt(f),
+            Self::NotWritten(why) => write!(f, "the start could not be written to the journal: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<RecoveryError> for OpenError {
+    fn from(error: RecoveryError) -> Self {
+        Self::Recovery(error)
+    }
+}
+
+impl From<StorageError> for OpenError {
+    fn from(error: StorageError) -> Self {
+        Self::Recovery(error.into())
+    }
+}
+
+impl OpenError {
+    /// Whether another process has the folder.
+    #[must_use]
+    pub fn in_use(&self) -> bool {
+        matches!(self, Self::Recovery(RecoveryError::Storage(StorageError::InUse)))
+    }
+}
+
+/// What the start found.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// What the journal found and mended.
+    pub journal: Opened,
+    /// Facts replayed.
+    pub facts: u64,
+    /// How long engine time had stood still.
+    pub away: Millis,
+    /// Whether the folder was new.
+    pub founded: bool,
+}
+
+/// With what a partition starts.
+#[derive(Clone, Debug)]
+pub struct StartOptions {
+    /// Shards of each kind in a new folder; an old folder keeps its own.
+    pub shards: u8,
+    /// When an answer may leave.
+    pub ack: Ack,
+    /// The bounds.
+    pub limits: Limits,
+    /// How the journal is opened.
+    pub journal: JournalOptions,
+}
+
+impl StartOptions {
+    /// The journal's defaults, with frames as large as the buffer. A new journal gets an id nobody can know.
+    pub fn new(shards: u8, ack: Ack, limits: Limits, rng: &mut dyn Rng) -> Self {
+        let mut journal = JournalOptions::new(JournalId(rng.next()), Sequence::ZERO);
+        journal.largest_frame_bytes = limits.journal_buffer as u64;
+        Self { shards, ack, limits, journal }
+    }
+}
+
+/// A partition that has started: what whoever runs it must step, and what it found.
+#[derive(Debug)]
+pub struct Started<D: Disk> {
+    /// The pure middle.
+    pub core: Arc<Core>,
+    /// Hashes customers.
+    pub customers: CustomerKey,
+    /// How far the journal has come.
+    pub mark: Arc<Mark>,
+    /// Where time is read.
+    pub door: Door,
+    /// Empties the core's buffer into the journal.
+    pub writer: Writer<FileJournal<D>>,
+    /// What the start found.
+    pub start: Start,
+}
+
+/// Starts from a folder: recovers what is there, or founds it.
+///
+/// # Errors
+/// See [`OpenError`]. Nothing has been changed on disk but a torn tail that was cut.
+pub fn start<D: Disk>(
+    disk: &D,
+    clock: Arc<dyn Clock>,
+    rng: &mut dyn Rng,
+    options: StartOptions,
+    progress: impl FnMut(Sequence, Sequence),
+) -> Result<Started<D>, OpenError> {
+    let seeds = [rng.next(), rng.next()];
+    let (journal, opened) = FileJournal::open(disk.clone(), options.journal)?;
+    let recovered = recovery::recover(&journal, seeds, progress)?;
+    let founded = recovered.is_none();
+    let customers = CustomerKey::of_folder(disk, founded, rng)?;
+    let Recovered { state, last, at, facts } =
+        recovered.unwrap_or_else(|| nothing_yet(options.shards, seeds, &*clock));
+
+    let (last_heartbeat, partition) = {
+        let catalog = state.lock_catalog();
+        (catalog.heartbeat, catalog.partition)
+    };
+    let away = last_heartbeat.map_or(Millis(0), |heartbeat| door::away(&heartbeat, &*clock));
+    // What lies beyond the setting counts as time that ran: an outage of a year does not freeze carts for a year.
+    let at = at.plus(Millis(away.0.saturating_sub(options.limits.max_away.0)));
+
+    let core = Arc::new(Core {
+        state,
+        buffer: Arc::new(Buffer::new(options.limits.journal_buffer, last)),
+        limits: options.limits,
+        partition,
+        writer: Waking::default(),
+        disk_full: AtomicBool::new(false),
+        costs: Costs::default(),
+    });
+    let mark = Arc::new(Mark::new(last));
+    let door = Door::new(Arc::clone(&clock), at);
+    let mut writer = Writer::new(Arc::clone(&core.buffer), Arc::clone(&mark), journal, options.ack);
+    first_facts(&core, &*clock, at, away, founded)
+        .map_err(|refusal| OpenError::NotWritten(format!("{refusal:?}")))?;
+    first_frame(&mut writer, &mark)?;
+    let start = Start { journal: opened, facts, away, founded };
+    Ok(Started { core, customers, mark, door, writer, start })
+}
+
+/// What a new folder starts from. Engine time begins at the wall's, so that a journal reads naturally.
+fn nothing_yet(shards: u8, seeds: [u64; 2], clock: &dyn Clock) -> Recovered {
+    let at = Timestamp(u64::try_from(clock.wall().0).unwrap_or(0));
+    Recovered { state: State::new(shards, seeds), last: Sequence::ZERO, at, facts: 0 }
+}
+
+/// The start as facts: the founding of a new folder, a configuration that changed, and that we were away.
+fn first_facts(
+    core: &Core,
+    clock: &dyn Clock,
+    at: Timestamp,
+    away: Millis,
+    founded: bool,
+) -> Result<(), Refusal> {
+    let wall = clock.wall();
+    let now = Now { engine: at, wall };
+    if founded {
+        core.found(now, wall)?;
+    }
+    core.configure(now)?;
+    let still = Millis(away.0.min(core.limits.max_away.0));
+    core.resumed(now, still, wall, clock.boot(), clock.boot_id())
+}
+
+fn first_frame<D: Disk>(writer: &mut Writer<FileJournal<D>>, mark: &Mark) -> Result<(), OpenError> {
+    match writer.step() {
+        Step::Wrote | Step::Idle => Ok(()),
+        Step::Blocked => Err(OpenError::NotWritten("the disk is full".into())),
+        Step::Failed => {
+            let why = mark.failure().map_or_else(String::new, |failure| failure.0);
+            Err(OpenError::NotWritten(why))
+        }
+    }
+}
+
+impl Core {
+    /// Takes note of how much room the journal has: unless there is enough, new holds are refused, so that releases,
+    /// confirms and expiry can go on from the reserve.
+    pub fn note_space(&self, space: Space) {
+        self.disk_full.store(space != Space::Ok, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,70 @@
+//! What a partition does by itself, tick by tick: settle idle shards, write clocks and digests down, forget what is
+//! long over.
+//!
+//! A ticker owns no thread: the engine steps it every 50 ms, the simulator when the seed says so. Each part of a tick is
+//! bounded, so nobody waits long for a shard.
+
+use crate::decide::Core;
+use crate::door::Door;
+use crate::time::Now;
+
+/// How often the slower duties come, by the boot clock.
+const SECOND_MS: u64 = 1_000;
+
+/// Where the slower duties have come to.
+#[derive(Debug)]
+pub struct Ticker {
+    /// The digest of each shard that was written down last.
+    digests: Vec<u64>,
+    /// The shard whose digest comes next.
+    digest_shard: u8,
+    /// Shard and place where forgetting goes on.
+    forget: (u8, u32),
+    /// When, by the boot clock, they come next.
+    next_second: u64,
+}
+
+impl Ticker {
+    /// A ticker for a partition with so many shards.
+    #[must_use]
+    pub fn new(shards: u8) -> Self {
+        Self { digests: vec![0; usize::from(shards)], digest_shard: 0, forget: (0, 0), next_second: 0 }
+    }
+
+    /// One tick. `stopping` ends a long settling early. If the time cannot be read now (a resume fact that does not fit
+    /// the buffer) or the buffer is full, what was left out comes with a later tick.
+    pub fn tick(&mut self, core: &Core, door: &Door, stopping: impl Fn() -> bool) {
+        let Ok(now) = door.now(core) else { return };
+        settle(core, now, stopping);
+        let boot = door.clock().boot();
+        if boot < self.next_second {
+            return;
+        }
+        self.next_second = boot + SECOND_MS;
+        if core.anything_held() {
+            let _ = core.heartbeat(now, boot, door.clock().boot_id());
+        }
+        let shards = core.state.shards();
+        let known = &mut self.digests[usize::from(self.digest_shard)];
+        if let Ok(digest) = core.note_digest(now, self.digest_shard, *known) {
+            *known = digest;
+            self.digest_shard = (self.digest_shard + 1) % shards;
+        }
+        if let Ok(next) = core.forget_carts(now, self.forget.0, self.forget.1) {
+            self.forget = if next == 0 { ((self.forget.0 + 1) % shards, 0) } else { (self.forget.0, next) };
+        }
+    }
+}
+
+/// Settles what is due everywhere, shard after shard, in bounded steps.
+fn settle(core: &Core, now: Now, stopping: impl Fn() -> bool) {
+    for shard in 0..core.state.shards() {
+        loop {
+            match core.settle_shard(now, shard) {
+                Ok(ticked) if ticked.more && !stopping() => {}
+                // No room in the buffer: the requests that filled it settle what they need themselves.
+                _ => break,
+            }
+        }
+    }
+}
