@@ -89,8 +89,8 @@ fn the_last_units_go_to_one_cart_in_whatever_order_they_are_named() {
                 })
             })
             .collect();
-        let won =
-            buyers.into_iter().filter(|_| true).map(|buyer| buyer.join().unwrap()).filter(|won| *won).count();
+        let won: Vec<bool> = buyers.into_iter().map(|buyer| buyer.join().unwrap()).collect();
+        let won = won.iter().filter(|won| **won).count();
         assert_eq!(won, 1, "everybody wants b, of which there is one");
         close(&core);
     });
@@ -208,10 +208,8 @@ fn an_order_is_read_while_its_cart_is_exchanged_paid_and_cancelled() {
                     assert_eq!((order.items.len(), order.items[0].slot.as_str()), (1, "b"));
                 }
                 let seen = core.cart(at(0), SHOP, cart).result.expect("it is there");
-                assert_eq!(
-                    seen.items.len(),
-                    usize::from(seen.state != CartState::Ordered || !seen.items.is_empty())
-                );
+                let expected = if seen.state == CartState::Open { 1..2 } else { 0..2 };
+                assert!(expected.contains(&seen.items.len()), "{seen:?}");
             })
         };
         changing.join().unwrap();
