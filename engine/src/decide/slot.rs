@@ -87,13 +87,11 @@ impl Decision<'_> {
         let slot = self.guards.look(place.shard).slot(place.index);
         let capacity = change.capacity.unwrap_or(slot.capacity);
         let blocked = change.blocked.unwrap_or(slot.blocked);
-        let free_needed = u64::from(slot.sold) + u64::from(blocked) + u64::from(slot.held);
-        if free_needed > u64::from(capacity) {
-            // No "no" rests on a hold that is past its deadline.
-            let due = self.guards.look(place.shard).due_count(place.index, self.at(), SETTLE_BUDGET);
-            if due > 0 {
-                self.commit(Kind::Settled { slot: place, holds: due });
-            }
+        // Neither a "no" nor a count rests on a hold that is past its deadline.
+        self.settle_slot(place, SETTLE_BUDGET);
+        let slot = self.guards.look(place.shard).slot(place.index);
+        if u64::from(slot.held) + u64::from(slot.sold) + u64::from(blocked) > u64::from(capacity) {
+            self.settle_slot(place, u32::MAX);
         }
         let slot = self.guards.look(place.shard).slot(place.index);
         if u64::from(slot.held) + u64::from(slot.sold) + u64::from(blocked) > u64::from(capacity) {
@@ -104,6 +102,14 @@ impl Decision<'_> {
             self.commit(Kind::Cold(Box::new(Cold::SlotChanged { slot: place, capacity, blocked, reason })));
         }
         Ok(self.slot_view(place))
+    }
+
+    /// Gives back what is due of a slot, at most so many holds, as one fact.
+    pub(super) fn settle_slot(&mut self, place: SlotRef, most: u32) {
+        let due = self.guards.look(place.shard).due_count(place.index, self.at(), most);
+        if due > 0 {
+            self.commit(Kind::Settled { slot: place, holds: due });
+        }
     }
 
     /// A slot as it stands; its shard is held.
@@ -126,12 +132,9 @@ impl Core {
             Err(refusal) => return Self::refuse(now, refusal),
         };
         decision.guards.lock_shards(1 << place.shard);
-        let at = decision.fix_time();
+        decision.fix_time();
         // A count never includes a hold that is past its deadline.
-        let due = decision.guards.look(place.shard).due_count(place.index, at, SETTLE_BUDGET);
-        if due > 0 {
-            decision.commit(Kind::Settled { slot: place, holds: due });
-        }
+        decision.settle_slot(place, SETTLE_BUDGET);
         decision.answer(Ok(decision.slot_view(place)))
     }
 }

@@ -1,4 +1,7 @@
 //! Simulated outsides for tests and rehearsals: same traits as `os/`, one seed decides everything.
 
+pub mod clock;
 pub mod desk;
 pub mod disk;
+pub mod rng;
+pub mod simulator;
