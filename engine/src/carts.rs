@@ -164,6 +164,12 @@ impl Cart {
         self.items.iter().filter(|item| item.present()).fold(0, |mask, item| mask | 1 << item.shard)
     }
 
+    /// The inventory shards all items it ever had live in, as a mask.
+    #[must_use]
+    pub fn all_shards(&self) -> u64 {
+        self.items.iter().fold(0, |mask, item| mask | 1 << item.shard)
+    }
+
     /// What it adds to its shard's digest. Places of holds are left out: they mean nothing after the deadline.
     #[must_use]
     pub fn digest(&self, index: u32) -> u64 {

@@ -47,6 +47,12 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> u128 {
+        u128::from(self.key[0]) | u128::from(self.key[1]) << 64
+    }
+
     /// When the change was made.
     #[must_use]
     pub fn at(&self) -> Timestamp {
@@ -178,6 +184,12 @@ impl KeyShard {
         }
         self.records.pop_front();
         self.first = self.first.wrapping_add(1);
+    }
+
+    /// How many keys the index speaks of; as many as are remembered.
+    #[must_use]
+    pub fn indexed(&self) -> usize {
+        self.index.len()
     }
 
     /// All records, the oldest first.

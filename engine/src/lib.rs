@@ -15,6 +15,7 @@ pub mod engine;
 pub mod expiry;
 pub mod fact;
 pub mod ids;
+pub mod invariants;
 pub mod inventory;
 pub mod journal;
 pub mod keys;

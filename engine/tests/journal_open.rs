@@ -237,6 +237,44 @@ fn unread_segments_can_be_read_later() {
 }
 
 #[test]
+fn opening_replays_what_it_keeps_from_the_start_on() {
+    let disk = three_segments();
+    let options = |start| Options { start: Sequence(start), ..options(BYTES) };
+    for start in 1..=FACTS + 1 {
+        let mut next = start;
+        let (journal, _) = FileJournal::open_and_replay(disk.clone(), options(start), &mut |_, _, frame| {
+            for (number, record) in frame.records() {
+                assert_eq!((number, record), (Sequence(next), &conformance::record(next)[..]));
+                next += 1;
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(next, FACTS + 1);
+        drop(journal);
+    }
+    // A fact that does not fit ends it, with its place, and nothing has been touched.
+    let place = frames(&disk, "journal-00000002.seg")[3];
+    let refused = FileJournal::open_and_replay(disk.clone(), options(1), &mut |file, offset, frame| {
+        if frame.header().first == Sequence(place.first) {
+            return Err(StorageError::Damaged { file: file.into(), offset, why: "does not fit".into() });
+        }
+        Ok(())
+    });
+    match refused {
+        Err(StorageError::Damaged { file, offset, .. }) => {
+            assert_eq!((file.as_str(), offset), ("journal-00000002.seg", place.offset));
+        }
+        other => panic!("{other:?}"),
+    }
+    // A reader says the same place.
+    let (journal, _) = open(&disk, options(1)).unwrap();
+    let mut reader = journal.reader(Sequence(place.first)).unwrap();
+    reader.next_frame().unwrap();
+    assert_eq!(reader.place(), ("journal-00000002.seg", place.offset));
+}
+
+#[test]
 fn one_process_at_a_time() {
     let disk = SimDisk::new(1);
     let first = open(&disk, options(BYTES)).unwrap();

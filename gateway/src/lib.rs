@@ -1,7 +1,26 @@
-//! The HTTP gateway of onsale and its command line.
+//! The gateway of onsale: the HTTP edge in front of the engine, the JSON of the contract, and the command line.
+//!
+//! Read it from the outside in: [`server`] accepts sockets, [`edge`] looks at every request once, [`api`] has a file per
+//! resource, [`wire`] the shapes of their JSON, [`durable`] the wait that no answer escapes, [`problem`] the closed list
+//! of refusals. [`serve`] ties them to an engine and [`cli`] to a
+//! terminal; [`import`] turns the field's own files into slots.
 
+pub mod answer;
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod call;
+pub mod cli;
+pub mod config;
+pub mod durable;
+pub mod edge;
+pub mod idempotency;
 pub mod import;
-pub mod wire {
-    //! JSON shapes, apart from engine types.
-    pub mod slot;
-}
+pub mod keys;
+pub mod metrics;
+pub mod openapi;
+pub mod problem;
+mod sample;
+pub mod serve;
+pub mod server;
+pub mod wire;

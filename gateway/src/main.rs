@@ -1,2 +1,10 @@
-//! placeholder
-fn main() {}
+//! The binary `onsale`: the allocator and the way into the library.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    onsale_gateway::cli::run(std::env::args_os())
+}

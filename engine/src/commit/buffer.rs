@@ -108,6 +108,16 @@ impl Buffer {
         batch.last = filling.last;
     }
 
+    /// Throws away everything there is, as if it were written: for benches of the core alone.
+    pub fn discard(&self) {
+        let mut filling = self.filling.lock();
+        let bytes = filling.bytes.len();
+        filling.bytes.clear();
+        filling.count = 0;
+        drop(filling);
+        self.written(bytes);
+    }
+
     /// A batch of so many bytes is written: they can be reserved again.
     pub fn written(&self, bytes: usize) {
         self.taken.fetch_sub(bytes as u64, Ordering::Relaxed);

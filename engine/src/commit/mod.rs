@@ -7,6 +7,6 @@ mod buffer;
 mod mark;
 mod writer;
 
-pub use buffer::{Buffer, NoRoom, Reservation};
+pub use buffer::{Batch, Buffer, NoRoom, Reservation};
 pub use mark::{Failure, Mark};
 pub use writer::{Ack, Step, Writer};

@@ -84,8 +84,10 @@ impl Decision<'_> {
             None => return Err(Refusal::NotFound(Missing::Sale)),
         };
         self.check_room()?;
+        self.check_wants(sale, &rules, wall, wants, resolved)?;
+        let units = Self::units_wanted(&rules, wants, resolved);
+        self.check_limits(sale, &rules, customer, units, leaving)?;
         self.choose(sale, &rules, wall, wants, resolved)?;
-        self.check_wants(sale, &rules, wall, resolved)?;
         let cart = self.found(id);
         let bundles = resolved.items.iter().map(|item| bundle_number(item.bundle)).max().unwrap_or(0);
         if cart.items.len() + resolved.items.len() > MAX_HOLDS || bundles > MAX_BUNDLES {
@@ -94,10 +96,7 @@ impl Decision<'_> {
         if cart.version >= MAX_VERSION {
             return Err(Refusal::LimitReached { what: "changes", limit: u64::from(MAX_VERSION) });
         }
-        let sums = sum(&resolved.items);
-        let units = sums.iter().map(|(_, units)| units).sum();
-        self.check_limits(sale, &rules, customer, units, leaving)?;
-        self.stock(&sums, coming_back)?;
+        self.stock(&sum(&resolved.items), coming_back)?;
         Ok(std::mem::take(&mut resolved.items))
     }
 }

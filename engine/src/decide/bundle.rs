@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::Decision;
 use crate::fact::NewItem;
-use crate::ids::{SaleIx, SlotRef};
+use crate::ids::{Quantity, SaleIx, SlotRef};
 use crate::inventory::{Group, Shard};
 use crate::refusal::{Missing, Refusal};
 use crate::sale::BundleRule;
@@ -46,8 +46,8 @@ pub(super) struct Search<'a> {
     pub venue: &'a str,
     pub window: Window,
     pub shards: SmallVec<[(u8, &'a Shard); 4]>,
-    /// Units that are spoken for already.
-    pub taken: SmallVec<[SlotRef; 4]>,
+    /// Units that are spoken for already, by slot; a slot may stand here several times.
+    pub taken: SmallVec<[(SlotRef, Quantity); 4]>,
     /// Whether slots that are full only of holds past their deadline count.
     pub count_due: bool,
 }
@@ -95,8 +95,7 @@ impl Search<'_> {
             let place = SlotRef { shard: number, index };
             shard.released(index, self.window.wall)
                 && (!first || self.window.starts_inside(shard.info(index).starts_at))
-                && !parts.contains(&place)
-                && !self.taken.contains(&place)
+                && self.has_units(shard, place, parts)
         };
         if group.counts.free() > 0 {
             let mut rank = 0;
@@ -114,6 +113,18 @@ impl Search<'_> {
             return group.slots.iter().copied().find(|index| due(index) && good(*index));
         }
         None
+    }
+
+    /// Whether a slot has one unit more than what is spoken for: two parts can be two units of one slot.
+    fn has_units(&self, shard: &Shard, place: SlotRef, parts: &Parts) -> bool {
+        let chosen = parts.iter().filter(|part| **part == place).map(|_| 1);
+        let taken = self.taken.iter().filter(|(slot, _)| *slot == place).map(|(_, units)| *units);
+        let needed = taken.chain(chosen).fold(1, Quantity::saturating_add);
+        if self.count_due {
+            shard.due_for(place.index, self.window.at, needed).1
+        } else {
+            shard.slot(place.index).free() >= needed
+        }
     }
 
     /// Why there is none: said of this venue and window only.
@@ -160,7 +171,7 @@ impl Decision<'_> {
         let mask = self.core.state.names.venue(sale, venue) & self.guards.mask();
         let shards =
             (0..64).filter(|shard| mask >> shard & 1 == 1).map(|shard| (shard, self.guards.look(shard)));
-        let taken = taken.iter().map(|item| item.slot).collect();
+        let taken = taken.iter().map(|item| (item.slot, item.quantity)).collect();
         let mut search =
             Search { sale, rule, venue, window, shards: shards.collect(), taken, count_due: false };
         if search.shards.is_empty() {

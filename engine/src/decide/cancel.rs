@@ -3,7 +3,7 @@
 use super::Core;
 use super::cart::Called;
 use crate::carts::Stage;
-use crate::carts::{DIVISIBLE, bundle_number};
+use crate::carts::{DIVISIBLE, MAX_VERSION, bundle_number};
 use crate::fact::{Kind, Ordinals};
 use crate::limits::MAX_HOLDS;
 use crate::outcome::{Answer, OrderView};
@@ -47,6 +47,10 @@ impl Core {
                         why: "a bundle is cancelled whole: name all of its holds".into(),
                     });
                 }
+            }
+            // As for carts: the versions end, and the last is kept for giving back all that is left.
+            if cart.version >= MAX_VERSION && out.len() < present.len() {
+                return Err(Refusal::LimitReached { what: "changes", limit: u64::from(MAX_VERSION) });
             }
             decision.commit(Kind::Cancelled { cart: on.cart, out, key: on.key });
             Ok(decision.order_view(on.cart, None))

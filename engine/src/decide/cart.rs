@@ -62,7 +62,7 @@ impl Core {
         let glance = cart.map(|cart| Glance {
             customer: cart.customer(),
             // Shards of items that are gone as well: a replayed answer names their slots.
-            mask: cart.items.iter().fold(1 << home, |mask, item| mask | 1 << item.shard),
+            mask: cart.all_shards() | 1 << home,
         });
         (glance, shard.stamp.sequence)
     }
@@ -101,7 +101,8 @@ impl Core {
             decision.guards.lock_shards(mask);
             decision.fix_time();
             let (again, missing) = match decision.cart(on.caller, on.cart) {
-                Some(cart) => (cart.shards() & !mask == 0, false),
+                // Items that are gone count as well: an order's view names its cancelled lines.
+                Some(cart) => (cart.all_shards() & !mask == 0, false),
                 None => (true, true),
             };
             if !again {

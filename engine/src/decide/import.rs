@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::{Core, Decision};
+use super::{Core, Decision, SETTLING_BYTES};
 use crate::catalog::Place;
 use crate::fact::{Cold, Kind, SlotEntry};
-use crate::ids::{SaleIx, SlotRef};
-use crate::inventory::SlotSpec;
+use crate::ids::{Quantity, SaleIx, SlotRef};
+use crate::inventory::{Slot, SlotSpec};
 use crate::limits::{MAX_IMPORT_STEP, MAX_TRIES};
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
@@ -182,7 +182,7 @@ fn mask_of(planned: &BTreeMap<Place, u8>) -> u64 {
     planned.values().fold(0, |mask, shard| mask | 1 << shard)
 }
 
-/// Bytes a slot can need in a fact: its texts, 12 a number, and what postcard adds.
+/// Bytes a slot can need in a fact: its texts, 12 a number, and what postcard adds; and a settling fact.
 fn fact_bytes(spec: &SlotSpec) -> usize {
     let texts = [
         Some(&spec.id),
@@ -194,7 +194,7 @@ fn fact_bytes(spec: &SlotSpec) -> usize {
     ];
     let texts: usize = texts.into_iter().flatten().map(|text| text.len() + 3).sum();
     let labels: usize = spec.labels.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-    texts + labels + 110
+    texts + labels + 110 + SETTLING_BYTES
 }
 
 impl Decision<'_> {
@@ -244,7 +244,7 @@ impl Decision<'_> {
     }
 
     fn fate(
-        &self,
+        &mut self,
         sale: SaleIx,
         spec: &SlotSpec,
         planned: &BTreeMap<Place, u8>,
@@ -276,11 +276,21 @@ impl Decision<'_> {
         if standing.product != spec.product || here.group_of(known.index).key.day != day {
             return moved("product or day");
         }
-        let slot = here.slot(known.index);
-        if slot.held + slot.sold + slot.blocked > spec.capacity {
+        let needed = slot_needs(here.slot(known.index), spec.capacity);
+        let (due, enough) = here.due_for(known.index, self.at(), needed);
+        // No "no" rests on a hold that is past its deadline.
+        if due > 0 {
+            self.commit(Kind::Settled { slot: known, holds: due });
+        }
+        if !enough {
             // Who is in the way is told by a change of the one slot; here it would be a scan for every line.
             return Err(SlotRejection::Refused(Refusal::BelowCommitted { in_the_way: Vec::new() }));
         }
         Ok(Fate::Update(SlotEntry { place: known, day, spec: spec.clone() }))
     }
+}
+
+/// Units of a slot that must be free before it can have another capacity.
+fn slot_needs(slot: &Slot, capacity: Quantity) -> Quantity {
+    slot.capacity.saturating_sub(capacity)
 }

@@ -116,11 +116,12 @@ impl<'a> Decision<'a> {
     /// Says what happened: numbers the fact, changes the state, and leaves the number with every lock held.
     pub fn commit(&mut self, kind: Kind) -> Sequence {
         let fact = Fact { at: self.at, kind };
-        let (sequence, was_empty) = SCRATCH.with_borrow_mut(|scratch| {
-            scratch.clear();
-            fact::encode(&fact, scratch);
-            self.core.buffer.push(&mut self.reservation, scratch)
-        });
+        // Taken out rather than borrowed: the buffer's lock may let another task of this thread run (shuttle).
+        let mut scratch = SCRATCH.take();
+        scratch.clear();
+        fact::encode(&fact, &mut scratch);
+        let (sequence, was_empty) = self.core.buffer.push(&mut self.reservation, &scratch);
+        SCRATCH.set(scratch);
         apply(&mut self.guards, &fact);
         self.guards.set_stamp(Stamp { at: self.at, sequence });
         if was_empty {

@@ -77,12 +77,11 @@ impl Decision<'_> {
         };
         let rules = self.rules(sale, any_shard)?;
         self.check_room()?;
-        self.choose(sale, &rules, wall, request.wants, resolved)?;
-        self.check_wants(sale, &rules, wall, resolved)?;
-        let sums = sum(&resolved.items);
-        let units = sums.iter().map(|(_, units)| units).sum();
+        self.check_wants(sale, &rules, wall, request.wants, resolved)?;
+        let units = Self::units_wanted(&rules, request.wants, resolved);
         self.check_limits(sale, &rules, request.customer, units, 0)?;
-        self.stock(&sums, &Sums::new())?;
+        self.choose(sale, &rules, wall, request.wants, resolved)?;
+        self.stock(&sum(&resolved.items), &Sums::new())?;
 
         let home = resolved.items[0].slot.shard;
         let carts = &self.guards.look(home).carts;

@@ -38,15 +38,19 @@ impl Core {
         if most > MAX_CAPACITY {
             return Self::refuse(now, Refusal::TooLarge { field: "capacity", most: u64::from(MAX_CAPACITY) });
         }
-        let mut decision = match Decision::begin(self, now, 128 + reason + 2 * SETTLING_BYTES) {
-            Ok(decision) => decision,
-            Err(refusal) => return Self::refuse(now, refusal),
+        let answer = loop {
+            let mut decision = match Decision::begin(self, now, 128 + reason + 2 * SETTLING_BYTES) {
+                Ok(decision) => decision,
+                Err(refusal) => return Self::refuse(now, refusal),
+            };
+            decision.guards.lock_shards(1 << place.shard);
+            decision.fix_time();
+            // No "no" and no count rests on a hold that is past its deadline; while there are many, others get the shard.
+            if decision.settle_due(place) < SETTLE_BUDGET {
+                let result = decision.change_slot(place, change);
+                break decision.answer(result);
+            }
         };
-        decision.guards.lock_shards(1 << place.shard);
-        decision.fix_time();
-        let result = decision.change_slot(place, change);
-        let answer = decision.answer(result);
-        drop(decision);
         match answer.result {
             Err(Refusal::BelowCommitted { .. }) => {
                 let in_the_way = self.in_the_way(place);
@@ -87,13 +91,6 @@ impl Decision<'_> {
         let slot = self.guards.look(place.shard).slot(place.index);
         let capacity = change.capacity.unwrap_or(slot.capacity);
         let blocked = change.blocked.unwrap_or(slot.blocked);
-        // Neither a "no" nor a count rests on a hold that is past its deadline.
-        self.settle_slot(place, SETTLE_BUDGET);
-        let slot = self.guards.look(place.shard).slot(place.index);
-        if u64::from(slot.held) + u64::from(slot.sold) + u64::from(blocked) > u64::from(capacity) {
-            self.settle_slot(place, u32::MAX);
-        }
-        let slot = self.guards.look(place.shard).slot(place.index);
         if u64::from(slot.held) + u64::from(slot.sold) + u64::from(blocked) > u64::from(capacity) {
             return Err(Refusal::BelowCommitted { in_the_way: Vec::new() });
         }
@@ -104,12 +101,13 @@ impl Decision<'_> {
         Ok(self.slot_view(place))
     }
 
-    /// Gives back what is due of a slot, at most so many holds, as one fact.
-    pub(super) fn settle_slot(&mut self, place: SlotRef, most: u32) {
-        let due = self.guards.look(place.shard).due_count(place.index, self.at(), most);
+    /// Settles what is due of one slot, at most [`SETTLE_BUDGET`] holds, and says how many they were.
+    fn settle_due(&mut self, place: SlotRef) -> u32 {
+        let due = self.guards.look(place.shard).due_count(place.index, self.at(), SETTLE_BUDGET);
         if due > 0 {
             self.commit(Kind::Settled { slot: place, holds: due });
         }
+        due
     }
 
     /// A slot as it stands; its shard is held.
@@ -127,14 +125,17 @@ impl Core {
         let Some(place) = self.state.names.slot(sale, slot) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Slot(slot.to_owned())));
         };
-        let mut decision = match Decision::begin(self, now, SETTLING_BYTES) {
-            Ok(decision) => decision,
-            Err(refusal) => return Self::refuse(now, refusal),
-        };
-        decision.guards.lock_shards(1 << place.shard);
-        decision.fix_time();
-        // A count never includes a hold that is past its deadline.
-        decision.settle_slot(place, SETTLE_BUDGET);
-        decision.answer(Ok(decision.slot_view(place)))
+        loop {
+            let mut decision = match Decision::begin(self, now, SETTLING_BYTES) {
+                Ok(decision) => decision,
+                Err(refusal) => return Self::refuse(now, refusal),
+            };
+            decision.guards.lock_shards(1 << place.shard);
+            decision.fix_time();
+            // A count never includes a hold that is past its deadline; while there are many, others get the shard too.
+            if decision.settle_due(place) < SETTLE_BUDGET {
+                return decision.answer(Ok(decision.slot_view(place)));
+            }
+        }
     }
 }

@@ -426,7 +426,7 @@ impl Core {
             // Each offer takes its first part out of the search, so that the next begins with another slot.
             while offers.len() < limit.min(MAX_PAGE) {
                 let Some(parts) = search.first() else { break };
-                search.taken.push(parts[0]);
+                search.taken.push((parts[0], Quantity::MAX));
                 let slots = parts.iter().map(|part| {
                     let shard = held.iter().find(|(number, _)| *number == part.shard);
                     shard.map_or((String::new(), None), |(_, shard)| {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::{Core, Decision};
 use crate::carts::DIVISIBLE;
 use crate::fact::{NewItem, NewItems};
-use crate::ids::{SaleIx, SlotRef};
+use crate::ids::{Quantity, SaleIx, SlotRef};
 use crate::limits::{MAX_BUNDLES, MAX_HOLDS, MAX_QUANTITY, MAX_WANTS};
 use crate::refusal::{Missing, Refusal};
 use crate::request::Want;
@@ -63,6 +63,9 @@ impl Core {
                     if *quantity > MAX_QUANTITY {
                         return Err(Refusal::TooLarge { field: "quantity", most: u64::from(MAX_QUANTITY) });
                     }
+                    if *quantity == 0 {
+                        return Err(Refusal::Rule { why: "an item asks for at least one unit".into() });
+                    }
                     resolved.items.push(NewItem { slot: find(slot)?, quantity: *quantity, bundle: 0 });
                 }
                 Want::Bundle { rule, slots } => {
@@ -93,7 +96,8 @@ impl Core {
 }
 
 impl Decision<'_> {
-    /// Chooses what the server is to choose, among the shards that are held, so that the choice cannot be lost.
+    /// Chooses what the server is to choose, among the shards that are held, so that the choice cannot be lost. After
+    /// [`Decision::check_wants`]: that there is no stock is said only of what could be held if there were some.
     pub fn choose(
         &self,
         sale: SaleIx,
@@ -109,10 +113,22 @@ impl Decision<'_> {
             };
             let window = super::bundle::Window { from: *from, to: *to, wall, at: self.at() };
             let places = self.find_bundle(sale, rule, venue, window, &resolved.items)?;
-            resolved.add_bundle(name, &places, bundle);
+            resolved.add_bundle(name, &places, if rule.cancel_parts { bundle | DIVISIBLE } else { bundle });
         }
         Ok(())
     }
+
+    /// Units of all that is named and of all that is still to be chosen.
+    pub fn units_wanted(rules: &SaleRules, wants: &[Want], resolved: &Resolved) -> Quantity {
+        let named: Quantity = resolved.items.iter().map(|item| item.quantity).sum();
+        let parts = resolved.choices.iter().map(|(place, _)| match &wants[*place] {
+            Want::AnyBundle { rule, .. } => rules.bundle(rule).map_or(0, |rule| rule.parts.len()),
+            _ => 0,
+        });
+        // At most `MAX_WANTS` bundles of at most `MAX_BUNDLE_PARTS` parts.
+        named + Quantity::try_from(parts.sum::<usize>()).unwrap_or(Quantity::MAX / 2)
+    }
+
     /// The terms of a sale, from any inventory shard that is held.
     pub fn rules(&self, sale: SaleIx, shard: u8) -> Result<std::sync::Arc<SaleRules>, Refusal> {
         self.guards.look(shard).rules(sale).cloned().ok_or(Refusal::NotFound(Missing::Sale))
@@ -124,11 +140,14 @@ impl Decision<'_> {
         sale: SaleIx,
         rules: &SaleRules,
         wall: WallTime,
+        wants: &[Want],
         resolved: &mut Resolved,
     ) -> Result<(), Refusal> {
-        for (name, _, _) in &resolved.bundles {
-            if rules.bundle(name).is_none() {
-                return Err(Refusal::NotFound(Missing::Rule(name.clone())));
+        for want in wants {
+            if let Want::Bundle { rule, .. } | Want::AnyBundle { rule, .. } = want
+                && rules.bundle(rule).is_none()
+            {
+                return Err(Refusal::NotFound(Missing::Rule(rule.clone())));
             }
         }
         self.check_released(rules, wall, &resolved.items)?;

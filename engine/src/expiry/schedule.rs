@@ -41,10 +41,11 @@ impl Schedule {
         }
     }
 
-    /// Whether any bucket's tick has come; false means that nothing is due.
+    /// Whether any bucket's tick has come, or comes next: [`Schedule::note_next`] puts what is due later in the running
+    /// tick there. False means that nothing is due.
     #[must_use]
     pub fn may_be_due(&self, now: Timestamp) -> bool {
-        self.buckets.first_key_value().is_some_and(|(tick, _)| *tick <= Self::tick(now))
+        self.buckets.first_key_value().is_some_and(|(tick, _)| *tick <= Self::tick(now).saturating_add(1))
     }
 
     /// Takes one slot whose tick has come, and the tick it stood in. The caller compares it with the slot's note (an
@@ -60,6 +61,11 @@ impl Schedule {
             first.remove();
         }
         slot.map(|slot| (slot, tick))
+    }
+
+    /// All entries as slot and tick; those that are no slot's own note are old ones that [`Schedule::take`] passes over.
+    pub fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.buckets.iter().flat_map(|(tick, slots)| slots.iter().map(|slot| (*slot, *tick)))
     }
 
     /// Puts a slot into the bucket after `now`, because what it has left is due later in the running tick.

@@ -18,7 +18,7 @@ use super::reader::{FileReader, Published, Shared};
 use super::scan::Tip;
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use super::spares::Shelf;
-use super::{Appended, FrameDraft, FrameReader, Journal, Preparing, Space, Sync};
+use super::{Appended, Frame, FrameDraft, FrameReader, Journal, Preparing, Space, Sync};
 use crate::ports::{Disk, DiskFile};
 use crate::sequence::Sequence;
 
@@ -141,9 +141,23 @@ impl<D: Disk> FileJournal<D> {
     /// # Ok::<(), onsale_engine::journal::StorageError>(())
     /// ```
     pub fn open(disk: D, options: Options) -> Result<(FileJournal<D>, Opened), StorageError> {
+        FileJournal::open_and_replay(disk, options, &mut |_, _, _| Ok(()))
+    }
+
+    /// As [`FileJournal::open`], and hands each frame from [`Options::start`] on to `replay` with its file and offset, while
+    /// it is in memory anyway: a start that reads everything once. Only frames that are kept are handed out. An error of
+    /// `replay` (a fact that does not fit) ends the opening before anything was written.
+    ///
+    /// # Errors
+    /// As [`FileJournal::open`], and what `replay` returns. After any of them what was replayed must be thrown away.
+    pub fn open_and_replay(
+        disk: D,
+        options: Options,
+        replay: &mut dyn FnMut(&str, u64, Frame<'_>) -> Result<(), StorageError>,
+    ) -> Result<(FileJournal<D>, Opened), StorageError> {
         let lock = open::lock(&disk)?;
         let survey = Survey::of(&disk)?;
-        let recovered = open::recover(&disk, &survey, options.start)?;
+        let recovered = open::recover(&disk, &survey, options.start, replay)?;
         let spares = survey.sort_out_spares(&disk)?;
         let used = recovered
             .as_ref()
@@ -290,10 +304,15 @@ impl<D: Disk> FileJournal<D> {
                 return;
             }
             self.appends_since_probe = 0;
-        } else if self.current.end * 2 < self.current.bytes || self.shelf.ready() >= self.options.spares {
-            return;
         } else {
-            self.shelf.want(self.options.next_segment_bytes(self.current.bytes));
+            let ready = self.shelf.ready();
+            let half_full = self.current.end * 2 >= self.current.bytes;
+            if ready >= self.options.spares || (ready > 0 && !half_full) {
+                return;
+            }
+            if half_full {
+                self.shelf.want(self.options.next_segment_bytes(self.current.bytes));
+            }
         }
         self.shelf.step();
     }

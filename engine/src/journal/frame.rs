@@ -239,9 +239,9 @@ impl<'a> Frame<'a> {
     }
 
     /// The same frame, its records from `from` on.
-    pub(super) fn starting_at(mut self, from: Sequence) -> Frame<'a> {
-        self.skip = usize::try_from(from.0.saturating_sub(self.header.first.0)).unwrap_or(usize::MAX);
-        self
+    pub(super) fn starting_at(self, from: Sequence) -> Frame<'a> {
+        let skip = usize::try_from(from.0.saturating_sub(self.header.first.0)).unwrap_or(usize::MAX);
+        Frame { skip, ..self }
     }
 
     /// What the header says.

@@ -141,7 +141,7 @@ impl<D: Disk> Inspection<D> {
         };
         self.before = Some(open.tip);
         let (file, offset) = (open.name.clone(), open.offset);
-        let why = match (bad, scan.look_beyond(open.offset, open.tip.next)?) {
+        let why = match (bad, scan.look_beyond(open.offset, &open.tip)?) {
             // A segment that another follows was shortened to what it holds.
             (_, Beyond::Nothing) if open.bytes >= open.header.bytes || self.numbers.len() > 0 => {
                 return Ok(Finding::End { file, offset });

@@ -134,8 +134,9 @@ pub trait Journal: Send {
     /// How much room there is.
     fn space(&self) -> Space;
 
-    /// One step of preparing the next segment and the reserve: at most 1 MiB of zeros and one sync. For the writer's idle
-    /// moments; without it, appends take these steps themselves once the current segment is half full.
+    /// One step of preparing the next segment and the reserve: at most 1 MiB of zeros and one sync. For the time between
+    /// opening and serving, and for the writer's idle moments; without it, appends take these steps themselves, for the
+    /// next segment at once, for the reserve when the current segment is half full.
     fn prepare_next(&mut self) -> Preparing;
 }
 
@@ -148,4 +149,8 @@ pub trait FrameReader: Send {
     /// [`StorageError::Damaged`] with file and offset if bytes that were durable cannot be read back;
     /// [`StorageError::Missing`] if the journal was trimmed past the reader.
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, StorageError>;
+
+    /// Where the frame given last stands: name of its file and offset in it. For the sentence that says which fact does
+    /// not fit.
+    fn place(&self) -> (&str, u64);
 }

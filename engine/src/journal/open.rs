@@ -24,14 +24,14 @@
 use std::io;
 
 use super::error::StorageError;
-use super::frame::{BadFrame, JournalId, Seed, VERSION};
+use super::frame::{BadFrame, Frame, JournalId, Seed, VERSION};
 use super::scan::{Beyond, Break, Run, Scan, Tip};
 use super::segment::{
     BadSegment, SEGMENT_HEADER_BYTES, SegmentHeader, filling_number, segment_name, segment_number,
     spare_number,
 };
 use super::spares::{Spare, discard};
-use super::window::Window;
+use super::window::{CHUNK, Window};
 use crate::ports::{Disk, DiskFile};
 use crate::sequence::Sequence;
 
@@ -141,12 +141,13 @@ pub(super) fn newer(file: String, offset: u64, found: u8) -> StorageError {
     StorageError::NewerVersion { file, offset, found, known: VERSION }
 }
 
-/// Reads the journal from `start` on (`ZERO`: from its oldest segment on) and mends a torn tail. `None` if the folder has
-/// no journal.
+/// Reads the journal from `start` on (`ZERO`: from its oldest segment on), hands every frame it believes to `replay`, and
+/// mends a torn tail. `None` if the folder has no journal.
 pub(super) fn recover<D: Disk>(
     disk: &D,
     survey: &Survey,
     start: Sequence,
+    replay: &mut dyn FnMut(&str, u64, Frame<'_>) -> Result<(), StorageError>,
 ) -> Result<Option<Recovered<D::File>>, StorageError> {
     let durable = Sequence(start.0.saturating_sub(1));
     if survey.segments.is_empty() {
@@ -167,10 +168,16 @@ pub(super) fn recover<D: Disk>(
     let mut window = Window::default();
     let mut tip = Tip::before(&headers[begin]);
     let mut frames = 0;
+    let mut show = |file: &str, offset, frame: &Frame<'_>| {
+        if frame.header().last() < start {
+            return Ok(());
+        }
+        replay(file, offset, frame.starting_at(start))
+    };
     for (place, next) in (begin..).zip(&headers[begin + 1..]) {
         let name = segment_name(headers[place].number);
         let file = disk.open(&name).map_err(StorageError::io("open", &name))?;
-        let run = scan(&file, &name, seed, &mut window)?.run(&mut tip)?;
+        let run = scan(&file, &name, seed, &mut window)?.run(&mut tip, &mut show)?;
         end_of_closed_segment(&name, &run, &tip, next)?;
         known[place].end = Some(run.end);
         frames += run.frames;
@@ -186,9 +193,9 @@ pub(super) fn recover<D: Disk>(
         return Err(StorageError::damaged(&name, file_bytes, why));
     }
     let mut scan = scan(&file, &name, seed, &mut window)?;
-    let run = scan.run(&mut tip)?;
+    let run = scan.run(&mut tip, &mut show)?;
     frames += run.frames;
-    let tear = end_of_last_segment(&mut scan, &run, tip.next)?;
+    let tear = end_of_last_segment(&mut scan, &run, &tip)?;
     let found = Sequence(tip.next.0 - 1);
     if found < durable {
         return Err(StorageError::Behind { durable, last: found });
@@ -198,8 +205,10 @@ pub(super) fn recover<D: Disk>(
     if let Some(end) = tear {
         file.write_zeros(run.end, end - run.end).map_err(StorageError::io("zero the torn tail of", &name))?;
     }
-    // Frames that only the system's memory had when the last process ended become durable here.
+    write_again(&mut file, run.unvouched, run.end).map_err(StorageError::io("write", &name))?;
     file.sync_data().map_err(StorageError::io("sync", &name))?;
+    // The last process may have ended between a rename and its sync.
+    disk.sync_folder().map_err(StorageError::io("sync the data folder", ""))?;
     known[last].end = Some(run.end);
     Ok(Some(Recovered {
         id: headers[0].id,
@@ -210,6 +219,23 @@ pub(super) fn recover<D: Disk>(
         frames,
         cut: tear.map(|end| (run.end, end - run.end)),
     }))
+}
+
+/// Writes the bytes that are there once more. The last process may have ended by a failed sync: the system then shows bytes
+/// that the disk does not have and believes them written, so that a sync alone would do nothing.
+fn write_again<F: DiskFile>(file: &mut F, from: u64, to: u64) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    let mut at = from;
+    while at < to {
+        let part = usize::try_from(to - at).unwrap_or(CHUNK).min(CHUNK);
+        let read = file.read_at(at, &mut chunk[..part])?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        file.write_at(at, &chunk[..read])?;
+        at += read as u64;
+    }
+    Ok(())
 }
 
 /// Reads all headers: numbers without gaps, one journal, facts in order.
@@ -278,8 +304,9 @@ fn end_of_closed_segment(name: &str, run: &Run, tip: &Tip, next: &SegmentHeader)
 fn end_of_last_segment<F: DiskFile>(
     scan: &mut Scan<'_, F>,
     run: &Run,
-    awaited: Sequence,
+    tip: &Tip,
 ) -> Result<Option<u64>, StorageError> {
+    let awaited = tip.next;
     let damaged = |why: String| Err(StorageError::damaged(scan.name, run.end, why));
     match run.because {
         Break::Bad(BadFrame::Newer(version)) => Err(newer(scan.name.to_owned(), run.end, version)),
@@ -289,7 +316,7 @@ fn end_of_last_segment<F: DiskFile>(
         }
         Break::Stale
         | Break::Bad(BadFrame::NoMagic | BadFrame::HeaderChecksum | BadFrame::PastEnd | BadFrame::Checksum) => {
-            match scan.look_beyond(run.end, awaited)? {
+            match scan.look_beyond(run.end, tip)? {
                 Beyond::Nothing => Ok(None),
                 Beyond::Tear { end } => Ok(Some(end)),
                 Beyond::Proof { offset, header } => damaged(format!(

@@ -120,6 +120,8 @@ pub(super) struct FileReader<D: Disk> {
     file: D::File,
     window: Window,
     offset: u64,
+    /// Where the frame given last begins.
+    given_at: u64,
     /// No byte from here on is read.
     limit: u64,
     /// The first fact of the next segment, as far as known.
@@ -146,6 +148,7 @@ impl<D: Disk> FileReader<D> {
             file,
             window: Window::default(),
             offset: SEGMENT_HEADER_BYTES as u64,
+            given_at: 0,
             limit: 0,
             until: None,
             shared,
@@ -252,7 +255,12 @@ impl<D: Disk> FrameReader for FileReader<D> {
                 break (header, at);
             }
         };
+        self.given_at = at;
         let bytes = self.window.get(at, header.frame_bytes()).expect("just read");
         Ok(Some(Frame::checked(header, bytes).starting_at(self.from)))
+    }
+
+    fn place(&self) -> (&str, u64) {
+        (&self.name, self.given_at)
     }
 }

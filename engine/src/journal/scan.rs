@@ -5,6 +5,7 @@
 //! later good frame that could prove the bad place once was durable. A frame's length counts only after its header's
 //! checksum was right, and all checking together is bounded by a small multiple of the bytes searched.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use super::error::StorageError;
@@ -92,6 +93,8 @@ pub(super) struct Run {
     pub because: Break,
     /// Frames in it.
     pub frames: u64,
+    /// The offset of the first frame that no later one calls durable; `end` if there is none.
+    pub unvouched: u64,
 }
 
 /// What stands in the file from some offset on.
@@ -121,21 +124,33 @@ pub(super) enum Beyond {
 }
 
 impl<F: DiskFile> Scan<'_, F> {
-    /// Follows the frames from the beginning of the segment.
-    pub(super) fn run(&mut self, tip: &mut Tip) -> Result<Run, StorageError> {
+    /// Follows the frames from the beginning of the segment and shows each, once it is believed, with its offset.
+    pub(super) fn run(
+        &mut self,
+        tip: &mut Tip,
+        show: &mut dyn FnMut(&str, u64, &Frame<'_>) -> Result<(), StorageError>,
+    ) -> Result<Run, StorageError> {
         let mut end = SEGMENT_HEADER_BYTES as u64;
         let mut frames = 0;
-        loop {
-            let step = self.frame_at(end)?.map_err(Break::Bad).and_then(|frame| {
-                tip.follow(&frame)?;
-                Ok(frame.bytes().len() as u64)
-            });
-            match step {
-                Ok(bytes) => end += bytes,
-                Err(because) => return Ok(Run { end, because, frames }),
+        // Places and last numbers of the frames not vouched for so far.
+        let mut waiting = VecDeque::new();
+        let because = loop {
+            let name = self.name;
+            let frame = match self.frame_at(end)? {
+                Ok(frame) => frame,
+                Err(bad) => break Break::Bad(bad),
+            };
+            if let Err(because) = tip.follow(&frame) {
+                break because;
             }
+            show(name, end, &frame)?;
+            while waiting.pop_front_if(|(_, last)| *last <= frame.header().mark).is_some() {}
+            waiting.push_back((end, frame.header().last()));
+            end += frame.bytes().len() as u64;
             frames += 1;
-        }
+        };
+        let unvouched = waiting.front().map_or(end, |(offset, _)| *offset);
+        Ok(Run { end, because, frames, unvouched })
     }
 
     /// The frame at `offset`, its links not yet checked.
@@ -160,8 +175,9 @@ impl<F: DiskFile> Scan<'_, F> {
         self.window.load(self.file, offset, wanted, self.len).map_err(StorageError::io("read", self.name))
     }
 
-    /// Judges the rest of the file from `offset`, where fact `awaited` should have begun.
-    pub(super) fn look_beyond(&mut self, offset: u64, awaited: Sequence) -> Result<Beyond, StorageError> {
+    /// Judges the rest of the file from `offset`, where the run that came to `tip` ends.
+    pub(super) fn look_beyond(&mut self, offset: u64, tip: &Tip) -> Result<Beyond, StorageError> {
+        let awaited = tip.next;
         let Some(end) = self.last_byte(offset)? else { return Ok(Beyond::Nothing) };
         // Every candidate costs at most its own length, and a good one is stepped over, so honest files need this once.
         let mut budget = 4 * (end - offset) + 2 * frame::frame_bytes(frame::BODY_LIMIT) as u64;
@@ -180,11 +196,14 @@ impl<F: DiskFile> Scan<'_, F> {
                 Err(_) => continue,
             };
             at = candidate + claimed;
+            // A frame of an earlier incarnation or with a lower number is what the file held before it was used again.
+            if header.incarnation < tip.incarnation || header.first < awaited {
+                continue;
+            }
             if header.first == awaited {
                 return Ok(Beyond::Misplaced { offset: candidate });
             }
-            // Frames with lower numbers are what the file held before it was used again.
-            if header.first > awaited && header.mark >= awaited {
+            if header.mark >= awaited {
                 return Ok(Beyond::Proof { offset: candidate, header });
             }
         }
@@ -223,5 +242,100 @@ impl<F: DiskFile> Scan<'_, F> {
             at += (bytes.len() - (frame::MAGIC.len() - 1)) as u64;
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{FrameDraft, JournalId, encode};
+    use super::*;
+    use crate::ports::Disk;
+    use crate::testing::disk::SimDisk;
+
+    /// Looks at a file of `bytes` for fact 5.
+    fn look(bytes: &[u8]) -> Beyond {
+        let disk = SimDisk::new(1);
+        disk.put("file", bytes);
+        let file = disk.open("file").unwrap();
+        let mut window = Window::default();
+        let mut scan = Scan {
+            file: &file,
+            name: "file",
+            len: bytes.len() as u64,
+            seed: JournalId(7).seed(),
+            window: &mut window,
+        };
+        scan.look_beyond(0, &Tip { next: Sequence(5), chain: Chain::START, incarnation: 1 }).unwrap()
+    }
+
+    fn frame(first: u64, mark: u64, record: usize) -> Vec<u8> {
+        frame_of(1, first, mark, record)
+    }
+
+    fn frame_of(incarnation: u32, first: u64, mark: u64, record: usize) -> Vec<u8> {
+        let mut body = Vec::new();
+        super::super::records::push(&mut body, &vec![7; record]);
+        let mut out = Vec::new();
+        let draft = FrameDraft { first: Sequence(first), count: 1, records: &body };
+        encode(&mut out, &draft, Sequence(mark), incarnation, Chain::START, JournalId(7).seed());
+        out
+    }
+
+    #[test]
+    fn a_run_is_continued_by_the_next_frame_only() {
+        let seed = JournalId(7).seed();
+        let tip = Tip { next: Sequence(5), chain: Chain::START, incarnation: 2 };
+        for (bytes, expected) in [
+            (frame_of(2, 5, 4, 10), Ok(())),
+            (frame_of(3, 5, 0, 10), Ok(())),
+            (frame_of(1, 5, 4, 10), Err(Break::Stale)),
+            (frame_of(2, 4, 3, 10), Err(Break::Stale)),
+            (frame_of(2, 6, 3, 10), Err(Break::Gap(Sequence(6)))),
+        ] {
+            assert_eq!({ tip }.follow(&Frame::read(&bytes, seed).unwrap()), expected);
+        }
+        let other = Tip { chain: Chain([1; 16]), ..tip };
+        assert_eq!(
+            { other }.follow(&Frame::read(&frame_of(2, 5, 4, 10), seed).unwrap()),
+            Err(Break::Unlinked)
+        );
+    }
+
+    #[test]
+    fn a_proof_is_found_at_every_byte() {
+        let frame = frame(6, 5, 10);
+        // Around the edges of what is read at once as well.
+        for at in (0..200).chain(CHUNK - 50..CHUNK + 5) {
+            let mut bytes = vec![0xf5; at];
+            bytes.extend_from_slice(&frame);
+            assert!(matches!(look(&bytes), Beyond::Proof { offset, .. } if offset == at as u64), "at {at}");
+        }
+    }
+
+    #[test]
+    fn what_proves_nothing() {
+        assert!(matches!(look(&[0; 5000]), Beyond::Nothing));
+        assert!(matches!(look(&[]), Beyond::Nothing));
+        assert!(matches!(look(b"some bytes\0\0"), Beyond::Tear { end: 10 }));
+        assert!(
+            matches!(look(&frame(6, 4, 10)), Beyond::Tear { .. }),
+            "written when fact 5 was not yet durable"
+        );
+        assert!(matches!(look(&frame(4, 3, 10)), Beyond::Tear { .. }), "of earlier days");
+        assert!(matches!(look(&frame_of(0, 6, 5, 10)), Beyond::Tear { .. }), "of an earlier incarnation");
+        assert!(matches!(look(&frame(5, 4, 10)), Beyond::Misplaced { offset: 0 }));
+    }
+
+    #[test]
+    fn work_is_bounded_however_much_looks_like_frames() {
+        // Good headers without end, each claiming nearly all of what follows it.
+        let len = 1 << 20;
+        let header = &frame(6, 5, len - 100)[..HEADER_BYTES];
+        let mut bytes = Vec::new();
+        while bytes.len() < len / 8 {
+            bytes.extend_from_slice(header);
+        }
+        bytes.resize(2 * len, 1);
+        assert!(matches!(look(&bytes), Beyond::Unclear));
     }
 }

@@ -33,7 +33,15 @@ impl FolderDisk {
     /// What the system says.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<FolderDisk> {
         let path: PathBuf = path.into();
+        let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
         fs::create_dir_all(&path)?;
+        // A journal is only as durable as the names on the way to it.
+        for folder in missing {
+            match folder.parent() {
+                Some(parent) if parent != Path::new("") => File::open(parent)?.sync_all()?,
+                _ => File::open(".")?.sync_all()?,
+            }
+        }
         Ok(FolderDisk { folder: path.into() })
     }
 

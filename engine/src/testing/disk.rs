@@ -490,3 +490,75 @@ impl DiskFile for SimFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of eight sectors of ones, synced, with the folder.
+    fn synced() -> (SimDisk, SimFile) {
+        let disk = SimDisk::new(1);
+        let mut file = disk.open_or_create("a").unwrap();
+        file.write_at(0, &[1; 8 * SECTOR]).unwrap();
+        file.sync_data().unwrap();
+        disk.sync_folder().unwrap();
+        (disk, file)
+    }
+
+    #[test]
+    fn what_was_synced_survives_and_the_rest_survives_by_sectors() {
+        let mut kept_counts = std::collections::BTreeSet::new();
+        for seed in 0..200 {
+            let (disk, mut file) = synced();
+            file.write_at(0, &[2; 8 * SECTOR]).unwrap();
+            disk.crash(seed);
+            let bytes = disk.get("a").unwrap();
+            let sectors: Vec<_> = bytes.chunks(SECTOR).collect();
+            assert!(sectors.iter().all(|sector| *sector == [1; SECTOR] || *sector == [2; SECTOR]));
+            kept_counts.insert(sectors.iter().filter(|sector| sector[0] == 2).count());
+            assert!(file.len().is_err(), "the handle is dead");
+        }
+        assert_eq!(kept_counts.len(), 9, "from none to all of the eight sectors");
+    }
+
+    #[test]
+    fn names_not_synced_may_be_lost_one_by_one() {
+        let mut found = std::collections::BTreeSet::new();
+        for seed in 0..100 {
+            let (disk, _) = synced();
+            disk.open_or_create("b").unwrap();
+            disk.rename("a", "c").unwrap();
+            disk.crash(seed);
+            found.insert(disk.list().unwrap());
+        }
+        assert_eq!(found.len(), 4, "each change is kept or lost: {found:?}");
+    }
+
+    #[test]
+    fn after_a_failed_sync_the_next_one_lies() {
+        let mut lost = 0;
+        for seed in 0..20 {
+            let disk = SimDisk::new(seed);
+            let mut file = disk.open_or_create("a").unwrap();
+            disk.sync_folder().unwrap();
+            file.write_at(0, &[2; SECTOR]).unwrap();
+            disk.set_faults(Faults::At(disk.calls() + 1, Fault::Io));
+            file.sync_data().unwrap_err();
+            file.sync_data().unwrap();
+            disk.crash(seed);
+            lost += u64::from(disk.get("a").unwrap().is_empty());
+        }
+        assert!((1..20).contains(&lost), "{lost} of 20 lost although the second sync succeeded");
+    }
+
+    #[test]
+    fn capacity_bounds_all_files_together() {
+        let (disk, mut file) = synced();
+        disk.set_capacity(disk.used() + 10);
+        assert_eq!(disk.free_space().unwrap(), 10);
+        file.write_at(0, &[3; 100]).unwrap();
+        let mut other = disk.open_or_create("b").unwrap();
+        assert_eq!(other.write_at(0, &[1; 11]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        other.write_at(0, &[1; 10]).unwrap();
+    }
+}

@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod desk;
 pub mod disk;
+pub mod follower;
 pub mod rng;
 pub mod simulator;

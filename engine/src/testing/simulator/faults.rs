@@ -2,11 +2,11 @@
 //! and machines that lose power, between two steps or in the middle of a write.
 
 use crate::door::JUMP;
+use crate::invariants;
 use crate::ports::Rng;
 use crate::testing::disk::{Fault, Faults};
 use crate::time::Millis;
 
-use super::audit;
 use super::world::{Left, World};
 
 impl World {
@@ -132,6 +132,7 @@ impl World {
     pub fn audit(&mut self) {
         let Some(now) = self.now() else { return };
         let Some(life) = &self.life else { return };
-        audit::audit(&life.core.state, now.engine.max(self.ledger.books.latest));
+        let at = now.engine.max(self.ledger.books.latest);
+        invariants::check(&life.core.state, at).unwrap_or_else(|broken| panic!("{broken}"));
     }
 }

@@ -14,7 +14,6 @@
 //! | `judge`, `legal`, `grounds`, `stock` | whether an answer was right: a success allowed, a refusal justified, a replay the same |
 //! | `homecoming` | whether after a crash all is there that was acknowledged, and the rest whole or not at all |
 //! | `follower` | the durable journal replayed on the side: same facts, same digests |
-//! | `audit` | what is always true of a state, by name |
 //! | `faults` | what goes wrong: clocks, disk, power |
 //! | `run` | the loop, and the command that replays a seed |
 //!
@@ -22,7 +21,6 @@
 //! the facts up to some number, the twin forgets every answer beyond it and must then agree with the engine in all
 //! things: that is "entirely there or not at all". Whether that number may be so low is the mark's promise.
 
-mod audit;
 mod books;
 mod clients;
 mod entries;

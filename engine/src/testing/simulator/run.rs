@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::commit::Step;
 use crate::ports::Clock;
+use crate::state::State;
 use crate::testing::disk::Faults;
 use crate::time::Millis;
 
-use super::audit::anything_held;
 use super::world::World;
 
 /// What happened under a seed.
@@ -209,4 +209,12 @@ impl World {
         self.sync();
         self.compare();
     }
+}
+
+/// Whether anything is held at all, past its deadline or not.
+fn anything_held(state: &State) -> bool {
+    (0..state.shards()).any(|number| {
+        let shard = state.lock_shard(number);
+        shard.expiry.live() > 0 || (0..shard.slot_count()).any(|index| shard.slot(index).held > 0)
+    })
 }

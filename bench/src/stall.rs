@@ -1,0 +1,171 @@
+//! What the in-process benches sell: a core with a sale of many venues, a memory-backed journal, and a counter where
+//! one thread opens and confirms carts while a fixed number stays live.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use onsale_engine::commit::{Ack, Mark, Writer};
+use onsale_engine::decide::Core;
+use onsale_engine::ids::{CartId, CustomerHash};
+use onsale_engine::inventory::SlotSpec;
+use onsale_engine::journal::frame::JournalId;
+use onsale_engine::journal::{FileJournal, Options};
+use onsale_engine::limits::Limits;
+use onsale_engine::os::disk::FolderDisk;
+use onsale_engine::request::{KeyUse, Notes, OnCart, OpenCart, Want};
+use onsale_engine::sale::{IfMatch, SaleRules};
+use onsale_engine::sequence::Sequence;
+use onsale_engine::testing::desk::{self, SHOP, START_MS};
+use onsale_engine::time::{Now, Timestamp, WallTime};
+
+/// What is sold.
+#[derive(Clone, Copy, Debug)]
+pub struct Goods {
+    /// Venues; each lives in one shard.
+    pub venues: usize,
+    /// Slots of each venue.
+    pub slots: usize,
+}
+
+/// A core with one sale, and the writer of its journal.
+#[derive(Debug)]
+pub struct Stall {
+    /// The core.
+    pub core: Arc<Core>,
+    /// What is sold.
+    pub goods: Goods,
+    /// The writer, unless facts are only counted.
+    pub writer: Option<Writer<FileJournal<FolderDisk>>>,
+    _folder: tempfile::TempDir,
+}
+
+/// The one instant of a bench: deadlines never come.
+#[must_use]
+pub fn now() -> Now {
+    Now { engine: Timestamp(START_MS), wall: WallTime(START_MS.cast_signed()) }
+}
+
+impl Stall {
+    /// Sets up a sale. With a journal, frames go to a folder in memory (`/dev/shm`): framing, checksums and chain are
+    /// paid for, the disk is not.
+    ///
+    /// # Panics
+    /// If the core refuses the sale, or there is no memory folder.
+    #[must_use]
+    pub fn new(goods: Goods, journal: bool) -> Self {
+        let core = Arc::new(desk::core(64, Limits { idempotency_keys: 50_000_000, ..Limits::default() }));
+        core.found(now(), now().wall).expect("founding");
+        core.configure(now()).expect("configuring");
+        core.channel(now(), "web").result.expect("a channel");
+        let rules = SaleRules { limit_units: Some(2), ..SaleRules::new("bench", "UTC") };
+        core.put_sale(now(), rules, IfMatch::Absent).result.expect("a sale");
+        let folder = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+        let writer = journal.then(|| {
+            let disk = FolderDisk::open(folder.path()).expect("a folder in memory");
+            let (file, _) = FileJournal::open(disk, Options::new(JournalId(1), Sequence::ZERO))
+                .expect("an empty journal");
+            Writer::new(Arc::clone(&core.buffer), Arc::new(Mark::new(Sequence::ZERO)), file, Ack::None)
+        });
+        let mut stall = Self { core, goods, writer, _folder: folder };
+        for venue in 0..goods.venues {
+            let slots: Vec<_> = (0..goods.slots)
+                .map(|slot| SlotSpec {
+                    starts_at: Some(WallTime(START_MS.cast_signed() + (slot as i64 / 144) * 86_400_000)),
+                    ..SlotSpec::new(&slot_name(venue, slot), &format!("v{venue}"), 10_000_000)
+                })
+                .collect();
+            for part in slots.chunks(1_000) {
+                let done = stall.core.add_slots(now(), "bench", part, false).result.expect("slots");
+                assert_eq!(done.added, part.len() as u64);
+                stall.drain();
+            }
+        }
+        stall
+    }
+
+    /// Empties the buffer: into the journal, or away.
+    pub fn drain(&mut self) {
+        drain(&self.core, self.writer.as_mut());
+    }
+}
+
+/// Empties a core's buffer: into a journal, or away.
+pub fn drain(core: &Core, writer: Option<&mut Writer<FileJournal<FolderDisk>>>) {
+    match writer {
+        Some(writer) => {
+            writer.step();
+        }
+        None => core.buffer.discard(),
+    }
+}
+
+fn slot_name(venue: usize, slot: usize) -> String {
+    format!("v{venue}-slot-{slot:05}")
+}
+
+/// One seller: opens carts of two slots at its venues and confirms the oldest, so that `live` stay open.
+#[derive(Debug)]
+pub struct Counter {
+    wants: Vec<[Want; 2]>,
+    open: VecDeque<CartId>,
+    live: usize,
+    number: u64,
+}
+
+impl Counter {
+    /// A seller for the venues `from..to` of a stall; `seed` keeps its customers and keys apart from others'.
+    #[must_use]
+    pub fn new(goods: Goods, from: usize, to: usize, live: usize, seed: u64) -> Self {
+        let mut wants = Vec::new();
+        let mut state = seed + 1;
+        let bits = |state: u64, from: u32| usize::try_from(state >> from & 0xff_ffff).unwrap_or(0);
+        for _ in 0..4_096 {
+            state = onsale_engine::digest::mix(state, 7);
+            let venue = from + bits(state, 3) % (to - from);
+            let (one, other) = (bits(state, 20) % goods.slots, bits(state, 40) % goods.slots);
+            let want = |slot| Want::Slot { slot: slot_name(venue, slot), quantity: 1 };
+            wants.push([want(one), want(other)]);
+        }
+        Self { wants, open: VecDeque::new(), live, number: seed << 40 }
+    }
+
+    fn key(&mut self) -> KeyUse {
+        self.number += 1;
+        // As the gateway does it: a hash over credential and key text.
+        KeyUse::new(1, "bench", &format!("key-{:016x}", self.number), self.number)
+    }
+
+    /// Opens a cart under a key.
+    ///
+    /// # Panics
+    /// If the core refuses; the stall never runs out.
+    pub fn hold(&mut self, core: &Core) {
+        let key = self.key();
+        let wants = &self.wants[usize::try_from(self.number).unwrap_or(0) % self.wants.len()];
+        let customer = u128::from(onsale_engine::digest::mix(self.number, 1)) << 64
+            | u128::from(onsale_engine::digest::mix(self.number, 2));
+        let request = OpenCart {
+            caller: SHOP,
+            key,
+            sale: "bench",
+            customer: CustomerHash(customer),
+            wants,
+            notes: Notes::default(),
+        };
+        let cart = core.open_cart(now(), &request).result.expect("the stall has plenty").cart;
+        self.open.push_back(cart);
+    }
+
+    /// Confirms the oldest cart under a key, if more than the live number are open.
+    ///
+    /// # Panics
+    /// If the core refuses.
+    pub fn confirm(&mut self, core: &Core) {
+        if self.open.len() <= self.live {
+            return;
+        }
+        let Some(cart) = self.open.pop_front() else { return };
+        let key = Some(self.key());
+        core.checkout(now(), OnCart { caller: SHOP, key, cart }).result.expect("the cart is open");
+    }
+}

@@ -1,0 +1,161 @@
+//! Defects that were found, each said in one sentence, so that they are not made again.
+
+use onsale_engine::decide::SlotChange;
+use onsale_engine::invariants;
+use onsale_engine::inventory::SlotSpec;
+use onsale_engine::outcome::OrderState;
+use onsale_engine::refusal::Refusal;
+use onsale_engine::request::Want;
+use onsale_engine::sale::{BundleRule, SaleRules};
+use onsale_engine::testing::desk::{Desk, START_MS, slot};
+use onsale_engine::time::{Millis, WallTime};
+
+const TTL: u64 = 10_000;
+
+fn rules() -> SaleRules {
+    let rule = |name: &str, parts: [&str; 2]| BundleRule {
+        name: name.into(),
+        parts: parts.map(String::from).to_vec(),
+        same_venue: true,
+        gap_days: None,
+        cancel_parts: false,
+    };
+    SaleRules {
+        hold_ttl: Millis(TTL),
+        bundles: vec![rule("pair", ["dose1", "dose2"]), rule("twins", ["dose1", "dose1"])],
+        ..SaleRules::new("day", "UTC")
+    }
+}
+
+fn desk(slots: &[SlotSpec]) -> Desk {
+    let desk = Desk::new(4);
+    desk.sale(rules());
+    desk.slots("day", slots);
+    desk
+}
+
+fn product(id: &str, capacity: u32, product: &str) -> SlotSpec {
+    SlotSpec { product: Some(product.into()), ..SlotSpec::new(id, "kiel", capacity) }
+}
+
+fn any(rule: &str) -> Want {
+    Want::AnyBundle { rule: rule.into(), venue: "kiel".into(), from: None, to: None }
+}
+
+/// A hold of no units was taken, and lay in the slot's order without holding anything.
+#[test]
+fn nobody_holds_nothing() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 1)]);
+    assert!(matches!(desk.open("day", 1, &[slot("a", 0)]).result, Err(Refusal::Rule { .. })));
+}
+
+/// A bundle of two people was refused though one slot had a unit for each, because a slot could be chosen only once.
+#[test]
+fn two_parts_can_be_two_units_of_one_slot() {
+    let mut desk = desk(&[product("a", 3, "dose1")]);
+    assert_eq!(desk.open("day", 1, &[any("twins")]).result.expect("two are free").items.len(), 2);
+    assert!(desk.open("day", 2, &[any("twins")]).result.is_err());
+    let mut desk = self::desk(&[product("a", 3, "dose1")]);
+    assert!(desk.open("day", 1, &[slot("a", 1), any("twins")]).result.is_ok());
+}
+
+/// A closed sale said "sold out" to who let the server choose, because the choice came before the terms.
+#[test]
+fn terms_are_said_before_stock() {
+    let mut desk = desk(&[product("a", 1, "dose1")]);
+    let closes_at = Some(WallTime(START_MS.cast_signed() - 1));
+    desk.sale(SaleRules { closes_at, ..rules() });
+    assert_eq!(desk.open("day", 1, &[any("pair")]).result.err(), Some(Refusal::SaleClosed));
+    desk.sale(SaleRules { limit_units: Some(1), ..rules() });
+    let limit = Refusal::LimitReached { what: "units", limit: 1 };
+    assert_eq!(desk.open("day", 1, &[any("pair")]).result.err(), Some(limit));
+}
+
+/// After the ticker had looked at a slot whose holds were due later in the same tick of 256 ms, a search for a bundle
+/// believed until the next tick that nothing could be due.
+#[test]
+fn a_bundle_is_found_at_the_deadline_even_just_after_the_ticker() {
+    let mut desk = desk(&[product("a", 1, "dose1"), product("b", 1, "dose2")]);
+    // The deadline is in the last millisecond of a tick: START_MS and the epoch of ticks differ by a multiple of 256.
+    desk.clock = 255 + 256 - TTL % 256;
+    desk.open("day", 1, &[any("pair")]).result.expect("free");
+    let deadline = desk.clock + TTL;
+    desk.clock = deadline - 20;
+    for shard in 0..4 {
+        desk.core.settle_shard(desk.now(), shard).expect("room");
+    }
+    desk.clock = deadline;
+    assert!(desk.open("day", 2, &[any("pair")]).result.is_ok());
+}
+
+/// A slot with more than 256 holds past their deadline was shown as held, and its capacity could not be lowered.
+#[test]
+fn many_lapsed_holds_of_one_slot_neither_count_nor_stand_in_the_way() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 1_000), SlotSpec::new("b", "kiel", 1_000)]);
+    for customer in 0..700 {
+        desk.open("day", customer, &[slot("a", 1), slot("b", 1)]).result.expect("free");
+    }
+    desk.clock = TTL;
+    let view = desk.core.slot(desk.now(), "day", "a").result.expect("a slot");
+    assert_eq!((view.counts.held, view.counts.free()), (0, 1_000));
+    let change = SlotChange { capacity: Some(10), ..SlotChange::default() };
+    let view = desk.core.change_slot(desk.now(), "day", "b", &change).result.expect("all have lapsed");
+    assert_eq!((view.counts.held, view.counts.capacity), (0, 10));
+}
+
+/// A change of a slot answered with units as held that were past their deadline.
+#[test]
+fn a_changed_slot_is_shown_without_lapsed_holds() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 2)]);
+    desk.open("day", 1, &[slot("a", 1)]).result.expect("free");
+    desk.clock = TTL;
+    let view = desk.core.change_slot(desk.now(), "day", "a", &SlotChange::default()).result.expect("a slot");
+    assert_eq!(view.counts.held, 0);
+}
+
+/// An import that lowered a capacity was refused because of holds past their deadline.
+#[test]
+fn lapsed_holds_do_not_stand_in_the_way_of_an_import() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 5)]);
+    for customer in 0..5 {
+        desk.open("day", customer, &[slot("a", 1)]).result.expect("free");
+    }
+    desk.clock = TTL - 1;
+    let fewer = [SlotSpec::new("a", "kiel", 2)];
+    let done = desk.core.add_slots(desk.now(), "day", &fewer, false).result.expect("an answer");
+    assert_eq!((done.updated, done.rejected.len()), (0, 1));
+    desk.clock = TTL;
+    let done = desk.core.add_slots(desk.now(), "day", &fewer, false).result.expect("an answer");
+    assert_eq!((done.updated, done.rejected.len()), (1, 0));
+    assert_eq!(invariants::check(&desk.core.state, desk.now().engine), Ok(()));
+}
+
+/// A cart with many changes that became an order and was cancelled line by line ran out of versions: the line of version
+/// 255 counted as still there, could be cancelled again, and the one after it stopped the process.
+#[test]
+fn an_order_cancelled_line_by_line_never_runs_out_of_versions() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 300)]);
+    let wants: Vec<_> = (0..20).map(|_| slot("a", 1)).collect();
+    let cart = desk.open("day", 1, &wants).result.expect("free").cart;
+    // 230 changes more: one in and one out.
+    for _ in 0..115 {
+        let on = desk.on(cart);
+        let items = desk.core.add_holds(desk.now(), on, &[slot("a", 1)]).result.expect("free").items;
+        let on = desk.on(cart);
+        let newest = items.last().expect("it was added").ordinal;
+        desk.core.release_hold(desk.now(), on, newest).result.expect("it is held");
+    }
+    for change in 231..=250 {
+        let on = desk.on(cart);
+        let done = desk.core.add_holds(desk.now(), on, &[slot("a", 1)]).result;
+        assert!(done.is_ok(), "change {change}: {done:?}");
+    }
+    desk.checkout(cart).result.expect("open");
+    let on = desk.on(cart);
+    let refusal = desk.core.cancel_order(desk.now(), on, Some(&[0])).result.err();
+    assert_eq!(refusal, Some(Refusal::LimitReached { what: "changes", limit: 250 }));
+    let on = desk.on(cart);
+    let order = desk.core.cancel_order(desk.now(), on, None).result.expect("all of it can always go");
+    assert_eq!(order.state, OrderState::Cancelled);
+    assert_eq!(invariants::check(&desk.core.state, desk.now().engine), Ok(()));
+}

@@ -1,0 +1,102 @@
+//! Saying yes over HTTP: JSON and the few headers that go with it.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LOCATION, RETRY_AFTER, VARY};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// What a call of the API ends with.
+pub type Outcome = Result<Response, Problem>;
+
+/// Marks a kept answer.
+pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// Says which preference was honoured.
+pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// How a public document may be cached: it is never more than 2 s stale, half of which are the server's.
+pub const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=1");
+/// What belongs to one caller is not kept on the way.
+pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+
+/// A JSON answer.
+#[must_use]
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut bytes = Vec::with_capacity(512);
+    // Our own types always serialise: their maps have string keys and writing into memory cannot fail.
+    let _ = serde_json::to_writer(&mut bytes, body);
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// An answer of another kind.
+#[must_use]
+pub fn text(content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Headers, said in words.
+pub trait Said {
+    /// Where the thing made is.
+    #[must_use]
+    fn at(self, location: String) -> Self;
+    /// Whether it is a kept answer.
+    #[must_use]
+    fn replayed(self, replayed: bool) -> Self;
+    /// Which version it is.
+    #[must_use]
+    fn tagged(self, revision: u64) -> Self;
+    /// How it may be cached.
+    #[must_use]
+    fn cached(self, how: HeaderValue) -> Self;
+    /// When to ask again, in seconds.
+    #[must_use]
+    fn ask_again(self, seconds: u64) -> Self;
+    /// It depends on who asks.
+    #[must_use]
+    fn depends_on_caller(self) -> Self;
+}
+
+impl Said for Response {
+    fn at(mut self, location: String) -> Self {
+        if let Ok(location) = HeaderValue::try_from(location) {
+            self.headers_mut().insert(LOCATION, location);
+        }
+        self
+    }
+
+    fn replayed(mut self, replayed: bool) -> Self {
+        if replayed {
+            self.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        }
+        self
+    }
+
+    fn tagged(mut self, revision: u64) -> Self {
+        if let Ok(tag) = HeaderValue::try_from(format!("\"{revision}\"")) {
+            self.headers_mut().insert(ETAG, tag);
+        }
+        self
+    }
+
+    fn cached(mut self, how: HeaderValue) -> Self {
+        self.headers_mut().insert(CACHE_CONTROL, how);
+        self
+    }
+
+    fn ask_again(mut self, seconds: u64) -> Self {
+        self.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        self
+    }
+
+    fn depends_on_caller(mut self) -> Self {
+        self.headers_mut().insert(VARY, HeaderValue::from_static("Authorization"));
+        self
+    }
+}

@@ -1,0 +1,87 @@
+//! Carts: opening one with its first holds, reading it, extending it, giving it back.
+
+use axum::response::Response;
+use http::StatusCode;
+use onsale_engine::ids::{CartId, IdKind, PublicId};
+use onsale_engine::outcome::{Answer, CartView};
+use onsale_engine::request::{OnCart, OpenCart};
+
+use super::slots::zone_of;
+use crate::answer::{Outcome, PRIVATE, Said, json};
+use crate::call::Call;
+use crate::durable::{Settled, settle};
+use crate::idempotency;
+use crate::problem::Problem;
+use crate::wire::cart::{CartInput, EmptyInput, WrittenCart};
+use crate::wire::item::{is_customer, notes, wants};
+
+/// A cart as it is answered everywhere.
+pub(super) fn written(status: StatusCode, cart: &Settled<CartView>) -> Response {
+    json(status, &WrittenCart::new(&cart.value, cart.now)).replayed(cart.replayed)
+}
+
+/// `POST /v1/sales/{sale}/carts`
+pub async fn open(call: Call) -> Outcome {
+    let caller = call.principal.seller()?;
+    let sale = call.param(0);
+    let key = call.key(caller, sale)?;
+    let CartInput { customer, items, reference, metadata } = call.json()?;
+    if !is_customer(&customer) {
+        return Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters."));
+    }
+    let wants = wants(items, || zone_of(&call, sale))?;
+    let mut notes = notes(reference, metadata)?;
+    // In clear only if the sale says so. An unknown sale is told by the call below.
+    if call.engine().sale(sale).result.is_ok_and(|sale| sale.rules.keep_customer) {
+        notes.customer = Some(customer.as_ref().to_owned());
+    }
+    let customer = call.engine().customer(&customer);
+    let request = OpenCart { caller, key, sale, customer, wants: &wants, notes };
+    let cart = settle(call.engine(), call.engine().open_cart(&request)).await?;
+    let location = format!("/v1/carts/{}", PublicId::cart(cart.value.cart));
+    Ok(written(StatusCode::CREATED, &cart).at(location))
+}
+
+/// `GET /v1/carts/{cart}`
+pub async fn get(call: Call) -> Outcome {
+    let caller = call.principal.seller()?;
+    let cart = call.id(0, IdKind::Cart)?.cart;
+    let cart = settle(call.engine(), call.engine().cart(caller, cart)).await?;
+    Ok(written(StatusCode::OK, &cart).cached(PRIVATE))
+}
+
+/// Who changes which cart under which key: what all POSTs on a cart begin with.
+pub(super) fn on_cart(call: &Call, kind: IdKind) -> Result<OnCart, Problem> {
+    let caller = call.principal.seller()?;
+    // A missing key is told before an unknown cart: it is the mistake that is always there.
+    idempotency::required(&call.headers)?;
+    let cart = call.id(0, kind)?.cart;
+    Ok(OnCart { caller, key: Some(call.key_of_cart(caller, cart)?), cart })
+}
+
+/// The same for `DELETE`, which is safe to repeat and needs no key; one that is sent counts.
+pub(super) fn on_cart_to_delete(call: &Call) -> Result<OnCart, Problem> {
+    let caller = call.principal.seller()?;
+    let sent = idempotency::optional(&call.headers)?.is_some();
+    let cart: CartId = call.id(0, IdKind::Cart)?.cart;
+    let key = if sent { Some(call.key_of_cart(caller, cart)?) } else { None };
+    Ok(OnCart { caller, key, cart })
+}
+
+/// Waits for the cart and answers 200.
+pub(super) async fn answer(call: &Call, cart: Answer<CartView>) -> Outcome {
+    Ok(written(StatusCode::OK, &settle(call.engine(), cart).await?))
+}
+
+/// `POST /v1/carts/{cart}/extend`
+pub async fn extend(call: Call) -> Outcome {
+    let on = on_cart(&call, IdKind::Cart)?;
+    let EmptyInput {} = call.json_or_empty()?;
+    answer(&call, call.engine().extend(on)).await
+}
+
+/// `DELETE /v1/carts/{cart}`
+pub async fn abandon(call: Call) -> Outcome {
+    let on = on_cart_to_delete(&call)?;
+    answer(&call, call.engine().abandon(on)).await
+}

@@ -1,0 +1,43 @@
+//! Checkout: a cart goes in, an order comes out.
+//!
+//! With the provider `instant` the checkout is confirmed in the step that asks for it. Without `Prefer: wait` the answer
+//! is 202 all the same, so that a client written for slower providers follows the same path: it looks at `state`, or at
+//! `Location` later.
+
+use http::{HeaderValue, StatusCode};
+use onsale_engine::ids::{IdKind, PublicId};
+
+use super::carts::on_cart;
+use crate::answer::{Outcome, PREFERENCE_APPLIED, PRIVATE, Said, json};
+use crate::call::Call;
+use crate::durable::settle;
+use crate::wire::cart::EmptyInput;
+use crate::wire::order::{WrittenCheckout, checkout_id};
+
+/// `POST /v1/carts/{cart}/checkout`
+pub async fn post(call: Call) -> Outcome {
+    let on = on_cart(&call, IdKind::Cart)?;
+    let EmptyInput {} = call.json_or_empty()?;
+    let wait = call.prefer_wait();
+    let checkout = settle(call.engine(), call.engine().checkout(on)).await?;
+    let body = WrittenCheckout::new(&checkout.value, checkout.now);
+    let location = format!("/v1/checkouts/{}", checkout_id(&checkout.value));
+    let status = if wait.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let mut response = json(status, &body).at(location).replayed(checkout.replayed);
+    match wait.map(|wait| HeaderValue::try_from(format!("wait={}", wait.as_secs()))) {
+        Some(Ok(applied)) => {
+            response.headers_mut().insert(PREFERENCE_APPLIED, applied);
+        }
+        // It is done already: look whenever you like.
+        _ => response = response.ask_again(0),
+    }
+    Ok(response)
+}
+
+/// `GET /v1/checkouts/{checkout}`
+pub async fn get(call: Call) -> Outcome {
+    let caller = call.principal.seller()?;
+    let PublicId { cart, ordinal, .. } = call.id(0, IdKind::Checkout)?;
+    let checkout = settle(call.engine(), call.engine().checkout_of(caller, cart, ordinal)).await?;
+    Ok(json(StatusCode::OK, &WrittenCheckout::new(&checkout.value, checkout.now)).cached(PRIVATE))
+}

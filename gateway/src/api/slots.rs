@@ -1,0 +1,97 @@
+//! Slots: listing, reading, changing one. Importing many is in [`super::slots_import`].
+
+use http::StatusCode;
+use jiff::tz::TimeZone;
+use onsale_engine::decide::{SlotChange, SlotQuery};
+use onsale_engine::time::WallTime;
+
+use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
+use crate::call::Call;
+use crate::durable::settle;
+use crate::problem::Problem;
+use crate::wire::list::{List, limit};
+use crate::wire::slot_input::SlotChangeInput;
+use crate::wire::stock::{STATES, SlotQueryInput, WrittenSlot};
+use crate::wire::time::{Written, parse_time_or_date};
+
+/// The zone in which a sale's dates are meant.
+pub(super) fn zone_of(call: &Call, sale: &str) -> Option<TimeZone> {
+    // A zone is no secret and decides nothing by itself: nobody waits for it.
+    TimeZone::get(&call.engine().sale(sale).result.ok()?.rules.time_zone).ok()
+}
+
+/// Reads a `from` or `to` of the query string.
+pub(super) fn instant(
+    call: &Call,
+    sale: &str,
+    field: &str,
+    text: Option<&str>,
+) -> Result<Option<WallTime>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    parse_time_or_date(text, || zone_of(call, sale)).map(Some).ok_or_else(|| {
+        Problem::malformed(format!("`{field}` is a date or an RFC 3339 time, as 2021-04-12T07:05:00Z."))
+    })
+}
+
+/// `GET /v1/sales/{sale}/slots`
+pub async fn list(call: Call) -> Outcome {
+    let input: SlotQueryInput = call.query()?;
+    let sale = call.param(0);
+    let limit = limit(input.limit)?;
+    let state = match input.state.as_deref() {
+        None => None,
+        Some(word) => match STATES.iter().find(|(_, known)| *known == word) {
+            Some((state, _)) => Some(*state),
+            None if word == "not_for_you" => return nothing(&call, sale).await,
+            None => {
+                let words: Vec<_> = STATES.iter().map(|(_, word)| *word).collect();
+                return Err(Problem::malformed(format!("`state` is one of {}.", words.join(", "))));
+            }
+        },
+    };
+    let query = SlotQuery {
+        venue: input.venue.as_deref(),
+        section: input.section.as_deref(),
+        product: input.product.as_deref(),
+        from: instant(&call, sale, "from", input.from.as_deref())?,
+        to: instant(&call, sale, "to", input.to.as_deref())?,
+        state,
+        limit,
+        after: input.after.as_deref(),
+    };
+    let page = settle(call.engine(), call.engine().slots(sale, &query)).await?;
+    let exact = call.principal.has_key();
+    let items = page.value.items.iter().map(|slot| WrittenSlot::in_list(slot, page.now, exact)).collect();
+    let list = List { items, next: page.value.next.clone(), server_time: Written(page.now.wall) };
+    Ok(json(StatusCode::OK, &list).cached(if exact { PRIVATE } else { PUBLIC }).depends_on_caller())
+}
+
+/// Allotments are not built yet, so no slot is in the state that only they bring about.
+async fn nothing(call: &Call, sale: &str) -> Outcome {
+    let sale = settle(call.engine(), call.engine().sale(sale)).await?;
+    let list = List::<()> { items: Vec::new(), next: None, server_time: Written(sale.now.wall) };
+    Ok(json(StatusCode::OK, &list).cached(PUBLIC).depends_on_caller())
+}
+
+/// `GET /v1/sales/{sale}/slots/{slot}`
+pub async fn get(call: Call) -> Outcome {
+    let slot = settle(call.engine(), call.engine().slot(call.param(0), call.param(1))).await?;
+    let body = WrittenSlot::new(&slot.value, slot.now, call.principal.has_key());
+    Ok(json(StatusCode::OK, &body).cached(PRIVATE).depends_on_caller())
+}
+
+/// `PATCH /v1/sales/{sale}/slots/{slot}`
+pub async fn patch(call: Call) -> Outcome {
+    call.principal.operator()?;
+    let SlotChangeInput { capacity, blocked, reason } = call.json()?;
+    if capacity.is_none() && blocked.is_none() {
+        return Err(Problem::malformed("`capacity` or `blocked` was expected."));
+    }
+    if reason.as_ref().is_some_and(|reason| reason.len() > 200) {
+        return Err(Problem::malformed("`reason` is at most 200 bytes."));
+    }
+    let change = SlotChange { capacity, blocked, reason };
+    let changed = call.engine().change_slot(call.param(0), call.param(1), &change);
+    let slot = settle(call.engine(), changed).await?;
+    Ok(json(StatusCode::OK, &WrittenSlot::new(&slot.value, slot.now, true)))
+}

@@ -1,0 +1,246 @@
+//! `POST /v1/sales/{sale}/slots`: JSON, all or nothing, or NDJSON, streamed without limit.
+//!
+//! A stream is handed on in batches; each batch is durable before the next is read, so a slow disk slows the sender down
+//! and memory stays bounded by one batch. A line that makes no sense is reported with its number and costs nothing else.
+//! Repeating a stream is safe: slots are known by their ids.
+
+use axum::body::Body;
+use bytes::{Buf, BytesMut};
+use http::StatusCode;
+use http_body_util::BodyExt;
+use onsale_engine::decide::{SlotRejection, SlotsAdded};
+use onsale_engine::inventory::SlotSpec;
+use tokio::time::timeout;
+
+use crate::answer::{Outcome, json};
+use crate::call::{Call, Payload};
+use crate::durable::settle;
+use crate::problem::{Code, More, Problem};
+use crate::wire::read;
+use crate::wire::slot::{ImportReport, RejectedLine, SlotInput};
+use crate::wire::slot_input::SlotsInput;
+
+/// Lines handed to the engine at a time.
+const BATCH: usize = 1_000;
+/// A longer line is no slot.
+const MAX_LINE_BYTES: usize = 64 << 10;
+/// Rejected lines that are listed; the others are counted.
+const MAX_LISTED: usize = 1_000;
+
+fn reject(report: &mut ImportReport, line: u64, problem: &Problem) {
+    report.rejected_count += 1;
+    if report.rejected.len() < MAX_LISTED {
+        let code = problem.code().unwrap_or(Code::Malformed).name().to_owned();
+        report.rejected.push(RejectedLine { line, code, detail: problem.detail().to_owned() });
+    }
+}
+
+fn count(report: &mut ImportReport, done: SlotsAdded, lines: impl Fn(usize) -> u64) {
+    report.added += done.added;
+    report.updated += done.updated;
+    report.unchanged += done.unchanged;
+    for (place, rejection) in done.rejected {
+        reject(report, lines(place), &problem_of(rejection));
+    }
+}
+
+fn answer(mut report: ImportReport) -> Outcome {
+    report.rejected.sort_by_key(|rejected| rejected.line);
+    Ok(json(StatusCode::OK, &report))
+}
+
+fn problem_of(rejection: SlotRejection) -> Problem {
+    match rejection {
+        SlotRejection::Malformed(why) => Problem::malformed(why),
+        SlotRejection::Refused(refusal) => refusal.into(),
+    }
+}
+
+/// `POST /v1/sales/{sale}/slots`
+pub async fn post(mut call: Call) -> Outcome {
+    call.principal.operator()?;
+    match std::mem::replace(&mut call.body, Payload::Whole(bytes::Bytes::new())) {
+        Payload::Stream(body) => stream(&call, body.into_inner()).await,
+        whole @ Payload::Whole(_) => {
+            call.body = whole;
+            all_or_nothing(&call).await
+        }
+    }
+}
+
+async fn all_or_nothing(call: &Call) -> Outcome {
+    let SlotsInput { slots } = call.json()?;
+    let slots: Vec<SlotSpec> = slots.into_iter().map(SlotSpec::from).collect();
+    let done = settle(call.engine(), call.engine().add_slots(call.param(0), &slots, true)).await?.value;
+    let mut report = ImportReport::default();
+    let first = done.rejected.first().map(|(place, rejection)| (*place, problem_of(rejection.clone())));
+    count(&mut report, done, |place| place as u64 + 1);
+    let Some((place, problem)) = first else { return answer(report) };
+    let id = slots.get(place).map_or("", |slot| slot.id.as_str());
+    let detail = format!("`slots[{place}]` (`{id}`): {} Nothing was added.", problem.detail());
+    let more = More { rejected: report.rejected, ..More::default() };
+    Err(Problem::new(problem.code().unwrap_or(Code::Rule), detail).with(more))
+}
+
+async fn stream(call: &Call, mut body: Body) -> Outcome {
+    // A misspelt sale is told before anything is read.
+    settle(call.engine(), call.engine().sale(call.param(0))).await?;
+    let mut report = ImportReport::default();
+    let mut lines = Lines::default();
+    let mut batch = Batch::default();
+    loop {
+        let frame = timeout(call.app.limits.body_timeout, body.frame()).await.map_err(|_| {
+            Problem::bare(StatusCode::REQUEST_TIMEOUT, "The stream stood still for too long.")
+        })?;
+        match frame {
+            Some(frame) => {
+                let frame =
+                    frame.map_err(|error| Problem::malformed(format!("The stream broke off: {error}")))?;
+                if let Some(data) = frame.data_ref() {
+                    lines.push(data);
+                }
+            }
+            None => lines.finish(),
+        }
+        while let Some((number, line)) = lines.next() {
+            match line.and_then(|line| read::json::<SlotInput>(&line)) {
+                Ok(slot) => batch.push(number, slot.into()),
+                Err(problem) => reject(&mut report, number, &problem),
+            }
+            if batch.slots.len() == BATCH {
+                batch.hand_over(call, &mut report).await?;
+            }
+        }
+        if lines.finished {
+            batch.hand_over(call, &mut report).await?;
+            return answer(report);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    slots: Vec<SlotSpec>,
+    lines: Vec<u64>,
+}
+
+impl Batch {
+    fn push(&mut self, line: u64, slot: SlotSpec) {
+        self.slots.push(slot);
+        self.lines.push(line);
+    }
+
+    async fn hand_over(&mut self, call: &Call, report: &mut ImportReport) -> Result<(), Problem> {
+        if self.slots.is_empty() {
+            return Ok(());
+        }
+        let added = call.engine().add_slots(call.param(0), &self.slots, false);
+        count(report, settle(call.engine(), added).await?.value, |place| {
+            self.lines.get(place).copied().unwrap_or(0)
+        });
+        self.slots.clear();
+        self.lines.clear();
+        // An import shares its worker with the sale; let others have a turn between two batches.
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+}
+
+/// Cuts pieces of a stream into lines.
+#[derive(Default)]
+struct Lines {
+    buffer: BytesMut,
+    /// Bytes of the buffer in which there is no line feed.
+    searched: usize,
+    number: u64,
+    /// Inside a line that is too long: everything up to the next line feed is dropped.
+    skipping: bool,
+    finished: bool,
+}
+
+impl Lines {
+    fn push(&mut self, data: &[u8]) {
+        self.buffer.extend_from_slice(data);
+    }
+
+    /// Nothing comes any more: what is left is the last line.
+    fn finish(&mut self) {
+        if !self.buffer.is_empty() && !self.buffer.ends_with(b"\n") {
+            self.buffer.extend_from_slice(b"\n");
+        }
+        self.finished = true;
+    }
+
+    /// The next line that is not blank, with its number.
+    fn next(&mut self) -> Option<(u64, Result<BytesMut, Problem>)> {
+        loop {
+            let Some(end) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') else {
+                self.searched = self.buffer.len();
+                if self.buffer.len() <= MAX_LINE_BYTES {
+                    return None;
+                }
+                self.buffer.clear();
+                self.searched = 0;
+                if std::mem::replace(&mut self.skipping, true) {
+                    return None;
+                }
+                return Some((self.number + 1, Err(too_long())));
+            };
+            let line = self.buffer.split_to(self.searched + end);
+            self.buffer.advance(1);
+            self.searched = 0;
+            self.number += 1;
+            if std::mem::take(&mut self.skipping) {
+                continue;
+            }
+            if line.len() > MAX_LINE_BYTES {
+                return Some((self.number, Err(too_long())));
+            }
+            if !line.trim_ascii().is_empty() {
+                return Some((self.number, Ok(line)));
+            }
+        }
+    }
+}
+
+fn too_long() -> Problem {
+    Problem::new(Code::TooLarge, format!("a line has at most {MAX_LINE_BYTES} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(pieces: &[&[u8]]) -> Vec<(u64, Result<String, Code>)> {
+        let mut lines = Lines::default();
+        let mut out = Vec::new();
+        let mut take = |lines: &mut Lines| {
+            while let Some((number, line)) = lines.next() {
+                let line = line.map(|line| String::from_utf8(line.to_vec()).unwrap());
+                out.push((number, line.map_err(|problem| problem.code().unwrap())));
+            }
+        };
+        for piece in pieces {
+            lines.push(piece);
+            take(&mut lines);
+        }
+        lines.finish();
+        take(&mut lines);
+        out
+    }
+
+    #[test]
+    fn lines_are_numbered_however_the_stream_is_cut() {
+        let expected = [(1, Ok("a".to_owned())), (3, Ok("b\r".to_owned())), (4, Ok("c".to_owned()))];
+        assert_eq!(cut(&[b"a\n\nb\r\nc"]), expected);
+        assert_eq!(cut(&[b"a", b"\n", b"\n", b"b", b"\r\n", b"c\n"]), expected);
+        assert_eq!(cut(&[]), []);
+    }
+
+    #[test]
+    fn a_line_without_end_is_rejected_once_and_takes_no_memory() {
+        let long = vec![b'x'; MAX_LINE_BYTES];
+        let out = cut(&[b"a\n", &long, &long, &long, b"\nb\n"]);
+        assert_eq!(out, [(1, Ok("a".to_owned())), (2, Err(Code::TooLarge)), (3, Ok("b".to_owned()))]);
+    }
+}

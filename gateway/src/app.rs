@@ -1,0 +1,151 @@
+//! What every request can reach: the engine, the keys, the limits and the counters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::HeaderValue;
+use onsale_engine::Engine;
+use onsale_engine::engine::Health;
+
+use crate::auth::Doorkeeper;
+use crate::edge::ratelimit::RateLimit;
+use crate::metrics::Metrics;
+use crate::problem::{Code, Problem};
+
+/// The bounds of the edge. At each of them the answer is a refusal, never growth.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Sockets in all.
+    pub connections: usize,
+    /// Sockets of one address; loopback is exempt.
+    pub connections_per_address: usize,
+    /// Requests being worked on in all.
+    pub in_flight: usize,
+    /// Bytes of a JSON body.
+    pub body_bytes: usize,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// From the first byte of a head to its last.
+    pub head_timeout: Duration,
+    /// For a whole body; for a streamed one from piece to piece.
+    pub body_timeout: Duration,
+    /// A socket on which nothing happens is closed after this, at the latest after twice this.
+    pub idle_timeout: Duration,
+    /// What runs when the server is told to stop has this long to finish.
+    pub drain_timeout: Duration,
+    /// Requests an address may make at once without a key.
+    pub anonymous_burst: u32,
+    /// Requests an address may make a second without a key, in the long run.
+    pub anonymous_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_address: 256,
+            in_flight: 8_192,
+            body_bytes: 1 << 20,
+            head_bytes: 16 << 10,
+            head_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            drain_timeout: Duration::from_secs(30),
+            anonymous_burst: 200,
+            anonymous_per_second: 50,
+        }
+    }
+}
+
+/// The server, as a request sees it.
+#[derive(Debug)]
+pub struct App {
+    /// The partition served.
+    pub engine: Arc<Engine>,
+    /// Who knows the keys.
+    pub doorkeeper: Doorkeeper,
+    /// The bounds of the edge.
+    pub limits: Limits,
+    /// `Onsale-Durability` of every answer, when it is not the default.
+    pub durability: Option<HeaderValue>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Buckets of those who show no key.
+    pub rate: RateLimit,
+    in_flight: AtomicUsize,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(
+        engine: Arc<Engine>,
+        doorkeeper: Doorkeeper,
+        limits: Limits,
+        durability: Option<HeaderValue>,
+    ) -> Self {
+        let rate = RateLimit::new(limits.anonymous_per_second, limits.anonymous_burst);
+        Self {
+            metrics: Metrics::new(durability.as_ref()),
+            engine,
+            doorkeeper,
+            limits,
+            durability,
+            rate,
+            in_flight: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on `/readyz` says no, so that nobody sends more.
+    pub fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests are welcome.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn ready(&self) -> Result<(), Problem> {
+        if let Health::JournalFailed(_) = self.engine.health() {
+            return Err(Problem::new(
+                Code::JournalFailed,
+                "The journal has failed; nothing more is accepted.",
+            ));
+        }
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(Problem::new(
+                Code::Overloaded,
+                "The server is stopping; ask another one or come back.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Counts a request in, unless there are too many.
+    #[must_use]
+    pub fn enter(self: &Arc<Self>) -> Option<InFlight> {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        // Made before the check, so that it is counted out either way.
+        let guard = InFlight(Arc::clone(self));
+        (before < self.limits.in_flight).then_some(guard)
+    }
+
+    /// Requests being worked on.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+}
+
+/// A request that is counted as long as this lives.
+#[derive(Debug)]
+pub struct InFlight(Arc<App>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

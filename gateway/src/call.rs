@@ -1,0 +1,228 @@
+//! One call of the API: what a handler gets to see of the request, already read and already told who it comes from.
+//!
+//! Handlers take a [`Call`] and give an [`Outcome`](crate::answer::Outcome); whether it came through axum's router or
+//! was matched by hand before it makes no difference to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderName, Method, Uri};
+use onsale_engine::Engine;
+use onsale_engine::ids::{CartId, IdKind, PublicId};
+use onsale_engine::refusal::Missing;
+use onsale_engine::request::{Caller, KeyUse};
+use onsale_engine::sale::IfMatch;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::app::App;
+use crate::auth::Principal;
+use crate::idempotency;
+use crate::problem::{Code, Problem};
+use crate::wire::read;
+
+/// The body of a request.
+#[derive(Debug)]
+pub enum Payload {
+    /// All of it, within the limit.
+    Whole(Bytes),
+    /// To be read piece by piece, without limit.
+    /// The lock is never taken: it only lets a call be shared between threads, as axum asks of its handlers.
+    Stream(Mutex<Body>),
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    /// What it can reach.
+    pub app: Arc<App>,
+    /// Who calls.
+    pub principal: Principal,
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub uri: Uri,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The values of the path's variables, in order.
+    pub params: Vec<String>,
+    /// The body.
+    pub body: Payload,
+}
+
+/// How long `Prefer: wait` may wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+impl Call {
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.app.engine
+    }
+
+    /// The path's variable at `place`.
+    #[must_use]
+    pub fn param(&self, place: usize) -> &str {
+        self.params.get(place).map_or("", String::as_str)
+    }
+
+    /// The cart a path's variable names, as cart, order or checkout; the second number is the checkout's.
+    ///
+    /// # Errors
+    /// `not-found` for what is no id of that kind.
+    pub fn id(&self, place: usize, kind: IdKind) -> Result<PublicId, Problem> {
+        PublicId::parse(kind, self.param(place)).ok_or_else(|| {
+            onsale_engine::refusal::Refusal::NotFound(match kind {
+                IdKind::Cart => Missing::Cart,
+                IdKind::Order => Missing::Order,
+                IdKind::Checkout => Missing::Checkout,
+                IdKind::Hold | IdKind::Bundle => Missing::Hold,
+            })
+            .into()
+        })
+    }
+
+    /// The body, when it came whole.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match &self.body {
+            Payload::Whole(bytes) => bytes,
+            Payload::Stream(_) => &[],
+        }
+    }
+
+    /// The media type, without its parameters.
+    #[must_use]
+    pub fn media_type(&self) -> Option<&str> {
+        media_type(&self.headers)
+    }
+
+    /// Reads a JSON body.
+    ///
+    /// # Errors
+    /// `media-type`, or what [`read::json`] says.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Problem> {
+        self.expect_json()?;
+        read::json(self.bytes())
+    }
+
+    /// Reads a JSON body that may be left out.
+    ///
+    /// # Errors
+    /// `media-type`, or what [`read::json_or_empty`] says.
+    pub fn json_or_empty<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Problem> {
+        if !self.bytes().is_empty() {
+            self.expect_json()?;
+        }
+        read::json_or_empty(self.bytes())
+    }
+
+    /// Refuses a body that says it is something else than JSON. One that says nothing is taken as JSON.
+    ///
+    /// # Errors
+    /// `media-type`
+    pub fn expect_json(&self) -> Result<(), Problem> {
+        match self.media_type() {
+            None => Ok(()),
+            Some(media)
+                if media.eq_ignore_ascii_case("application/json")
+                    || media.eq_ignore_ascii_case("application/merge-patch+json") =>
+            {
+                Ok(())
+            }
+            Some(media) => Err(Problem::new(
+                Code::MediaType,
+                format!("`{media}` is not understood here; send `Content-Type: application/json`."),
+            )),
+        }
+    }
+
+    /// Reads the query string.
+    ///
+    /// # Errors
+    /// What [`read::query`] says.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        read::query(&self.uri)
+    }
+
+    /// The idempotency key of a call that must have one, under the sale it belongs to.
+    ///
+    /// # Errors
+    /// `malformed`
+    pub fn key(&self, caller: Caller, sale: &str) -> Result<KeyUse, Problem> {
+        let key = idempotency::required(&self.headers)?;
+        let Self { method, uri, .. } = self;
+        Ok(idempotency::key_use(caller.credential, sale, key, method, uri.path(), self.bytes()))
+    }
+
+    /// The same for a call that names a cart: the scope is the cart's sale, which is looked up.
+    ///
+    /// # Errors
+    /// `malformed`
+    pub fn key_of_cart(&self, caller: Caller, cart: CartId) -> Result<KeyUse, Problem> {
+        idempotency::required(&self.headers)?;
+        // What is read here decides nothing by itself and is not shown, so nobody waits for it.
+        let sale = self.engine().cart(caller, cart).result.map(|view| view.sale);
+        self.key(caller, sale.as_deref().unwrap_or_default())
+    }
+
+    /// `Prefer: wait=N`, in seconds; 60 at most.
+    #[must_use]
+    pub fn prefer_wait(&self) -> Option<Duration> {
+        let values = self.headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split([',', ';'])).find_map(|preference| {
+            let (name, seconds) = preference.split_once('=')?;
+            let named = name.trim().eq_ignore_ascii_case("wait");
+            let seconds: u64 = named.then(|| seconds.trim().trim_matches('"').parse().ok())??;
+            Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+        })
+    }
+
+    /// What the caller says about the version it wants to change.
+    ///
+    /// # Errors
+    /// `malformed`
+    pub fn if_match(&self) -> Result<IfMatch, Problem> {
+        let Some(value) = single(&self.headers, &IF_MATCH)? else { return Ok(IfMatch::Absent) };
+        if value == "*" {
+            return Ok(IfMatch::Any);
+        }
+        // A tag that is not one of ours never matches; no sale has ever had revision 0.
+        Ok(IfMatch::Revision(revision(value).unwrap_or(0)))
+    }
+
+    /// Whether the caller already has this version.
+    #[must_use]
+    pub fn has_already(&self, current: u64) -> bool {
+        let values = self.headers.get_all(IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).map(str::trim).any(|tag| {
+            // Weak comparison: a 304 is right for both forms.
+            tag == "*" || revision(tag.strip_prefix("W/").unwrap_or(tag)) == Some(current)
+        })
+    }
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).into_iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) if values.next().is_none() => Ok(Some(text.trim())),
+        _ => Err(Problem::malformed(format!("One `{name}` header with one value was expected."))),
+    }
+}
+
+fn revision(tag: &str) -> Option<u64> {
+    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+    digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The media type of the body, without its parameters.
+#[must_use]
+pub fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(text.split(';').next().unwrap_or_default().trim()).filter(|media| !media.is_empty())
+}

@@ -1,0 +1,76 @@
+//! `onsale serve`: says what was started, serves until told to stop, says how it ended.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{CommandError, checked, readable, say};
+use crate::config::Config;
+use crate::keys::{NewKey, Role};
+use crate::serve::{Server, Started, start};
+
+/// How often the journal's health is looked at.
+const HEALTH_EVERY: Duration = Duration::from_millis(500);
+
+/// Runs it.
+pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
+    let (_, config) = checked(matches)?;
+    log_to_stderr(&config)?;
+    // Signals that come while starting must not be lost.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut terminate, mut interrupt) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let Started { server, new_keys } = start(&config, std::env::vars_os().filter_map(readable))?;
+    if matches.get_flag("sample") {
+        server.load_sample().map_err(CommandError)?;
+    }
+    greet(&config, &server, &new_keys);
+    let failed = runtime.block_on(async {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return None,
+                _ = interrupt.recv() => return None,
+                () = tokio::time::sleep(HEALTH_EVERY) => {}
+            }
+            if let Some(why) = server.failure() {
+                return Some(why);
+            }
+        }
+    });
+    match &failed {
+        None => tracing::info!("stopping: no more requests are accepted, what runs is finished"),
+        Some(why) => tracing::error!(%why, "stopping: the journal has failed"),
+    }
+    server.stop();
+    Ok(if failed.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn log_to_stderr(config: &Config) -> Result<(), CommandError> {
+    let filter: tracing_subscriber::EnvFilter = config.log.parse()?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber is a test that runs twice in one process; the first one serves.
+    let _ = subscriber.with_ansi(std::io::stderr().is_terminal()).try_init();
+    Ok(())
+}
+
+fn greet(config: &Config, server: &Server, new_keys: &[NewKey]) {
+    say(&format!("listening on http://{}", server.address()));
+    say(&format!("data folder {}", config.data.display()));
+    for NewKey { role, text } in new_keys {
+        let whose = match role {
+            Role::Operator => "operator key".to_owned(),
+            Role::Server { channel } => format!("server key, channel {channel}"),
+        };
+        say(&format!("{whose}: {text}   (shown once; only its hash is kept)"));
+    }
+    match config.ack.warning() {
+        None => say("an answer leaves when it is on disk (ack = fsync)"),
+        Some((mode, lost)) => say(&format!("ack = {mode}: {lost}")),
+    }
+    say(&format!("API: http://{}/docs", server.address()));
+}

@@ -1,0 +1,136 @@
+//! The settings: one table that feeds defaults, bounds, flags, environment names and `onsale config show`.
+
+/// What a setting's text must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An address and a port.
+    Address,
+    /// A folder or file.
+    Path,
+    /// A whole number within bounds.
+    Number {
+        /// The least.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
+    /// How durable an answer is: `fsync`, `interval:50ms`, `none`.
+    Ack,
+    /// A filter of the `tracing` crate.
+    Filter,
+}
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// As it is written in the file, with dots; flags have hyphens, the environment underscores.
+    pub name: &'static str,
+    /// What it must be.
+    pub kind: Kind,
+    /// What it is when nothing is said.
+    pub default: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+}
+
+const fn number(
+    name: &'static str,
+    least: u64,
+    most: u64,
+    default: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting { name, kind: Kind::Number { least, most }, default, about }
+}
+
+/// All settings.
+#[rustfmt::skip]
+pub const TABLE: [Setting; 17] = [
+    Setting { name: "listen", kind: Kind::Address, default: "127.0.0.1:8080", about: "where to listen" },
+    Setting { name: "data", kind: Kind::Path, default: "onsale-data", about: "the data folder; made when it does not exist" },
+    Setting { name: "ack", kind: Kind::Ack, default: "fsync", about: "when an answer may leave: fsync, interval:50ms, none" },
+    Setting { name: "log", kind: Kind::Filter, default: "info", about: "what is logged to stderr, as a tracing filter" },
+    number("workers", 0, 64, "0", "threads that serve connections; 0: half the cores, at least one"),
+    number("shards", 1, 64, "64", "inventory shards; counts only when the data folder is made"),
+    number("limits.connections", 1, 1_000_000, "10000", "sockets in all"),
+    number("limits.connections_per_address", 1, 1_000_000, "256", "sockets of one address; loopback is exempt"),
+    number("limits.in_flight", 1, 1_000_000, "8192", "requests being worked on"),
+    number("limits.body_bytes", 1_024, 67_108_864, "1048576", "bytes of a JSON body"),
+    number("limits.head_bytes", 8_192, 1_048_576, "16384", "bytes of a request's head"),
+    number("limits.anonymous_burst", 1, 1_000_000, "200", "requests an address may make at once without a key"),
+    number("limits.anonymous_per_second", 1, 1_000_000, "50", "requests a second an address may make without a key"),
+    number("timeouts.head_ms", 10, 3_600_000, "5000", "for a request's head, from its first byte"),
+    number("timeouts.body_ms", 10, 3_600_000, "10000", "for a body; between two pieces of a streamed one"),
+    number("timeouts.idle_ms", 10, 86_400_000, "75000", "for a connection on which nothing happens"),
+    number("timeouts.drain_ms", 0, 3_600_000, "30000", "for what still runs when the server is told to stop"),
+];
+
+impl Setting {
+    /// The flag, without its hyphens: `limits-body-bytes`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.name.replace(['.', '_'], "-")
+    }
+
+    /// The name in the environment: `ONSALE_LIMITS_BODY_BYTES`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("ONSALE_{}", self.name.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// Whether `text` may be its value.
+    ///
+    /// # Errors
+    /// A sentence about what was expected.
+    pub fn check(&self, text: &str) -> Result<(), String> {
+        match self.kind {
+            Kind::Address => match text.parse::<std::net::SocketAddr>() {
+                Ok(_) => Ok(()),
+                Err(_) => Err("expected an address and a port, as 127.0.0.1:8080 or [::1]:8080".to_owned()),
+            },
+            Kind::Path if text.is_empty() => Err("expected a path".to_owned()),
+            Kind::Path => Ok(()),
+            Kind::Number { least, most } => match text.replace('_', "").parse::<u64>() {
+                Ok(number) if (least..=most).contains(&number) => Ok(()),
+                _ => Err(format!("expected a whole number from {least} to {most}")),
+            },
+            Kind::Ack => super::Ack::parse(text).map(drop),
+            Kind::Filter => match text.parse::<tracing_subscriber::EnvFilter>() {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    Err(format!("expected a filter such as `info` or `warn,onsale_gateway=debug`: {error}"))
+                }
+            },
+        }
+    }
+}
+
+/// The setting of that name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Setting> {
+    TABLE.iter().find(|setting| setting.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_within_its_bounds() {
+        for setting in &TABLE {
+            assert_eq!(setting.check(setting.default), Ok(()), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn names_follow_from_one_another() {
+        let setting = named("limits.body_bytes").unwrap();
+        assert_eq!(setting.flag(), "limits-body-bytes");
+        assert_eq!(setting.variable(), "ONSALE_LIMITS_BODY_BYTES");
+        assert!(
+            setting.check("1_048_576").is_ok()
+                && setting.check("12").is_err()
+                && setting.check("-1").is_err()
+        );
+    }
+}

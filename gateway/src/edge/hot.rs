@@ -1,0 +1,94 @@
+//! The few routes a launch day consists of, matched by hand in front of the router.
+//!
+//! The handlers are the same; what is saved is the router's matching, its boxed futures and the body's wrapping. A path
+//! with percent signs, a trailing slash or anything else unusual is left to the router.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderValue, Method, request};
+
+use crate::api::routes::Route;
+use crate::api::{carts, checkout, finish};
+use crate::app::App;
+use crate::auth::Principal;
+use crate::call::{Call, Payload};
+
+/// A hot route and the one variable of its path.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Hot {
+    route: HotRoute,
+    param: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HotRoute {
+    CartOpen,
+    CartGet,
+    Checkout,
+}
+
+impl Hot {
+    /// The hot route of this method and path, if it is one.
+    pub fn recognise(method: &Method, path: &str) -> Option<Self> {
+        let rest = path.strip_prefix("/v1/")?;
+        if rest.contains('%') {
+            return None;
+        }
+        let (resource, rest) = rest.split_once('/')?;
+        let (route, param) = match (resource, method) {
+            ("sales", &Method::POST) => (HotRoute::CartOpen, rest.strip_suffix("/carts")?),
+            ("carts", &Method::POST) => (HotRoute::Checkout, rest.strip_suffix("/checkout")?),
+            ("carts", &Method::GET) => (HotRoute::CartGet, rest),
+            _ => return None,
+        };
+        (!param.is_empty() && !param.contains('/')).then(|| Self { route, param: param.to_owned() })
+    }
+
+    /// Calls its handler.
+    pub async fn answer(
+        self,
+        app: &Arc<App>,
+        principal: Principal,
+        parts: request::Parts,
+        body: Bytes,
+        request_id: &HeaderValue,
+    ) -> Response {
+        let request::Parts { method, uri, headers, .. } = parts;
+        let (params, body) = (vec![self.param], Payload::Whole(body));
+        let call = Call { app: Arc::clone(app), principal, method, uri, headers, params, body };
+        match self.route {
+            HotRoute::CartOpen => finish(Route::CartOpen, carts::open(call).await, request_id),
+            HotRoute::CartGet => finish(Route::CartGet, carts::get(call).await, request_id),
+            HotRoute::Checkout => finish(Route::CheckoutPost, checkout::post(call).await, request_id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_exactly_a_hot_route_is_taken() {
+        let taken =
+            |method: Method, path: &str| Hot::recognise(&method, path).map(|hot| (hot.route, hot.param));
+        let some = |route, param: &str| Some((route, param.to_owned()));
+        assert_eq!(taken(Method::POST, "/v1/sales/sh/carts"), some(HotRoute::CartOpen, "sh"));
+        assert_eq!(taken(Method::POST, "/v1/carts/cart_1/checkout"), some(HotRoute::Checkout, "cart_1"));
+        assert_eq!(taken(Method::GET, "/v1/carts/cart_1"), some(HotRoute::CartGet, "cart_1"));
+        for (method, path) in [
+            (Method::GET, "/v1/sales/sh/carts"),
+            (Method::POST, "/v1/sales//carts"),
+            (Method::POST, "/v1/sales/carts"),
+            (Method::POST, "/v1/sales/sh/carts/"),
+            (Method::POST, "/v1/sales/s%68/carts"),
+            (Method::GET, "/v1/carts/cart_1/holds"),
+            (Method::GET, "/v1/carts/"),
+            (Method::DELETE, "/v1/carts/cart_1"),
+        ] {
+            assert_eq!(taken(method, path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The edge: what happens to every request before and after its handler, in one place and one order.
+//!
+//! One function instead of a stack of layers: each layer of its own would cost a boxed future per request, and the order
+//! (who are you, are you too fast, is there room, what do you send) would be spread over several files.
+
+mod body;
+mod cors;
+mod hot;
+pub mod ratelimit;
+pub(crate) mod request_id;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::CACHE_CONTROL;
+use http::{HeaderName, HeaderValue, Method, Request};
+use tower::Service;
+
+use crate::answer::PUBLIC;
+use crate::api::routes::Route;
+use crate::api::{self, Visit};
+use crate::app::App;
+use crate::auth::{Principal, Remembered};
+use crate::call::media_type;
+use crate::problem::{Code, Problem};
+
+const DURABILITY: HeaderName = HeaderName::from_static("onsale-durability");
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub struct Connection {
+    peer: IpAddr,
+    remembered: Remembered,
+}
+
+impl Connection {
+    /// A connection from this address.
+    #[must_use]
+    pub fn from(peer: IpAddr) -> Self {
+        Self { peer: peer.to_canonical(), remembered: Remembered::default() }
+    }
+}
+
+/// The edge of a worker.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    app: Arc<App>,
+    router: Router,
+}
+
+impl Edge {
+    /// An edge over all routes.
+    #[must_use]
+    pub fn new(app: Arc<App>) -> Self {
+        Self { router: api::router(Arc::clone(&app)), app }
+    }
+
+    /// What the server shares.
+    #[must_use]
+    pub const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Answers a request.
+    pub async fn answer<B>(&self, connection: &Connection, request: Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let started = Instant::now();
+        let request_id = request_id::of(request.headers());
+        let cross_origin = cors::applies(&request);
+        let mut tempo = None;
+        let outcome = match cors::preflight(&request) {
+            Some(response) => Ok(response),
+            None => self.admit(connection, request, &request_id, &mut tempo).await,
+        };
+        let mut response =
+            outcome.unwrap_or_else(|problem| problem.respond(request_id.to_str().unwrap_or_default()));
+        let route = response.extensions_mut().remove::<Route>();
+        let headers = response.headers_mut();
+        headers.insert(request_id::HEADER, request_id);
+        // What may be cached is kept for everybody, so it must be readable by everybody.
+        if cross_origin || headers.get(CACHE_CONTROL) == Some(&PUBLIC) {
+            cors::allow(headers);
+        }
+        if let Some(tempo) = tempo {
+            tempo.tell(headers);
+        }
+        if let Some(durability) = &self.app.durability {
+            headers.insert(DURABILITY, durability.clone());
+        }
+        self.app.metrics.count(route, response.status(), started.elapsed());
+        response
+    }
+
+    async fn admit<B>(
+        &self,
+        connection: &Connection,
+        request: Request<B>,
+        request_id: &HeaderValue,
+        tempo: &mut Option<ratelimit::Tempo>,
+    ) -> Result<Response, Problem>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let _room = match self.app.enter() {
+            Some(room) => Some(room),
+            None if about_the_server(request.uri().path()) => None,
+            None => {
+                return Err(Problem::new(
+                    Code::Overloaded,
+                    "Too many requests are being worked on; nothing was done.",
+                ));
+            }
+        };
+        let principal = self.app.doorkeeper.recognise(request.headers(), &connection.remembered);
+        // A wrong key is a guess: guesses are counted like any other anonymous request.
+        if !matches!(principal, Ok(Principal::Key(_))) && !connection.peer.is_loopback() {
+            let measured = self.app.rate.take(connection.peer);
+            *tempo = Some(measured);
+            if let Some(wait_ms) = measured.wait_ms {
+                let detail = "This address sends more requests than are answered without a key.";
+                return Err(Problem::new(Code::TooFast, detail).retry_after(wait_ms));
+            }
+        }
+        let principal = principal?;
+        let (parts, body) = request.into_parts();
+        let streamed = parts.method == Method::POST
+            && parts.uri.path().ends_with("/slots")
+            && media_type(&parts.headers)
+                .is_some_and(|media| media.eq_ignore_ascii_case("application/x-ndjson"));
+        let body = if streamed {
+            Body::new(body)
+        } else {
+            let bytes = body::read(body, &self.app.limits).await?;
+            if let Some(hot) = hot::Hot::recognise(&parts.method, parts.uri.path()) {
+                return Ok(hot.answer(&self.app, principal, parts, bytes, request_id).await);
+            }
+            api::wrapped(bytes)
+        };
+        let mut request = Request::from_parts(parts, body);
+        request.extensions_mut().insert(Visit { principal, request_id: request_id.clone(), streamed });
+        match self.router.clone().call(request).await {
+            Ok(response) => Ok(response),
+            Err(never) => match never {},
+        }
+    }
+}
+
+fn about_the_server(path: &str) -> bool {
+    [Route::Livez, Route::Readyz, Route::Metrics].iter().any(|route| route.entry().path == path)
+}

@@ -1,0 +1,121 @@
+//! Idempotency keys: when one is needed, what it may look like, and what it stands for.
+//!
+//! A key belongs to the credential and the sale. Where the path names the sale, that is the scope; where it names a
+//! cart or an order, the scope is the sale of that cart, and where there is no such cart the empty scope, because then
+//! nothing can be changed under the key. The request a key stands for is told by the first 64 bits of blake3 over
+//! method, path and body: enough to notice a client's mistake, which is all it is for.
+
+use http::{HeaderMap, Method};
+use onsale_engine::request::KeyUse;
+
+use crate::problem::Problem;
+
+/// The header, and the name some clients know it by.
+pub const HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+
+/// The key of a request that must have one.
+///
+/// # Errors
+/// `malformed`, when it is missing or is not 1 to 255 printable ASCII characters.
+pub fn required(headers: &HeaderMap) -> Result<&str, Problem> {
+    optional(headers)?.ok_or_else(|| {
+        Problem::malformed(
+            "This call needs an `Idempotency-Key` header: 1 to 255 printable ASCII characters, new for every \
+             request and the same when one is repeated.",
+        )
+    })
+}
+
+/// The key of a request that may have one.
+///
+/// # Errors
+/// `malformed`, when it is not 1 to 255 printable ASCII characters, or two differ.
+pub fn optional(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = HEADERS.iter().flat_map(|name| headers.get_all(*name));
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.any(|other| other != first) {
+        return Err(Problem::malformed("The request has two idempotency keys that differ."));
+    }
+    let bytes = first.as_bytes();
+    let printable = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    match first.to_str() {
+        Ok(text) if printable && (1..=255).contains(&bytes.len()) => Ok(Some(text)),
+        _ => Err(Problem::malformed("An idempotency key is 1 to 255 printable ASCII characters.")),
+    }
+}
+
+/// What a key stands for.
+#[must_use]
+pub fn key_use(credential: u64, scope: &str, key: &str, method: &Method, path: &str, body: &[u8]) -> KeyUse {
+    KeyUse::new(credential, scope, key, fingerprint(method, path, body))
+}
+
+fn fingerprint(method: &Method, path: &str, body: &[u8]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    // Neither a method nor a path contains a line feed, so the three parts cannot be mistaken for one another.
+    hasher
+        .update(method.as_str().as_bytes())
+        .update(b"\n")
+        .update(path.as_bytes())
+        .update(b"\n")
+        .update(body);
+    let mut first = [0_u8; 8];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn headers(pairs: &[(&'static str, &[u8])]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (http::HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_key_is_printable_and_not_too_long() {
+        let longest = [b'k'; 255];
+        for good in [b"a".as_slice(), b"8c1b-0001", b"with space", &longest] {
+            assert_eq!(required(&headers(&[(HEADERS[0], good)])).unwrap().as_bytes(), good);
+            assert_eq!(required(&headers(&[(HEADERS[1], good)])).unwrap().as_bytes(), good);
+        }
+        let too_long = [b'k'; 256];
+        for bad in [b"".as_slice(), b"tab\there", "schl\u{fc}ssel".as_bytes(), &too_long] {
+            assert!(required(&headers(&[(HEADERS[0], bad)])).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_key_is_told_and_two_must_agree() {
+        assert_eq!(required(&HeaderMap::new()).unwrap_err().status(), 400);
+        assert_eq!(optional(&HeaderMap::new()).unwrap(), None);
+        assert!(optional(&headers(&[(HEADERS[0], b"a"), (HEADERS[1], b"b")])).is_err());
+        assert_eq!(optional(&headers(&[(HEADERS[0], b"a"), (HEADERS[1], b"a")])).unwrap(), Some("a"));
+    }
+
+    #[test]
+    fn a_key_stands_for_one_request_of_one_caller_in_one_sale() {
+        let base = key_use(1, "sh", "k", &Method::POST, "/v1/x", b"{}");
+        assert_eq!(base, key_use(1, "sh", "k", &Method::POST, "/v1/x", b"{}"));
+        for other in [
+            key_use(2, "sh", "k", &Method::POST, "/v1/x", b"{}"),
+            key_use(1, "hh", "k", &Method::POST, "/v1/x", b"{}"),
+        ] {
+            assert_ne!(base.key, other.key);
+        }
+        for other in [
+            key_use(1, "sh", "k", &Method::POST, "/v1/x", b"{} "),
+            key_use(1, "sh", "k", &Method::POST, "/v1/y", b"{}"),
+            key_use(1, "sh", "k", &Method::PUT, "/v1/x", b"{}"),
+        ] {
+            assert_eq!(base.key, other.key);
+            assert_ne!(base.fingerprint, other.fingerprint);
+        }
+    }
+}

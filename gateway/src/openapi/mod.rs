@@ -1,0 +1,185 @@
+//! The API description: built once, from the table of routes and the table of problems.
+//!
+//! It is made by hand instead of by annotations on the handlers: the routes are a table already, and the shapes on the
+//! wire are few. Tests hold it together: every route is in it, every reference leads somewhere.
+
+mod schemas;
+pub mod viewer;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
+
+use crate::api::routes::{Access, Entry, TABLE};
+use crate::problem::Code;
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
+
+/// The document.
+#[must_use]
+pub fn document() -> &'static Value {
+    &DOCUMENT
+}
+
+fn build() -> Value {
+    let mut paths = Map::new();
+    for entry in &TABLE {
+        let path = paths.entry(entry.path).or_insert_with(|| json!({}));
+        path[entry.verb.to_ascii_lowercase()] = operation(entry);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "onsale",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Reservations on launch days: carts, holds, checkout, orders. Every answer rests on what is on disk.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas::all(),
+            "securitySchemes": {
+                "operator": {"type": "http", "scheme": "bearer", "description": "An operator key, `op_…`"},
+                "server": {"type": "http", "scheme": "bearer", "description": "A server key, `sk_…`; belongs to one channel"},
+            },
+        },
+    })
+}
+
+fn operation(entry: &Entry) -> Value {
+    let mut responses = Map::new();
+    for (status, schema) in entry.answers {
+        let mut response = json!({"description": http_reason(*status)});
+        if let Some(schema) = schema {
+            response["content"] = json!({"application/json": {"schema": reference(schema)}});
+        }
+        responses.insert(status.to_string(), response);
+    }
+    for (status, codes) in problems(entry) {
+        let names: Vec<_> = codes.iter().map(|code| code.name()).collect();
+        responses.insert(
+            status.to_string(),
+            json!({"description": names.join(", "),
+                "content": {"application/problem+json": {"schema": reference("Problem")}}}),
+        );
+    }
+    let mut operation = json!({
+        "operationId": format!("{:?}", entry.route),
+        "summary": entry.summary,
+        "parameters": parameters(entry),
+        "responses": responses,
+    });
+    match entry.access {
+        Access::Anyone => {}
+        Access::Seller => operation["security"] = json!([{"server": []}, {"operator": []}]),
+        Access::Operator => operation["security"] = json!([{"operator": []}]),
+    }
+    if let Some(schema) = entry.accepts {
+        let mut content = json!({"application/json": {"schema": reference(schema)}});
+        if schema == "SlotImport" {
+            content["application/x-ndjson"] = json!({"schema": reference("SlotInput")});
+        }
+        operation["requestBody"] =
+            json!({"required": schema != "Empty" && schema != "CancelInput", "content": content});
+    }
+    operation
+}
+
+/// What any request of this kind can meet, and what this one can, by status.
+fn problems(entry: &Entry) -> BTreeMap<u16, Vec<Code>> {
+    let mut codes = entry.problems.to_vec();
+    if entry.path.starts_with("/v1/") {
+        codes.extend([Code::Malformed, Code::UnknownField, Code::TooLargeNumber, Code::TooLarge]);
+        codes.extend([Code::TooFast, Code::Overloaded, Code::JournalFailed, Code::OutcomeUnknown]);
+    } else if entry.path == "/readyz" {
+        codes.extend([Code::Overloaded, Code::JournalFailed]);
+    }
+    // A key that is shown is checked, also where none is needed.
+    codes.push(Code::Credentials);
+    if entry.access == Access::Operator {
+        codes.push(Code::NotAllowed);
+    }
+    if entry.accepts.is_some() {
+        codes.push(Code::MediaType);
+    }
+    if entry.needs_key {
+        codes.push(Code::KeyReused);
+    }
+    codes.sort_unstable();
+    codes.dedup();
+    let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
+    for code in codes {
+        by_status.entry(code.entry().status).or_default().push(code);
+    }
+    by_status
+}
+
+fn parameters(entry: &Entry) -> Vec<Value> {
+    let in_path = entry.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    let mut parameters: Vec<_> = in_path
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "maxLength": 64}}))
+        .collect();
+    for name in entry.query {
+        let schema = match *name {
+            "limit" => json!({"type": "integer", "minimum": 1, "maximum": 1000}),
+            _ => json!({"type": "string"}),
+        };
+        parameters.push(json!({"name": name, "in": "query", "schema": schema}));
+    }
+    let mut header = |name: &str, required: bool, description: &str| {
+        parameters
+            .push(json!({"name": name, "in": "header", "required": required, "description": description,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255}}));
+    };
+    if entry.needs_key {
+        header("Idempotency-Key", true, "New for every request, the same when one is repeated");
+    }
+    if matches!(entry.verb, "PUT" | "PATCH") && entry.path == "/v1/sales/{sale}" {
+        header("If-Match", false, "The ETag that is to be changed");
+    }
+    if entry.path.ends_with("/checkout") {
+        header("Prefer", false, "`wait=N`: answer when it is confirmed, or after N seconds");
+    }
+    parameters
+}
+
+fn reference(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
+}
+
+fn http_reason(status: u16) -> &'static str {
+    http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Answered")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                if let Some(Value::String(target)) = object.get("$ref") {
+                    found.push(target.clone());
+                }
+                object.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_route_is_described_and_every_reference_leads_somewhere() {
+        let document = document();
+        for entry in &TABLE {
+            let operation = &document["paths"][entry.path][entry.verb.to_ascii_lowercase()];
+            assert!(operation["responses"].as_object().is_some_and(|all| !all.is_empty()), "{}", entry.path);
+        }
+        let mut found = Vec::new();
+        references(document, &mut found);
+        assert!(found.len() > 50);
+        for target in found {
+            assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The shapes on the wire, for the API description.
+
+use serde_json::{Value, json};
+
+use crate::problem::TABLE;
+
+fn nullable(kind: &str) -> Value {
+    json!({"type": [kind, "null"]})
+}
+
+fn time() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn time_or_null() -> Value {
+    json!({"type": ["string", "null"], "format": "date-time"})
+}
+
+fn id() -> Value {
+    json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"})
+}
+
+fn count() -> Value {
+    json!({"type": "integer", "minimum": 0})
+}
+
+fn list(of: &str) -> Value {
+    json!({"type": "object", "required": ["items", "next", "server_time"], "properties": {
+        "items": {"type": "array", "items": {"$ref": format!("#/components/schemas/{of}")}},
+        "next": nullable("string"), "server_time": time()}})
+}
+
+/// All of them.
+pub fn all() -> Value {
+    let mut schemas = json!({
+        "Empty": {"type": "object", "additionalProperties": false},
+        "Problem": problem(),
+        "SaleList": list("Sale"), "SlotList": list("Slot"), "OrderList": list("Order"),
+    });
+    for part in [sales(), stock(), carts(), orders()] {
+        if let (Value::Object(all), Value::Object(part)) = (&mut schemas, part) {
+            all.extend(part);
+        }
+    }
+    schemas
+}
+
+fn problem() -> Value {
+    let codes: Vec<_> = TABLE.iter().map(|entry| entry.name).collect();
+    json!({"type": "object", "required": ["type", "title", "status", "detail", "request_id"], "properties": {
+        "type": {"type": "string", "format": "uri-reference"}, "title": {"type": "string"},
+        "status": {"type": "integer"}, "detail": {"type": "string"}, "code": {"enum": codes},
+        "request_id": {"type": "string"}, "retry_after_ms": count(), "next_release_at": time(), "limit": count(),
+        "conflicts": {"type": "array", "items": {"type": "object", "properties":
+            {"slot": id(), "wanted": count(), "free": count()}}},
+        "alternatives": {"type": "array", "items": {"type": "string"}},
+        "in_the_way": {"type": "array", "items": {"type": "object", "properties":
+            {"cart": id(), "order": id(), "units": count()}}},
+        "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/RejectedLine"}}}})
+}
+
+fn sales() -> Value {
+    let settings = json!({
+        "name": {"type": ["string", "null"]}, "time_zone": {"type": "string", "example": "Europe/Berlin"},
+        "opens_at": time_or_null(), "closes_at": time_or_null(),
+        "hold_ttl_ms": {"type": "integer", "default": 600_000, "minimum": 1_000, "maximum": 86_400_000},
+        "hold_max_ms": {"type": "integer", "default": 1_800_000, "maximum": 604_800_000},
+        "limit_per_customer": {"type": "object", "properties": {"units": nullable("integer"), "orders": nullable("integer")}},
+        "keep_customer": {"type": "boolean", "default": false},
+        "few": {"type": "object", "properties": {"percent": {"type": "integer", "default": 10}, "units": {"type": "integer", "default": 5}}},
+        "waiting_room": {"type": "object", "properties": {"enabled": {"const": false}}},
+        "checkout": {"type": "object", "properties": {"provider": {"const": "instant"}}},
+        "bundles": {"type": "object", "additionalProperties": {"type": "object", "required": ["parts"], "properties": {
+            "parts": {"type": "array", "items": id(), "minItems": 2, "maxItems": 16}, "same": {"enum": ["venue", null]},
+            "gap_days": {"type": ["array", "null"], "items": count(), "minItems": 2, "maxItems": 2},
+            "cancel_parts": {"type": "boolean", "default": false}}}},
+        "products": {"type": "object", "additionalProperties": {"type": "object", "properties": {"sold_only_in": nullable("string")}}},
+        "venues": {"type": "object", "additionalProperties": {"type": "object", "properties": {"time_zone": {"type": "string"}}}},
+    });
+    let mut sale = settings.clone();
+    sale["sale"] = json!({"type": "string", "pattern": "^[a-z0-9-]{1,64}$"});
+    sale["server_time"] = time();
+    json!({
+        "Settings": {"type": "object", "additionalProperties": false, "properties": settings},
+        "Sale": {"type": "object", "required": ["sale", "name", "time_zone"], "properties": sale},
+    })
+}
+
+fn stock() -> Value {
+    let words = json!({"enum": ["available", "few", "all_held", "sold_out", "not_released", "not_for_you", "closed"]});
+    let input = json!({
+        "id": id(), "venue": id(), "section": nullable("string"), "starts_at": time_or_null(), "ends_at": time_or_null(),
+        "capacity": {"type": "integer", "minimum": 0, "maximum": 10_000_000}, "product": nullable("string"),
+        "row": nullable("string"), "seat": nullable("string"), "position": nullable("integer"), "price": nullable("integer"),
+        "releases_at": time_or_null(), "accessible": {"type": "boolean", "default": false},
+        "labels": {"type": ["object", "null"], "additionalProperties": {"type": "string", "maxLength": 100}, "maxProperties": 16},
+    });
+    let mut slot = input.clone();
+    let mut line = json!({"venue": id(), "day": {"type": "string", "format": "date"}, "capacity": count()});
+    for shape in [&mut slot, &mut line] {
+        shape["state"] = words.clone();
+        for number in ["free", "held", "sold", "blocked"] {
+            shape[number] =
+                json!({"type": "integer", "minimum": 0, "description": "Only for callers with a key"});
+        }
+    }
+    slot["next_release_at"] = time_or_null();
+    slot["earliest_return_at"] = time_or_null();
+    slot["server_time"] = time();
+    json!({
+        "SlotInput": {"type": "object", "additionalProperties": false, "required": ["id", "venue", "capacity"], "properties": input},
+        "SlotImport": {"type": "object", "additionalProperties": false, "required": ["slots"], "properties":
+            {"slots": {"type": "array", "items": {"$ref": "#/components/schemas/SlotInput"}}}},
+        "SlotChange": {"type": "object", "additionalProperties": false, "properties":
+            {"capacity": count(), "blocked": count(), "reason": {"type": "string", "maxLength": 200}}},
+        "RejectedLine": {"type": "object", "properties":
+            {"line": count(), "code": {"type": "string"}, "detail": {"type": "string"}}},
+        "ImportReport": {"type": "object", "required": ["added", "updated", "unchanged", "rejected_count", "rejected"],
+            "properties": {"added": count(), "updated": count(), "unchanged": count(), "rejected_count": count(),
+            "rejected": {"type": "array", "maxItems": 1_000, "items": {"$ref": "#/components/schemas/RejectedLine"}}}},
+        "Slot": {"type": "object", "required": ["id", "venue", "capacity", "state"], "properties": slot},
+        "Availability": {"type": "object", "required": ["scope", "items", "next", "elsewhere", "as_of", "server_time"], "properties": {
+            "scope": {"type": "object", "properties": {"sale": id(), "product": nullable("string")}},
+            "items": {"type": "array", "items": {"type": "object", "required": ["capacity", "state"], "properties": line}},
+            "next": nullable("string"),
+            "elsewhere": {"type": "array", "items": {"type": "object", "properties": {"venue": id(), "state": words}}},
+            "as_of": time(), "server_time": time()}},
+        "BundleList": {"type": "object", "required": ["items", "next", "as_of", "server_time"], "properties": {
+            "items": {"type": "array", "items": {"type": "object", "properties": {"rule": id(), "venue": id(),
+                "slots": {"type": "array", "items": id()}, "starts_at": {"type": "array", "items": time_or_null()}}}},
+            "next": nullable("string"), "as_of": time(), "server_time": time()}},
+    })
+}
+
+fn carts() -> Value {
+    let metadata = json!({"type": "object", "maxProperties": 10, "additionalProperties": {"type": "string", "maxLength": 100}});
+    let item = json!({"oneOf": [
+        {"type": "object", "additionalProperties": false, "required": ["slot"], "properties":
+            {"slot": id(), "quantity": {"type": "integer", "minimum": 1, "default": 1}}},
+        {"type": "object", "additionalProperties": false, "required": ["bundle"], "properties": {"bundle": {"oneOf": [
+            {"type": "object", "additionalProperties": false, "required": ["rule", "slots"], "properties":
+                {"rule": id(), "slots": {"type": "array", "items": id()}}},
+            {"type": "object", "additionalProperties": false, "required": ["rule", "venue"], "properties":
+                {"rule": id(), "venue": id(), "from": {"type": "string"}, "to": {"type": "string"}}}]}}},
+        {"type": "object", "additionalProperties": false, "required": ["best"], "properties": {"best":
+            {"type": "object", "additionalProperties": false, "required": ["venue", "quantity"], "properties": {
+                "venue": id(), "section": id(), "quantity": {"type": "integer", "minimum": 1},
+                "adjacent": {"type": "boolean"}, "avoid_orphans": {"type": "boolean"}, "accessible": {"type": "boolean"}}}}}]});
+    let items = json!({"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/ItemInput"}});
+    json!({
+        "ItemInput": item,
+        "CartInput": {"type": "object", "additionalProperties": false, "required": ["customer", "items"], "properties": {
+            "customer": {"type": "string", "minLength": 1, "maxLength": 128}, "items": items.clone(),
+            "reference": {"type": "string", "minLength": 1, "maxLength": 100}, "metadata": metadata.clone()}},
+        "MoreInput": {"type": "object", "additionalProperties": false, "required": ["items"], "properties": {"items": items}},
+        "ExchangeInput": {"type": "object", "additionalProperties": false, "required": ["item"], "properties":
+            {"item": {"$ref": "#/components/schemas/ItemInput"}}},
+        "Hold": {"type": "object", "required": ["hold", "bundle", "slot", "quantity"], "properties": {
+            "hold": id(), "bundle": nullable("string"), "slot": id(), "quantity": count(), "cancelled": {"type": "boolean"}}},
+        "Cart": {"type": "object",
+            "required": ["cart", "sale", "state", "customer", "items", "expires_at", "expires_in_ms", "hard_deadline", "server_time"],
+            "properties": {"cart": id(), "sale": id(),
+                "state": {"enum": ["open", "checking_out", "ordered", "expired", "abandoned"]}, "customer": {"type": "string"},
+                "items": {"type": "array", "items": {"$ref": "#/components/schemas/Hold"}}, "order": id(),
+                "reference": {"type": "string"}, "metadata": metadata, "expires_at": time(), "expires_in_ms": count(),
+                "hard_deadline": time(), "server_time": time()}},
+    })
+}
+
+fn orders() -> Value {
+    json!({
+        "Checkout": {"type": "object", "required": ["checkout", "state", "ahead", "cart", "sale", "server_time"], "properties": {
+            "checkout": id(), "state": {"enum": ["queued", "running", "awaiting_payment", "confirmed", "rejected", "expired"]},
+            "ahead": count(), "cart": id(), "order": id(), "sale": id(), "server_time": time()}},
+        "CancelInput": {"type": "object", "additionalProperties": false, "properties":
+            {"holds": {"type": "array", "minItems": 1, "items": id()}}},
+        "Order": {"type": "object", "required": ["order", "sale", "state", "cart", "customer", "items", "confirmed_at"], "properties": {
+            "order": id(), "sale": id(), "state": {"enum": ["confirmed", "partly_cancelled", "cancelled"]}, "cart": id(),
+            "customer": {"type": "string"}, "items": {"type": "array", "items": {"$ref": "#/components/schemas/Hold"}},
+            "reference": nullable("string"), "metadata": {"type": "object"}, "confirmed_at": time(), "server_time": time()}},
+    })
+}

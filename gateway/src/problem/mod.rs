@@ -1,0 +1,248 @@
+//! Saying no over HTTP: RFC 9457 problem documents with a closed list of codes.
+//!
+//! Everything that is not a success leaves through [`Problem`]. It is made without knowing the request; the edge adds
+//! the request id when it writes the body. The bare refusals of HTTP itself (405, 408, 431) have no code: their type is
+//! `about:blank`, as the RFC foresees.
+
+mod code;
+mod page;
+mod refusal;
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+pub use code::{Code, Entry, TABLE};
+pub use page::{index, page};
+
+use crate::wire::slot::RejectedLine;
+use crate::wire::time::Written;
+use onsale_engine::ids::Quantity;
+
+/// A request that was answered with "no".
+#[derive(Clone, Debug)]
+pub struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
+    kind: Kind,
+    detail: Cow<'static, str>,
+    retry_after_ms: Option<u64>,
+    more: More,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Coded(Code),
+    Bare(StatusCode),
+}
+
+/// An item that fell short, as it is written.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShortItem {
+    /// The slot.
+    pub slot: String,
+    /// Units asked for over the whole request.
+    pub wanted: Quantity,
+    /// Units free at that instant.
+    pub free: Quantity,
+}
+
+/// A cart or an order that has units of a slot.
+#[derive(Clone, Debug, Serialize)]
+pub struct Holder {
+    /// The cart, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cart: Option<String>,
+    /// The order, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
+    /// Units of the slot it has.
+    pub units: Quantity,
+}
+
+/// Facts a client can use, each only where it helps.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct More {
+    /// What fell short.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<ShortItem>,
+    /// What could be had instead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
+    /// Who has the units.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub in_the_way: Vec<Holder>,
+    /// Lines of an import that were not taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<RejectedLine>,
+    /// When it will be for sale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_release_at: Option<Written>,
+    /// The limit that was met.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: Cow<'static, str>,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    #[serde(flatten)]
+    more: &'a More,
+}
+
+impl Problem {
+    /// A problem of the list, with a sentence about this occurrence.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        let retry_after_ms = code.entry().retry_after_ms;
+        Self(Box::new(Parts {
+            kind: Kind::Coded(code),
+            detail: detail.into(),
+            retry_after_ms,
+            more: More::default(),
+        }))
+    }
+
+    /// A refusal of HTTP itself, without a code.
+    #[must_use]
+    pub fn bare(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Parts {
+            kind: Kind::Bare(status),
+            detail: detail.into(),
+            retry_after_ms: None,
+            more: More::default(),
+        }))
+    }
+
+    /// Short for the most frequent one.
+    #[must_use]
+    pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::Malformed, detail)
+    }
+
+    /// The same with facts for the client.
+    #[must_use]
+    pub fn with(mut self, more: More) -> Self {
+        self.0.more = more;
+        self
+    }
+
+    /// The same with a time to ask again.
+    #[must_use]
+    pub fn retry_after(mut self, milliseconds: u64) -> Self {
+        self.0.retry_after_ms = Some(milliseconds);
+        self
+    }
+
+    /// The status it will be answered with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self.0.kind {
+            Kind::Coded(code) => code.status(),
+            Kind::Bare(status) => status,
+        }
+    }
+
+    /// The code, unless it is a bare refusal.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        match self.0.kind {
+            Kind::Coded(code) => Some(code),
+            Kind::Bare(_) => None,
+        }
+    }
+
+    /// The sentence about this occurrence.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn document(&self, request_id: &str) -> Vec<u8> {
+        let status = self.status();
+        let (r#type, title, code) = match self.0.kind {
+            Kind::Coded(code) => {
+                (Cow::Owned(format!("/problems/{}", code.name())), code.entry().title, Some(code.name()))
+            }
+            Kind::Bare(status) => {
+                (Cow::Borrowed("about:blank"), status.canonical_reason().unwrap_or("Refused"), None)
+            }
+        };
+        let document = Document {
+            r#type,
+            title,
+            status: status.as_u16(),
+            detail: &self.0.detail,
+            code,
+            request_id,
+            retry_after_ms: self.0.retry_after_ms,
+            more: &self.0.more,
+        };
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+
+    /// The whole answer.
+    #[must_use]
+    pub fn respond(&self, request_id: &str) -> Response {
+        let mut response = Response::new(Body::from(self.document(request_id)));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(milliseconds) = self.0.retry_after_ms {
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(milliseconds)));
+        }
+        if self.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// `Retry-After` knows whole seconds only: rounded up, so that nobody is sent back too early.
+#[must_use]
+pub fn whole_seconds(milliseconds: u64) -> u64 {
+    milliseconds.div_ceil(1_000).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_says_what_the_contract_asks_for() {
+        let problem = Problem::new(Code::Overloaded, "the journal's buffer is full").retry_after(1_500);
+        let body: serde_json::Value = serde_json::from_slice(&problem.document("r-1")).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({"type": "/problems/overloaded", "title": "More work than can be done right now",
+                "status": 503, "detail": "the journal's buffer is full", "code": "overloaded", "request_id": "r-1",
+                "retry_after_ms": 1500})
+        );
+        let response = problem.respond("r-1");
+        assert_eq!(response.headers()["retry-after"], "2");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+    }
+
+    #[test]
+    fn a_bare_refusal_has_no_code() {
+        let problem = Problem::bare(StatusCode::METHOD_NOT_ALLOWED, "GET only");
+        let body: serde_json::Value = serde_json::from_slice(&problem.document("x")).unwrap();
+        assert_eq!(body["type"], "about:blank");
+        assert!(body.get("code").is_none());
+    }
+}

@@ -1,0 +1,166 @@
+//! The engine's refusals as problems: one exhaustive match, so that a new refusal does not compile until it has a code
+//! and a sentence.
+
+use onsale_engine::ids::PublicId;
+use onsale_engine::refusal::{Conflict, InTheWay, Missing, Refusal};
+
+use super::{Code, Holder, More, Problem, ShortItem};
+use crate::wire::time::Written;
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Overloaded => {
+                Self::new(Code::Overloaded, "The journal's buffer has no room; nothing was decided.")
+            }
+            Refusal::JournalFailed => Self::new(
+                Code::JournalFailed,
+                "A write to the journal failed; nothing more is accepted by this server.",
+            )
+            .retry_after(10_000),
+            Refusal::DiskFull => {
+                Self::new(Code::DiskFull, "There is no room on disk for new holds.").retry_after(5_000)
+            }
+            Refusal::KeyReused => {
+                Self::new(Code::KeyReused, "This Idempotency-Key was used with another method, path or body.")
+            }
+            Refusal::NotFound(missing) => Self::new(Code::NotFound, missing_sentence(&missing)),
+            Refusal::TooLarge { field, most } => {
+                Self::new(Code::TooLargeNumber, format!("`{field}` is at most {most}."))
+                    .with(More { limit: Some(most), ..More::default() })
+            }
+            Refusal::Stale => {
+                Self::new(Code::Stale, "The sale's settings were changed since they were read.")
+            }
+            Refusal::IfMatchRequired => Self::new(
+                Code::IfMatchRequired,
+                "The sale exists: send the ETag that is to be replaced in If-Match.",
+            ),
+            Refusal::CartExpired => {
+                Self::new(Code::CartExpired, "The cart ran past its deadline; its units are for sale again.")
+            }
+            Refusal::CartNotOpen => {
+                Self::new(Code::CartNotOpen, "The cart is being paid, has become an order or was given back.")
+            }
+            Refusal::NotReleased { next_release_at } => {
+                let more = More { next_release_at: next_release_at.map(Written), ..More::default() };
+                Self::new(Code::NotReleased, "What was asked for is not for sale yet.").with(more)
+            }
+            Refusal::SaleClosed => Self::new(Code::SaleClosed, "The sale has closed; nothing new is held."),
+            Refusal::BundleOnly { rule } => {
+                Self::new(Code::BundleOnly, format!("This product is sold only in the bundle `{rule}`."))
+            }
+            Refusal::BundleIncomplete { why } => Self::new(Code::BundleIncomplete, why),
+            Refusal::Rule { why } => Self::new(Code::Rule, why),
+            Refusal::LimitReached { what, limit } => {
+                Self::new(Code::LimitReached, format!("At most {limit} {what}."))
+                    .with(More { limit: Some(limit), ..More::default() })
+            }
+            Refusal::SoldOut(conflicts) => {
+                short(Code::SoldOut, "All units of the slots named are sold or withdrawn.", conflicts)
+            }
+            Refusal::AllHeld(conflicts) => {
+                short(Code::AllHeld, "Nothing is free this instant; some units are only held.", conflicts)
+            }
+            Refusal::SlotTaken(conflicts) => {
+                short(Code::SlotTaken, "Fewer units are free than were asked for.", conflicts)
+            }
+            Refusal::BelowCommitted { in_the_way } => {
+                let in_the_way = in_the_way.into_iter().map(holder).collect();
+                Self::new(
+                    Code::BelowCommitted,
+                    "The capacity would fall below what is held, sold and blocked.",
+                )
+                .with(More { in_the_way, ..More::default() })
+            }
+        }
+    }
+}
+
+fn short(code: Code, detail: &'static str, conflicts: Vec<Conflict>) -> Problem {
+    let conflicts = conflicts
+        .into_iter()
+        .map(|conflict| ShortItem { slot: conflict.slot, wanted: conflict.wanted, free: conflict.free })
+        .collect();
+    Problem::new(code, detail).with(More { conflicts, ..More::default() })
+}
+
+fn holder(in_the_way: InTheWay) -> Holder {
+    let InTheWay { cart, ordered, units } = in_the_way;
+    Holder {
+        cart: (!ordered).then(|| PublicId::cart(cart).to_string()),
+        order: ordered.then(|| PublicId::order(cart).to_string()),
+        units,
+    }
+}
+
+fn missing_sentence(missing: &Missing) -> String {
+    match missing {
+        Missing::Sale => "There is no such sale.".to_owned(),
+        Missing::Slot(slot) => format!("There is no slot `{slot}` in this sale."),
+        Missing::Cart => "There is no such cart.".to_owned(),
+        Missing::Hold => "There is no such hold in this cart.".to_owned(),
+        Missing::Checkout => "There is no such checkout.".to_owned(),
+        Missing::Order => "There is no such order.".to_owned(),
+        Missing::Rule(rule) => format!("The sale has no bundle rule `{rule}`."),
+        Missing::Venue(venue) => format!("The sale has no venue `{venue}`."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use onsale_engine::ids::CartId;
+    use onsale_engine::time::WallTime;
+
+    fn conflict() -> Vec<Conflict> {
+        vec![Conflict { slot: "s-1".to_owned(), wanted: 2, free: 1 }]
+    }
+
+    /// Walks the refusals in the order of their precedence.
+    #[test]
+    fn each_refusal_has_its_code() {
+        let walk = [
+            (Refusal::Overloaded, "overloaded"),
+            (Refusal::JournalFailed, "journal-failed"),
+            (Refusal::DiskFull, "disk-full"),
+            (Refusal::KeyReused, "key-reused"),
+            (Refusal::NotFound(Missing::Slot("x".to_owned())), "not-found"),
+            (Refusal::TooLarge { field: "quantity", most: 9 }, "too-large-number"),
+            (Refusal::Stale, "stale"),
+            (Refusal::IfMatchRequired, "if-match-required"),
+            (Refusal::CartExpired, "cart-expired"),
+            (Refusal::CartNotOpen, "cart-not-open"),
+            (Refusal::NotReleased { next_release_at: Some(WallTime(0)) }, "not-released"),
+            (Refusal::SaleClosed, "sale-closed"),
+            (Refusal::BundleOnly { rule: "two".to_owned() }, "bundle-only"),
+            (Refusal::BundleIncomplete { why: "gap".to_owned() }, "bundle-incomplete"),
+            (Refusal::Rule { why: "no".to_owned() }, "rule"),
+            (Refusal::LimitReached { what: "units", limit: 2 }, "limit-reached"),
+            (Refusal::SoldOut(conflict()), "sold-out"),
+            (Refusal::AllHeld(conflict()), "all-held"),
+            (Refusal::SlotTaken(conflict()), "slot-taken"),
+            (Refusal::BelowCommitted { in_the_way: Vec::new() }, "below-committed"),
+        ];
+        for (refusal, name) in walk {
+            let problem = Problem::from(refusal);
+            assert_eq!(problem.code().map(Code::name), Some(name));
+            assert!(!problem.detail().is_empty());
+            assert_ne!(problem.status().as_u16(), 403, "a lost slot is never forbidden");
+        }
+    }
+
+    #[test]
+    fn the_facts_a_client_needs_are_in_the_body() {
+        let refusal = Refusal::NotReleased { next_release_at: Some(WallTime(1_616_515_200_000)) };
+        let body: serde_json::Value = serde_json::from_slice(&Problem::from(refusal).document("r")).unwrap();
+        assert_eq!(body["next_release_at"], "2021-03-23T16:00:00Z");
+        let in_the_way = vec![InTheWay { cart: CartId(7), ordered: true, units: 3 }];
+        let body = Problem::from(Refusal::BelowCommitted { in_the_way }).document("r");
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["in_the_way"][0]["order"], PublicId::order(CartId(7)).to_string());
+        let body = Problem::from(Refusal::SlotTaken(conflict())).document("r");
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["conflicts"], serde_json::json!([{"slot": "s-1", "wanted": 2, "free": 1}]));
+    }
+}

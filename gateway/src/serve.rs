@@ -1,0 +1,194 @@
+//! From settings to a server that runs, and back: the only file that opens and closes an engine.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+use onsale_engine::commit;
+use onsale_engine::journal::Opened;
+use onsale_engine::outcome::Answer;
+use onsale_engine::sequence::Sequence;
+use onsale_engine::time::Millis;
+use onsale_engine::{Engine, EngineOptions, Health};
+
+use crate::app::App;
+use crate::auth::Doorkeeper;
+use crate::config::{Ack, Config};
+use crate::keys::{KeyError, KeyRing, NewKey};
+use crate::problem::{Code, Problem};
+use crate::sample;
+use crate::server::{self, Running};
+
+/// Beside the journal in the data folder.
+const KEY_FILE: &str = "keys";
+/// How long a fact of starting up may take to become durable.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+/// While a long journal is read.
+const TELL_PROGRESS_EVERY: Duration = Duration::from_secs(2);
+
+/// Why a server did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The data folder cannot be used.
+    Data(String),
+    /// The keys cannot be had.
+    Keys(KeyError),
+    /// The engine refused something that belongs to starting.
+    Refused(String),
+    /// The threads cannot be made.
+    Threads(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "{address} is in use by another program; choose another with --listen")
+            }
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Data(why) | Self::Refused(why) => f.write_str(why),
+            Self::Keys(error) => error.fmt(f),
+            Self::Threads(error) => write!(f, "cannot start the worker threads: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A server that was started, and the keys that were made for it.
+#[derive(Debug)]
+pub struct Started {
+    /// The server.
+    pub server: Server,
+    /// Keys that are seen this once.
+    pub new_keys: Vec<NewKey>,
+}
+
+/// A server that runs on threads of its own.
+#[derive(Debug)]
+pub struct Server {
+    running: Running,
+    engine: Arc<Engine>,
+}
+
+/// Starts a server: the socket first, so that a port in use costs nothing and whoever comes early is told to wait; then
+/// the data folder, keys, threads.
+///
+/// # Errors
+/// What stood in the way.
+pub fn start(
+    config: &Config,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Started, StartError> {
+    let listener = server::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
+    let interim = server::answer_recovering(&listener).map_err(StartError::Threads)?;
+    let engine = open_engine(config);
+    interim.end();
+    let engine = engine?;
+    let (ring, new_keys) =
+        KeyRing::open(&config.data.join(KEY_FILE), environment).map_err(StartError::Keys)?;
+    let doorkeeper = Doorkeeper::new(ring, |channel| wait(&engine, engine.channel(channel)))
+        .map_err(|problem| StartError::Refused(problem.detail().to_owned()))?;
+    let durability = config.ack.warning().and_then(|(mode, _)| HeaderValue::try_from(mode).ok());
+    let app = App::new(Arc::clone(&engine), doorkeeper, config.limits.clone(), durability);
+    let running = server::start(Arc::new(app), listener, config.workers).map_err(StartError::Threads)?;
+    Ok(Started { server: Server { running, engine }, new_keys })
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// Why it cannot go on, if so.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        match self.engine.health() {
+            Health::Ready => None,
+            Health::JournalFailed(why) => Some(why),
+        }
+    }
+
+    /// Adds the sale `sample`, unless it is there already.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn load_sample(&self) -> Result<(), String> {
+        sample::load(&self.engine)
+            .map_err(|problem| format!("the sample could not be added: {}", problem.detail()))
+    }
+
+    /// Stops accepting, finishes what runs, closes the data folder.
+    pub fn stop(self) {
+        self.running.drain();
+        close_engine(&self.engine);
+    }
+}
+
+/// Opens the data folder. The folder itself is made first: the key file lies beside the journal.
+fn open_engine(config: &Config) -> Result<Arc<Engine>, StartError> {
+    let data = &config.data;
+    std::fs::create_dir_all(data)
+        .map_err(|error| StartError::Data(format!("{}: {error}", data.display())))?;
+    let mut options = EngineOptions::new(data);
+    options.shards = config.shards;
+    options.ack = match config.ack {
+        Ack::Fsync => commit::Ack::Fsync,
+        Ack::Interval(span) => {
+            commit::Ack::Interval(Millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+        }
+        Ack::None => commit::Ack::None,
+    };
+    let mut told = Instant::now();
+    let progress = |done: Sequence, all: Sequence| {
+        if told.elapsed() >= TELL_PROGRESS_EVERY {
+            told = Instant::now();
+            tracing::info!("recovering: {done} of {all} facts");
+        }
+    };
+    let (engine, start) = Engine::open(options, progress).map_err(|error| {
+        StartError::Data(match error.in_use() {
+            true => format!(
+                "{} is in use by another process; stop it, or name another folder with --data",
+                data.display()
+            ),
+            false => format!("{}: {error}", data.display()),
+        })
+    })?;
+    if start.journal.cut_bytes > 0 {
+        let Opened { cut_bytes, cut_at, .. } = &start.journal;
+        tracing::warn!(
+            cut_bytes,
+            ?cut_at,
+            "a torn end of the journal was cut: it had never been acknowledged"
+        );
+    }
+    if !start.founded {
+        tracing::info!(facts = start.facts, away_ms = start.away.0, "recovered");
+    }
+    Ok(Arc::new(engine))
+}
+
+/// Writes what is still in memory and lets go of the folder.
+fn close_engine(engine: &Engine) {
+    engine.shutdown();
+}
+
+/// Waits for an answer outside of any worker, as starting up does.
+pub(crate) fn wait<T>(engine: &Engine, answer: Answer<T>) -> Result<T, Problem> {
+    let started = Instant::now();
+    while engine.mark() < answer.rests_on {
+        if engine.health() != Health::Ready || started.elapsed() > START_PATIENCE {
+            return Err(Problem::new(Code::OutcomeUnknown, "the journal did not take it"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    answer.result.map_err(Problem::from)
+}

@@ -1,0 +1,168 @@
+//! The life of one connection: requests one after the other, until the client goes, stands still or the server drains.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::clock::{Clock, Phase, Watched};
+use crate::app::Limits;
+use crate::edge::{Connection, Edge};
+
+/// More headers than this are answered with 431 by hyper.
+const MAX_HEADERS: usize = 64;
+/// How long a refused client may take to read why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
+    content-type: application/problem+json\r\ncontent-length: 201\r\n\r\n\
+    {\"type\":\"/problems/overloaded\",\"title\":\"More work than can be done right now\",\"status\":503,\
+    \"detail\":\"Too many connections; nothing was done.\",\"code\":\"overloaded\",\"request_id\":\"-\",\
+    \"retry_after_ms\":1000}";
+
+enum End {
+    /// The client has gone, or hyper has closed after an error or while draining.
+    Closed,
+    /// Nothing happened for long enough.
+    Idle,
+    /// A head took too long.
+    SlowHead,
+}
+
+/// Serves a connection to its end.
+pub async fn serve(stream: TcpStream, peer: IpAddr, edge: Rc<Edge>, mut drain: watch::Receiver<bool>) {
+    let limits = &edge.app().limits;
+    let clock = Clock::new();
+    let connection = Rc::new(Connection::from(peer));
+    let service = service_fn(|request| {
+        clock.begin();
+        let (edge, connection, clock) = (Rc::clone(&edge), Rc::clone(&connection), Rc::clone(&clock));
+        async move {
+            let response = edge.answer(&connection, request).await;
+            clock.end();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let io = TokioIo::new(Watched { stream, clock: Rc::clone(&clock) });
+    let mut http = http1::Builder::new()
+        .half_close(true)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(limits.head_bytes.max(8 << 10))
+        .header_read_timeout(None)
+        .serve_connection(io, service);
+    let mut drained = pin!(drain.wait_for(|draining| *draining));
+    let mut draining = false;
+    let mut watcher = pin!(Watcher::new(&clock, limits));
+    let end = std::future::poll_fn(|cx| {
+        if !draining && drained.as_mut().poll(cx).is_ready() {
+            draining = true;
+            Pin::new(&mut http).graceful_shutdown();
+        }
+        // An error of hyper is a client that broke off or spoke nonsense: it has been answered where that was possible.
+        if Pin::new(&mut http).poll(cx).is_ready() {
+            return Poll::Ready(End::Closed);
+        }
+        watcher.as_mut().poll(cx)
+    })
+    .await;
+    match end {
+        End::Closed | End::Idle => {}
+        End::SlowHead => last_words(http.into_parts().io.into_inner().stream, TIMED_OUT).await,
+    }
+}
+
+/// Tells a client why it is not served.
+pub async fn refuse(stream: TcpStream) {
+    last_words(stream, FULL).await;
+}
+
+/// Writes, then reads what is still coming: closing with unread bytes would reset the connection and take the answer
+/// with it.
+async fn last_words(mut stream: TcpStream, words: &[u8]) {
+    let say = async {
+        stream.write_all(words).await?;
+        stream.shutdown().await?;
+        let mut scratch = [0_u8; 1_024];
+        while stream.read(&mut scratch).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    // Whether the client heard it is its own affair.
+    let _ = timeout(LAST_WORDS, say).await;
+}
+
+/// Ends a connection that stands still. One timer, which is moved only when a head comes in pieces.
+struct Watcher<'a> {
+    clock: &'a Clock,
+    head_timeout: Duration,
+    idle_timeout: Duration,
+    alarm: Pin<Box<tokio::time::Sleep>>,
+    head_armed: bool,
+    seen: u64,
+}
+
+impl<'a> Watcher<'a> {
+    fn new(clock: &'a Clock, limits: &Limits) -> Self {
+        let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
+        // The first request is expected at once.
+        let alarm = Box::pin(sleep(head_timeout));
+        Self { clock, head_timeout, idle_timeout, alarm, head_armed: false, seen: 0 }
+    }
+
+    fn arm(&mut self, after: Duration) {
+        self.alarm.as_mut().reset(Instant::now() + after);
+    }
+}
+
+impl Future for Watcher<'_> {
+    type Output = End;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<End> {
+        let slow_head = self.clock.phase() == Phase::Head;
+        if slow_head != self.head_armed {
+            self.head_armed = slow_head;
+            let after = if slow_head { self.head_timeout } else { self.idle_timeout };
+            self.arm(after);
+        }
+        loop {
+            if self.alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if self.head_armed {
+                return Poll::Ready(End::SlowHead);
+            }
+            let moved = self.clock.moved();
+            if self.clock.phase() == Phase::Idle && moved == self.seen {
+                return Poll::Ready(End::Idle);
+            }
+            self.seen = moved;
+            let after = self.idle_timeout;
+            self.arm(after);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_full_server_are_as_long_as_they_say() {
+        let text = std::str::from_utf8(FULL).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["title"], crate::problem::Code::Overloaded.entry().title);
+    }
+}

@@ -1,0 +1,17 @@
+//! The JSON of the contract, apart from the engine's own types.
+//!
+//! What comes in is strict: unknown fields are refused, numbers are checked, and the sentence names the place. What
+//! goes out is borrowed from the engine's views and written once.
+
+pub mod availability;
+pub mod cart;
+pub mod item;
+pub mod list;
+pub mod merge;
+pub mod order;
+pub mod read;
+pub mod sale;
+pub mod slot;
+pub mod slot_input;
+pub mod stock;
+pub mod time;

@@ -1,0 +1,135 @@
+//! Times on the wire: RFC 3339 in UTC, and every deadline twice.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use onsale_engine::time::{Now, Timestamp, WallTime};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A wall time as it is written: `2021-04-12T07:05:00Z`, with milliseconds only where there are any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Written(pub WallTime);
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match jiff::Timestamp::from_millisecond(self.0.0) {
+            Ok(time) => serializer.collect_str(&time),
+            // Further away than the year 9999: no such time comes in, see `Deserialize`.
+            Err(_) => serializer.serialize_none(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        parse(&text).map(Self).ok_or_else(|| {
+            serde::de::Error::custom(format!(
+                "`{text}` is no time; expected RFC 3339, as 2021-04-12T07:05:00Z"
+            ))
+        })
+    }
+}
+
+/// Reads an RFC 3339 time. What is below a millisecond is cut.
+#[must_use]
+pub fn parse(text: &str) -> Option<WallTime> {
+    // jiff reads more than RFC 3339 (an hour without minutes, a zone in brackets); the shape is checked first.
+    let bytes = text.as_bytes();
+    let shaped = (20..=40).contains(&bytes.len())
+        && bytes[4] == b'-'
+        && bytes[7] == b'-'
+        && matches!(bytes[10], b'T' | b't' | b' ')
+        && bytes[13] == b':'
+        && bytes[16] == b':'
+        && !text.contains('[');
+    let time: jiff::Timestamp = shaped.then(|| text.parse().ok())??;
+    Some(WallTime(time.as_millisecond()))
+}
+
+/// Reads what `from` and `to` may be: a time, or a date, which stands for its first instant in the sale's time zone.
+#[must_use]
+pub fn parse_time_or_date(text: &str, zone: impl FnOnce() -> Option<TimeZone>) -> Option<WallTime> {
+    if text.len() != 10 {
+        return parse(text);
+    }
+    let date: Date = text.parse().ok()?;
+    let start = date.to_zoned(zone()?).ok()?;
+    Some(WallTime(start.timestamp().as_millisecond()))
+}
+
+/// A local day that the engine counts from 1970-01-01.
+#[must_use]
+pub fn day(days: i32) -> Option<String> {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    epoch.checked_add(jiff::Span::new().try_days(days).ok()?).ok().map(|date| date.to_string())
+}
+
+/// A deadline, both ways: as a wall time for people, as a span for programs whose clock is wrong.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Deadline {
+    /// The wall time, if there is no outage before.
+    pub expires_at: Written,
+    /// From `server_time` on; 0 when it has passed.
+    pub expires_in_ms: u64,
+}
+
+impl Deadline {
+    /// The deadline as seen at `now`.
+    #[must_use]
+    pub fn new(now: Now, at: Timestamp) -> Self {
+        Self { expires_at: Written(now.wall_of(at)), expires_in_ms: at.0.saturating_sub(now.engine.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_written_as_rfc_3339() {
+        for (text, written) in [
+            ("2021-04-12T07:05:00Z", "2021-04-12T07:05:00Z"),
+            ("2021-04-12T09:05:00+02:00", "2021-04-12T07:05:00Z"),
+            ("2021-04-12T07:05:00.123Z", "2021-04-12T07:05:00.123Z"),
+            ("2021-04-12T07:05:00.123999Z", "2021-04-12T07:05:00.123Z"),
+            ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+        ] {
+            let json = serde_json::to_string(&Written(parse(text).unwrap())).unwrap();
+            assert_eq!(json, format!("\"{written}\""));
+        }
+        for bad in [
+            "",
+            "2021-04-12",
+            "2021-04-12T07:05:00",
+            "2021-04-12T07Z",
+            "20210412T070500Z",
+            "tomorrow at nine o'clock",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_date_begins_in_the_zone_of_the_sale() {
+        let zone = || TimeZone::get("Europe/Berlin").ok();
+        assert_eq!(parse_time_or_date("2021-04-12", zone), parse("2021-04-11T22:00:00Z"));
+        assert_eq!(parse_time_or_date("2021-01-12", zone), parse("2021-01-11T23:00:00Z"));
+        assert_eq!(parse_time_or_date("2021-13-12", zone), None);
+    }
+
+    #[test]
+    fn days_count_from_1970() {
+        assert_eq!(day(0).as_deref(), Some("1970-01-01"));
+        assert_eq!(day(18_729).as_deref(), Some("2021-04-12"));
+        assert_eq!(day(-1).as_deref(), Some("1969-12-31"));
+        assert_eq!(day(i32::MAX), None);
+    }
+
+    #[test]
+    fn a_deadline_comes_twice() {
+        let now = Now { engine: Timestamp(1_000), wall: WallTime(61_000) };
+        let json = serde_json::to_value(Deadline::new(now, Timestamp(3_000))).unwrap();
+        assert_eq!(json, serde_json::json!({"expires_at": "1970-01-01T00:01:03Z", "expires_in_ms": 2000}));
+        assert_eq!(Deadline::new(now, Timestamp(0)).expires_in_ms, 0);
+    }
+}

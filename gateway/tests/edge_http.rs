@@ -1,0 +1,158 @@
+//! The edge as a stranger meets it: heads and bodies that are wrong, slow or too large, caps, CORS, health, pages.
+
+mod server_common;
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use server_common::{TestServer, WEB};
+
+#[test]
+fn health_pages_and_metrics_answer() {
+    let server = TestServer::start(&[]);
+    for path in
+        ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/problems", "/problems/slot-taken"]
+    {
+        let answer = server.send("GET", path, &[], "");
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert!(answer.header("x-request-id").is_some() && answer.header("onsale-durability").is_none());
+    }
+    let metrics = server.send("GET", "/metrics", &[], "").body;
+    assert!(
+        metrics.contains("onsale_http_requests_total{method=\"GET\",route=\"/livez\",status=\"200\"} 1"),
+        "{metrics}"
+    );
+    assert!(metrics.ends_with("# EOF\n"));
+    server.send("GET", "/problems/no-such", &[], "").problem(404, "not-found");
+}
+
+#[test]
+fn a_mode_that_may_lose_something_is_in_every_answer() {
+    let server = TestServer::start(&[("ack", "interval:50ms")]);
+    for path in ["/livez", "/nothing"] {
+        assert_eq!(server.send("GET", path, &[], "").header("onsale-durability"), Some("interval:50ms"));
+    }
+    assert!(server.send("GET", "/metrics", &[], "").body.contains("durability=\"interval:50ms\""));
+}
+
+#[test]
+fn what_is_not_there_and_what_is_not_allowed() {
+    let server = TestServer::start(&[]);
+    server.send("GET", "/v1/nothing", &[], "").problem(404, "not-found");
+    server.send("GET", "/v1/sales/nope", &[], "").problem(404, "not-found");
+    let answer = server.send("DELETE", "/v1/sales", &[], "");
+    assert_eq!(answer.status, 405);
+    assert_eq!(answer.header("allow"), Some("GET,HEAD"));
+    assert_eq!(answer.value()["type"], "about:blank");
+    let key = [("authorization", "Bearer nonsense")];
+    let answer = server.send("GET", "/v1/sales", &key, "");
+    answer.problem(401, "credentials");
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+    server.json("PUT", "/v1/sales/x", WEB, "k", &json!({"time_zone": "UTC"})).problem(403, "not-allowed");
+    server.get("/v1/carts/cart_0000000000000", WEB).problem(404, "not-found");
+    server.send("GET", "/v1/carts/cart_0000000000000", &[], "").problem(401, "credentials");
+}
+
+#[test]
+fn a_request_id_is_echoed_if_it_is_fit() {
+    let server = TestServer::start(&[]);
+    let echoed = |id: &str| {
+        let answer = server.send("GET", "/livez", &[("x-request-id", id)], "");
+        answer.header("x-request-id").map(ToOwned::to_owned)
+    };
+    assert_eq!(echoed("req-1").as_deref(), Some("req-1"));
+    assert_ne!(echoed("<script>").as_deref(), Some("<script>"));
+}
+
+#[test]
+fn browsers_of_other_origins_may_read() {
+    let server = TestServer::start(&[]);
+    let asks = [("origin", "https://shop.example"), ("access-control-request-method", "POST")];
+    let answer = server.send("OPTIONS", "/v1/sales/sh/carts", &asks, "");
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, Some("*")));
+    let answer = server.send("GET", "/v1/sales/nope", &asks[..1], "");
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert!(answer.header("access-control-expose-headers").unwrap().contains("retry-after"));
+}
+
+#[test]
+fn bodies_and_heads_have_limits() {
+    let server = TestServer::start(&[("limits.body_bytes", "2048")]);
+    let large = json!({"customer": "c".repeat(3_000_000), "items": []});
+    server.json("POST", "/v1/sales/x/carts", WEB, "k", &large).problem(413, "too-large");
+    let head = format!("GET /livez HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "y".repeat(40_000));
+    assert!(server.raw(head.as_bytes()).starts_with("HTTP/1.1 431"));
+    let wrong =
+        [("authorization", "Bearer sk_web"), ("idempotency-key", "k"), ("content-type", "text/plain")];
+    server.send("POST", "/v1/sales/x/carts", &wrong, "{}").problem(415, "media-type");
+}
+
+#[test]
+fn a_slow_head_a_slow_body_and_an_idle_socket_are_let_go() {
+    let server = TestServer::start(&[
+        ("timeouts.head_ms", "200"),
+        ("timeouts.body_ms", "200"),
+        ("timeouts.idle_ms", "600"),
+    ]);
+    let started = Instant::now();
+    assert!(server.raw(b"GET /livez HT").starts_with("HTTP/1.1 408"));
+    assert!((200..3_000).contains(&started.elapsed().as_millis()));
+    let half = b"POST /v1/sales/x/carts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk_web\r\ncontent-length: 9\r\n\r\n{";
+    assert!(server.raw(half).starts_with("HTTP/1.1 408"));
+    // Nothing was sent: closed without a word.
+    assert_eq!(server.raw(b""), "");
+    // A keep-alive socket outlives the time for a head, then it is idle.
+    let mut stream = server.connect();
+    let started = Instant::now();
+    let mut answer = Vec::new();
+    for _ in 0..2 {
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer).matches("HTTP/1.1 200").count(), 2);
+    assert!((900..5_000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+}
+
+#[test]
+fn at_the_cap_a_socket_is_told_to_come_back() {
+    let server = TestServer::start(&[("limits.connections", "3")]);
+    let open: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    std::thread::sleep(Duration::from_millis(100));
+    let refused = server.raw(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 1"), "{refused}");
+    drop(open);
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(server.send("GET", "/livez", &[], "").status, 200);
+}
+
+#[test]
+fn two_thousand_idle_sockets_are_no_problem_and_stopping_closes_them() {
+    let server = TestServer::start(&[("workers", "2")]);
+    let mut open: Vec<_> = (0..2_000).map(|_| server.connect()).collect();
+    assert_eq!(server.send("GET", "/livez", &[], "").status, 200);
+    let started = Instant::now();
+    drop(server);
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let mut rest = Vec::new();
+    let _ = open[0].read_to_end(&mut rest);
+    assert!(rest.is_empty());
+}
+
+#[test]
+fn a_second_server_on_the_same_folder_or_port_is_told_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().display().to_string();
+    let first = TestServer::start(&[]);
+    let listen = first.address().to_string();
+    let config = |listen: String, data: String| {
+        let flags = [("listen", listen), ("data", data)];
+        let all = onsale_gateway::config::Gathered::new(None, [], flags).unwrap();
+        onsale_gateway::config::Config::new(&all).unwrap()
+    };
+    for (listen, data) in [(listen, data), ("127.0.0.1:0".to_owned(), first.data.display().to_string())] {
+        let error = onsale_gateway::serve::start(&config(listen, data), []).unwrap_err();
+        assert!(error.to_string().contains("in use"), "{error}");
+    }
+}

@@ -1,0 +1,197 @@
+//! A sale from its settings to its orders, over HTTP: the shapes, the codes, and what must survive a restart.
+
+mod server_common;
+
+use serde_json::{Value, json};
+use server_common::{Answer, OPERATOR, PHONE, TestServer, WEB};
+
+fn sale(server: &TestServer) {
+    let settings = json!({"time_zone": "Europe/Berlin", "limit_per_customer": {"units": 4}});
+    let answer = server.json("PUT", "/v1/sales/sh", OPERATOR, "k", &settings);
+    assert_eq!((answer.status, answer.header("etag")), (201, Some("\"1\"")), "{answer:?}");
+    let slots = json!({"slots": [
+        {"id": "a", "venue": "kiel", "starts_at": "2030-04-12T07:05:00Z", "capacity": 2},
+        {"id": "b", "venue": "luebeck", "starts_at": "2030-04-12T07:05:00Z", "capacity": 1}]});
+    let answer = server.json("POST", "/v1/sales/sh/slots", OPERATOR, "k", &slots);
+    assert_eq!((answer.status, &answer.value()["added"]), (200, &json!(2)), "{answer:?}");
+}
+
+fn open(server: &TestServer, key: &str, slot: &str, quantity: u32) -> Answer {
+    let body = json!({"customer": "c-1", "items": [{"slot": slot, "quantity": quantity}]});
+    server.json("POST", "/v1/sales/sh/carts", WEB, key, &body)
+}
+
+fn id(body: &Value, field: &str) -> String {
+    body[field].as_str().unwrap_or_else(|| panic!("no {field} in {body}")).to_owned()
+}
+
+#[test]
+fn settings_have_versions() {
+    let server = TestServer::start(&[]);
+    sale(&server);
+    let settings = json!({"time_zone": "Europe/Berlin"});
+    server.json("PUT", "/v1/sales/sh", OPERATOR, "k", &settings).problem(428, "if-match-required");
+    let put = |tag: &str, body: &Value| {
+        let headers =
+            [("authorization", "Bearer op_test"), ("if-match", tag), ("content-type", "application/json")];
+        server.send("PUT", "/v1/sales/sh", &headers, &body.to_string())
+    };
+    put("\"9\"", &settings).problem(412, "stale");
+    put("\"1\"", &json!({"time_zone": "Mars"})).problem(422, "rule");
+    put("\"1\"", &json!({"time_zone": "UTC", "hold_tll_ms": 1})).problem(400, "unknown-field");
+    let answer = put("\"1\"", &settings);
+    assert_eq!((answer.status, answer.header("etag")), (200, Some("\"2\"")));
+    assert_eq!(answer.value()["limit_per_customer"]["units"], Value::Null);
+    let answer = server.json("PATCH", "/v1/sales/sh", OPERATOR, "k", &json!({"hold_ttl_ms": 60_000}));
+    assert_eq!((answer.status, &answer.value()["hold_ttl_ms"]), (200, &json!(60_000)));
+    let answer = server.send("GET", "/v1/sales/sh", &[("if-none-match", "\"3\"")], "");
+    assert_eq!((answer.status, answer.body.as_str()), (304, ""));
+    assert_eq!(server.send("GET", "/v1/sales?limit=1", &[], "").value()["items"][0]["sale"], "sh");
+    server.json("PUT", "/v1/sales/SH", OPERATOR, "k", &settings).problem(400, "malformed");
+}
+
+#[test]
+fn a_cart_becomes_an_order_and_keys_are_remembered_across_a_restart() {
+    let mut server = TestServer::start(&[]);
+    sale(&server);
+    let first = open(&server, "k1", "a", 2);
+    assert_eq!(first.status, 201, "{first:?}");
+    let cart = id(&first.value(), "cart");
+    assert_eq!(first.header("location"), Some(format!("/v1/carts/{cart}").as_str()));
+    assert_eq!(first.header("idempotent-replayed"), None);
+    server.restart();
+    let again = open(&server, "k1", "a", 2);
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, Some("true")));
+    assert_eq!(
+        (&again.value()["cart"], &again.value()["items"]),
+        (&first.value()["cart"], &first.value()["items"])
+    );
+    open(&server, "k1", "a", 1).problem(422, "key-reused");
+    let checkout = format!("/v1/carts/{cart}/checkout");
+    server.json("POST", &checkout, WEB, "k1", &Value::Null).problem(422, "key-reused");
+    let answer = server.json("POST", &checkout, WEB, "k2", &Value::Null);
+    assert_eq!((answer.status, answer.header("retry-after")), (202, Some("0")), "{answer:?}");
+    let location = answer.header("location").unwrap().to_owned();
+    let checkout = server.get(&location, WEB).value();
+    assert_eq!(checkout["state"], "confirmed");
+    server.restart();
+    let order = server.get(&format!("/v1/orders/{}", id(&checkout, "order")), WEB);
+    assert_eq!((order.status, &order.value()["state"]), (200, &json!("confirmed")));
+    assert_eq!(server.get(&format!("/v1/carts/{cart}"), WEB).value()["state"], "ordered");
+    server.get(&format!("/v1/carts/{cart}"), PHONE).problem(404, "not-found");
+    let extend = server.json("POST", &format!("/v1/carts/{cart}/extend"), WEB, "k3", &json!({}));
+    extend.problem(409, "cart-not-open");
+    let cancel = format!("/v1/orders/{}/cancel", id(&checkout, "order"));
+    let answer = server.json("POST", &cancel, WEB, "k4", &Value::Null);
+    assert_eq!((answer.status, &answer.value()["state"]), (200, &json!("cancelled")), "{answer:?}");
+    let list = server.get("/v1/sales/sh/orders?customer=c-1&state=cancelled", WEB).value();
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn with_prefer_wait_the_order_is_in_the_answer() {
+    let server = TestServer::start(&[]);
+    sale(&server);
+    let cart = id(&open(&server, "k1", "a", 1).value(), "cart");
+    let headers = [("authorization", "Bearer sk_web"), ("x-idempotency-key", "k2"), ("prefer", "wait=5")];
+    let answer = server.send("POST", &format!("/v1/carts/{cart}/checkout"), &headers, "");
+    assert_eq!((answer.status, answer.header("preference-applied")), (201, Some("wait=5")));
+    assert!(id(&answer.value(), "order").starts_with("order_"));
+}
+
+#[test]
+fn what_is_lost_is_told_with_the_reason() {
+    let server = TestServer::start(&[]);
+    sale(&server);
+    let short = open(&server, "k1", "a", 3).problem(409, "slot-taken");
+    assert_eq!(short["conflicts"], json!([{"slot": "a", "wanted": 3, "free": 2}]));
+    let cart = id(&open(&server, "k2", "a", 2).value(), "cart");
+    open(&server, "k3", "a", 1).problem(409, "all-held");
+    open(&server, "k4", "zzz", 1).problem(404, "not-found");
+    open(&server, "k5", "a", 0).problem(400, "malformed");
+    let nothing = json!({"customer": "c-1", "items": [], "itmes": []});
+    server.json("POST", "/v1/sales/sh/carts", WEB, "k6", &nothing).problem(400, "unknown-field");
+    let no_key = [("authorization", "Bearer sk_web"), ("content-type", "application/json")];
+    let answer = server.send("POST", "/v1/sales/sh/carts", &no_key, "{}");
+    assert!(answer.problem(400, "malformed")["detail"].as_str().unwrap().contains("Idempotency-Key"));
+    let answer = server.json("DELETE", &format!("/v1/carts/{cart}"), WEB, "k7", &Value::Null);
+    assert_eq!((answer.status, &answer.value()["state"]), (200, &json!("abandoned")));
+    assert_eq!(open(&server, "k3", "a", 1).status, 201, "a refusal is not kept");
+    let patch = json!({"capacity": 0});
+    let answer =
+        server.json("PATCH", "/v1/sales/sh/slots/a", OPERATOR, "k", &patch).problem(422, "below-committed");
+    assert_eq!(answer["in_the_way"][0]["units"], 1);
+}
+
+#[test]
+fn holds_are_added_swapped_and_given_back() {
+    let server = TestServer::start(&[]);
+    sale(&server);
+    let cart = open(&server, "k1", "a", 1).value();
+    let path = format!("/v1/carts/{}/holds", id(&cart, "cart"));
+    let more = json!({"items": [{"slot": "b"}]});
+    let both = server.json("POST", &path, WEB, "k2", &more);
+    assert_eq!((both.status, both.value()["items"].as_array().map(Vec::len)), (201, Some(2)), "{both:?}");
+    server.json("POST", &path, WEB, "k3", &more).problem(409, "all-held");
+    let hold = id(&both.value()["items"][1], "hold");
+    let swap = json!({"item": {"slot": "a"}});
+    let swapped = server.json("POST", &format!("{path}/{hold}/exchange"), WEB, "k4", &swap);
+    assert_eq!(swapped.status, 200, "{swapped:?}");
+    assert!(swapped.value()["items"].as_array().unwrap().iter().all(|item| item["slot"] == "a"));
+    let hold = id(&swapped.value()["items"][0], "hold");
+    let left = server.json("DELETE", &format!("{path}/{hold}"), WEB, "k5", &Value::Null);
+    assert_eq!((left.status, left.value()["items"].as_array().map(Vec::len)), (200, Some(1)));
+    server
+        .json("DELETE", &format!("{path}/hold_0000000000000.77"), WEB, "k6", &Value::Null)
+        .problem(404, "not-found");
+}
+
+#[test]
+fn a_stream_keeps_what_is_good() {
+    let server = TestServer::start(&[]);
+    sale(&server);
+    let mut lines = String::new();
+    for number in 0..2_500 {
+        lines += &format!("{{\"id\": \"s-{number}\", \"venue\": \"kiel\", \"capacity\": 1}}\n");
+    }
+    lines += "\n{\"id\": \"bad id\", \"venue\": \"kiel\", \"capacity\": 1}\nnonsense\n";
+    let headers = [("authorization", "Bearer op_test"), ("content-type", "application/x-ndjson")];
+    for (added, unchanged) in [(2_500, 0), (0, 2_500)] {
+        let report = server.send("POST", "/v1/sales/sh/slots", &headers, &lines).value();
+        assert_eq!((&report["added"], &report["unchanged"]), (&json!(added), &json!(unchanged)), "{report}");
+        let rejected: Vec<_> =
+            report["rejected"].as_array().unwrap().iter().map(|line| &line["line"]).collect();
+        assert_eq!(rejected, [&json!(2_502), &json!(2_503)]);
+    }
+    server.send("POST", "/v1/sales/nope/slots", &headers, &lines).problem(404, "not-found");
+    let mixed = json!({"slots": [{"id": "n", "venue": "kiel", "capacity": 1}, {"id": "!", "venue": "kiel", "capacity": 1}]});
+    let refused = server.json("POST", "/v1/sales/sh/slots", OPERATOR, "k", &mixed).problem(400, "malformed");
+    assert_eq!(refused["rejected"][0]["line"], 2);
+    server.get("/v1/sales/sh/slots/n", OPERATOR).problem(404, "not-found");
+}
+
+#[test]
+fn looking_is_exact_with_a_key_and_coarse_without() {
+    let server = TestServer::with_sample();
+    let path = "/v1/sales/sample/slots?venue=kiel&product=dose1&limit=5";
+    let (public, exact) = (server.send("GET", path, &[], ""), server.get(path, WEB));
+    assert_eq!(public.header("vary"), Some("Authorization"));
+    assert_eq!(public.value()["items"][0].get("free"), None);
+    assert_eq!(exact.value()["items"][0]["free"], 10);
+    let next = id(&exact.value(), "next");
+    let second = server.get(&format!("{path}&after={next}"), WEB).value();
+    assert_ne!(second["items"][0]["id"], exact.value()["items"][0]["id"]);
+    let days = server.get("/v1/sales/sample/availability?by=venue,day&product=dose1", WEB).value();
+    assert_eq!(days["items"].as_array().map(Vec::len), Some(10));
+    server.get("/v1/sales/sample/availability?by=week", WEB).problem(400, "malformed");
+    server.get("/v1/sales/sample/slots?lmit=1", WEB).problem(400, "unknown-field");
+    server.get("/v1/sales/sample/slots?limit=1001", WEB).problem(400, "too-large-number");
+    let offers = server.send("GET", "/v1/sales/sample/bundles?venue=kiel&limit=3", &[], "").value();
+    let offer = &offers["items"][0];
+    let item = json!({"bundle": {"rule": offer["rule"], "slots": offer["slots"]}});
+    let cart = json!({"customer": "c", "items": [item], "reference": "A-1", "metadata": {"lang": "de"}});
+    let cart = server.json("POST", "/v1/sales/sample/carts", PHONE, "k", &cart);
+    assert_eq!((cart.status, &cart.value()["reference"]), (201, &json!("A-1")), "{cart:?}");
+    let single = json!({"customer": "d", "items": [{"slot": offer["slots"][0]}]});
+    server.json("POST", "/v1/sales/sample/carts", PHONE, "k2", &single).problem(422, "bundle-only");
+}

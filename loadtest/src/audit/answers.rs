@@ -1,0 +1,35 @@
+//! The checks that need the answers alone, as an outsider could make them.
+
+use super::{Check, Evidence};
+use crate::ledger::Ledger;
+use crate::measured::Measured;
+
+/// At no moment were more units of a slot acknowledged than it has.
+pub(super) fn nothing_acknowledged_twice(ledger: &Ledger) -> Check {
+    let mut cases: Vec<String> = ledger
+        .overdrawn
+        .iter()
+        .map(|(slot, units)| {
+            let place = &ledger.stock().places()[*slot];
+            format!("{}: {units} units acknowledged at one time of {}", place.id, place.capacity)
+        })
+        .collect();
+    cases.extend(ledger.oddities.iter().cloned());
+    let counted = format!("{} carts over {} slots", ledger.carts.len(), ledger.stock().places().len());
+    Check::no_cases("nothing acknowledged twice", &cases, counted)
+}
+
+/// Only statuses and codes of the closed list, no server error but a deliberate 503, no unreadable answer.
+pub(super) fn every_answer_within_the_contract(measured: &Measured) -> Check {
+    let cases: Vec<String> =
+        measured.breaches.iter().map(|(what, times)| format!("{times} x {what}")).collect();
+    let answers: u64 = measured.told.values().sum();
+    Check::no_cases("every answer within the contract", &cases, format!("{answers} answers"))
+}
+
+/// Losers are told; silence is nobody's final answer.
+pub(super) fn every_visit_got_a_final_answer(evidence: &Evidence<'_>) -> Check {
+    let silent = evidence.without_final_answer;
+    let cases = if silent == 0 { vec![] } else { vec![format!("{silent} of {} got none", evidence.visits)] };
+    Check::no_cases("every visit got a final answer", &cases, format!("{} visits", evidence.visits))
+}

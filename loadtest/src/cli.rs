@@ -1,0 +1,155 @@
+//! The command line. Every number is checked here, so that a run never begins with a scale of nought.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Replays launch days against an onsale server: open loop, seeded, honest latency, and an audit of what was sold.
+#[derive(Debug, Parser)]
+#[command(
+    name = "loadtest",
+    version,
+    after_help = "Exit codes: 0 passed, 99 missed, 3 the tester was the limit, \
+    1 the run could not be made, 2 the command line is wrong."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a scenario.
+    Run {
+        /// Which one.
+        #[command(subcommand)]
+        scenario: Scenario,
+    },
+    /// Print a written report again; exits as its run did.
+    Report {
+        /// A file written with `--report`.
+        file: PathBuf,
+    },
+    /// Put two reports side by side.
+    Compare {
+        /// The first.
+        a: PathBuf,
+        /// The second.
+        b: PathBuf,
+    },
+}
+
+/// The scenarios.
+#[derive(Debug, Subcommand)]
+pub enum Scenario {
+    /// A state-wide on-sale: 3,225 requests/s for a minute, 2,100 pairs of appointments, no waiting room.
+    S1(S1Args),
+    /// Sell out whatever inventory an existing sale has.
+    SellOut(SellOutArgs),
+}
+
+/// Common to all scenarios.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// The seed of everything that is drawn.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Connections at most; more are opened only when answers are slow.
+    #[arg(long, default_value_t = 2_048, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub connections: u32,
+    /// Write the report as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// `run s1`.
+#[derive(Debug, Args)]
+pub struct S1Args {
+    /// The server, like http://127.0.0.1:8080, with ONSALE_OPERATOR_KEY and ONSALE_SERVER_KEY set. Without it one is started.
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// The sale to create.
+    #[arg(long, default_value = "s1")]
+    pub sale: String,
+    /// Divide visitors, rates and inventory by this.
+    #[arg(long, default_value_t = 1.0, value_parser = at_least_one)]
+    pub scale: f64,
+    /// Divide durations and multiply rates by this; people's thinking is not compressed.
+    #[arg(long, default_value_t = 1.0, value_parser = at_least_one)]
+    pub speed: f64,
+    /// Load 3.4 million appointments of the season first.
+    #[arg(long)]
+    pub season: bool,
+    /// Kill the server after the rush and start it again before the audit; not with --target.
+    #[arg(long, conflicts_with = "target")]
+    pub crash: bool,
+    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The rest.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `run sell-out`.
+#[derive(Debug, Args)]
+pub struct SellOutArgs {
+    /// The server, with ONSALE_SERVER_KEY set.
+    #[arg(long, value_name = "URL")]
+    pub target: String,
+    /// The sale to sell out.
+    #[arg(long)]
+    pub sale: String,
+    /// Buyers at work at one time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub at_once: u32,
+    /// Open loop instead: so many buyers begin each second.
+    #[arg(long, conflicts_with = "at_once", value_parser = positive)]
+    pub rate: Option<f64>,
+    /// The rest.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if value.is_finite() && value > 0.0 { Ok(value) } else { Err("it must be greater than 0".to_owned()) }
+}
+
+fn at_least_one(text: &str) -> Result<f64, String> {
+    let value = positive(text)?;
+    if (1.0..=100_000.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err("it must be between 1 and 100000".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn nonsense_is_refused_before_the_run() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(parse("loadtest run s1 --scale 10 --season --report out.json").is_ok());
+        for wrong in [
+            "loadtest run s1 --scale 0",
+            "loadtest run s1 --speed NaN",
+            "loadtest run sell-out --sale x",
+            "loadtest run sell-out --sale x --target http://h --rate 5 --at-once 3",
+            "loadtest run s1 --connections 0",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Kept-alive connections, newest first: the few that a fast server needs stay warm, and more are opened only when it slows
+//! down. A connection that was lost in the middle of an answer is closed, never used again.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::Lost;
+
+/// The connections to one server.
+#[derive(Debug)]
+pub struct Pool {
+    address: SocketAddr,
+    limit: usize,
+    idle: Rc<RefCell<Vec<Connection>>>,
+    open: Rc<Cell<usize>>,
+    most_open: Cell<usize>,
+}
+
+impl Pool {
+    /// At most `limit` connections to this address.
+    pub fn new(address: SocketAddr, limit: usize) -> Self {
+        let open = Rc::new(Cell::new(0));
+        Self { address, limit, idle: Rc::default(), open, most_open: Cell::new(0) }
+    }
+
+    /// The most connections that were open at once.
+    pub fn most_open(&self) -> usize {
+        self.most_open.get()
+    }
+
+    /// A free connection, or a new one.
+    pub(super) async fn take(&self) -> Result<Connection, Lost> {
+        loop {
+            // The borrow ends before any waiting.
+            let Some(mut connection) = self.idle.borrow_mut().pop() else { break };
+            if connection.sender.is_ready() {
+                connection.reused = true;
+                return Ok(connection);
+            }
+        }
+        if self.open.get() >= self.limit {
+            return Err(Lost::NoConnection);
+        }
+        let counted = Counted::new(&self.open);
+        self.most_open.set(self.most_open.get().max(self.open.get()));
+        let stream = TcpStream::connect(self.address).await.map_err(|error| whose_fault(&error))?;
+        stream.set_nodelay(true).map_err(|_| Lost::Refused)?;
+        let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(|_| Lost::Refused)?;
+        tokio::task::spawn_local(driver);
+        Ok(Connection { sender, reused: false, _counted: counted })
+    }
+
+    /// Takes a connection back after a complete answer.
+    pub(super) fn give_back(&self, mut connection: Connection) {
+        if connection.sender.is_ready() {
+            self.idle.borrow_mut().push(connection);
+            return;
+        }
+        // hyper's side of the connection has to run once more before it can take the next request.
+        let idle = Rc::clone(&self.idle);
+        tokio::task::spawn_local(async move {
+            if connection.sender.ready().await.is_ok() {
+                idle.borrow_mut().push(connection);
+            }
+        });
+    }
+}
+
+/// A server that does not accept is the server's; no descriptor or no port left is ours, and makes the run void.
+fn whose_fault(error: &io::Error) -> Lost {
+    match error.kind() {
+        ErrorKind::ConnectionRefused
+        | ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::TimedOut => Lost::Refused,
+        _ => Lost::NoConnection,
+    }
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    reused: bool,
+    _counted: Counted,
+}
+
+impl Connection {
+    pub(super) fn reused(&self) -> bool {
+        self.reused
+    }
+
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, hyper::Error> {
+        self.sender.send_request(request).await
+    }
+}
+
+/// One in the count of open connections, also while it is being opened; leaves the count when dropped.
+#[derive(Debug)]
+struct Counted(Rc<Cell<usize>>);
+
+impl Counted {
+    fn new(open: &Rc<Cell<usize>>) -> Self {
+        open.set(open.get() + 1);
+        Self(Rc::clone(open))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}

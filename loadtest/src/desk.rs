@@ -1,0 +1,255 @@
+//! The calls of the contract a buyer makes, one function each: look, search, hold, check out, give back. Each sends,
+//! measures, reads the answer and writes what was acknowledged into the ledger, so that visits read like what people do.
+//!
+//! A request without a final answer (lost, 429, 503) is asked again after 1 to 5 s with probability 0.95, with the same
+//! idempotency key, as the contract tells clients to do; the offered load grows with failure as it would on the day.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Method};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Call};
+use crate::draw;
+use crate::driver::Floor;
+use crate::ledger::{Fate, Ledger};
+use crate::measured::Kind;
+use crate::turns::Turn;
+use crate::wire;
+
+/// How often one request is asked in all before its visitor gives up.
+const TRIES: u32 = 6;
+/// How long a checkout may wait for its confirmation in one request; the time-out of that request lies above it.
+const CHECKOUT_WAIT_S: u32 = 10;
+
+/// Where a buyer stands: the sale, the credential, the books.
+#[derive(Debug)]
+pub struct Desk {
+    /// The shared floor.
+    pub floor: Rc<Floor>,
+    /// What was acknowledged.
+    pub ledger: RefCell<Ledger>,
+    /// The sale's id.
+    pub sale: String,
+    /// Makes idempotency keys of this run different from those of any other run.
+    pub run: String,
+    /// True if places are handed out by a driver; else a step goes at its own time.
+    pub open_loop: bool,
+    /// Hold requests answered after the buyer was shown something free.
+    pub clicks: Cell<u64>,
+    /// Of those, the ones that found it gone.
+    pub gone: Cell<u64>,
+}
+
+/// What came of asking for a hold.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// The cart.
+    Held(String),
+    /// The code of the refusal.
+    Refused(String),
+    /// No final answer.
+    Silent,
+}
+
+/// What came of paying.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Paying {
+    /// The order.
+    Ordered(String),
+    /// The code of the refusal, or the state the checkout ended in.
+    Refused(String),
+    /// No final answer.
+    Silent,
+}
+
+impl Desk {
+    /// Waits until `due`, and for a place of the plan.
+    pub async fn turn(&self, due: Instant) -> Turn {
+        if self.open_loop {
+            return self.floor.turns.at(due).await;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        Turn::at(Instant::now())
+    }
+
+    /// Looks at what is left of a product, by venue and day.
+    pub async fn look(
+        &self,
+        turn: Turn,
+        product: &str,
+        buyer: &mut Buyer,
+    ) -> Option<Vec<wire::Availability>> {
+        let path = format!("/v1/sales/{}/availability?by=venue,day&product={product}", self.sale);
+        let read = Call::get(path).key(&buyer.key);
+        let answer = self.insist(Kind::Look, turn, read, buyer).await.answer?;
+        let rows: wire::Dated<wire::Availability> = self.read("availability", &answer)?;
+        if let (Some(as_of), Some(now)) = (rows.as_of, rows.server_time) {
+            let age = Duration::try_from(now.duration_since(as_of)).unwrap_or_default();
+            self.floor.measured.borrow_mut().aged(age);
+        }
+        for untruth in rows.items.iter().filter_map(wire::Availability::untruth) {
+            self.floor.measured.borrow_mut().breach(format!("look: {untruth}"));
+        }
+        Some(rows.items)
+    }
+
+    /// Searches bundles of a rule at a venue.
+    pub async fn search(
+        &self,
+        turn: Turn,
+        rule: &str,
+        venue: &str,
+        buyer: &mut Buyer,
+    ) -> Option<Vec<wire::Bundle>> {
+        let path = format!("/v1/sales/{}/bundles?rule={rule}&venue={venue}&limit=20", self.sale);
+        let answer = self.insist(Kind::Search, turn, Call::get(path).key(&buyer.key), buyer).await.answer?;
+        Some(self.read::<wire::Page<wire::Bundle>>("bundles", &answer)?.items)
+    }
+
+    /// Makes a cart with one item; `units` is what is at stake if no answer comes.
+    pub async fn hold(&self, turn: Turn, item: &Value, units: u64, buyer: &mut Buyer) -> Holding {
+        let body = json!({"customer": buyer.name, "items": [item]});
+        let path = format!("/v1/sales/{}/carts", self.sale);
+        let call = Call::new(Method::POST, path).key(&buyer.key).json(&body).once(self.key(buyer, "hold"));
+        let told = self.insist(Kind::Hold, turn, call, buyer).await;
+        if told.happened() {
+            self.clicks.set(self.clicks.get() + 1);
+        }
+        match told.answer {
+            Some(answer) if answer.status == 201 => self.note_held(&answer),
+            Some(_) => {
+                if matches!(told.code.as_str(), "slot-taken" | "all-held" | "sold-out" | "bundle-incomplete")
+                {
+                    self.gone.set(self.gone.get() + 1);
+                }
+                Holding::Refused(told.code)
+            }
+            None => {
+                self.ledger.borrow_mut().unsure_units += units;
+                Holding::Silent
+            }
+        }
+    }
+
+    /// Checks a cart out and waits for its confirmation.
+    pub async fn pay(&self, turn: Turn, cart: &str, buyer: &mut Buyer) -> Paying {
+        let path = format!("/v1/carts/{cart}/checkout");
+        let mut call = Call::new(Method::POST, path).key(&buyer.key).json(&json!({}));
+        let key = self.key(buyer, "checkout");
+        call = call.once(key.clone());
+        let mut turn = turn;
+        for _ in 0..TRIES {
+            call.wait_s = Some(CHECKOUT_WAIT_S);
+            call.timeout = Duration::from_secs(u64::from(CHECKOUT_WAIT_S) + 5);
+            let told = self.insist(Kind::Checkout, turn, call, buyer).await;
+            let Some(answer) = told.answer else { break };
+            if answer.status >= 400 {
+                return Paying::Refused(told.code);
+            }
+            let Some(checkout) = self.read::<wire::Checkout>("checkout", &answer) else { break };
+            match (checkout.state.as_str(), checkout.order) {
+                ("confirmed", Some(order)) => {
+                    self.floor.pulse.ordered();
+                    self.ledger.borrow_mut().ordered(cart, &order, &buyer.key, &key);
+                    return Paying::Ordered(order);
+                }
+                ("rejected" | "expired", _) => return Paying::Refused(checkout.state),
+                _ => {}
+            }
+            call = Call::get(format!("/v1/checkouts/{}", checkout.checkout)).key(&buyer.key);
+            turn = self.turn(Instant::now()).await;
+        }
+        self.ledger.borrow_mut().became(cart, Fate::Unsure);
+        Paying::Silent
+    }
+
+    /// Gives a cart back; true if the server said so.
+    pub async fn give_back(&self, turn: Turn, cart: &str, buyer: &mut Buyer) -> bool {
+        self.ledger.borrow_mut().giving_back(cart);
+        let call = Call::new(Method::DELETE, format!("/v1/carts/{cart}")).key(&buyer.key);
+        let call = call.once(self.key(buyer, "give-back"));
+        let told = self.insist(Kind::GiveBack, turn, call, buyer).await;
+        let done = told.answer.is_some_and(|answer| answer.status < 300);
+        if done {
+            self.ledger.borrow_mut().became(cart, Fate::GivenBack);
+        }
+        done
+    }
+
+    fn note_held(&self, answer: &Answer) -> Holding {
+        let Some(cart) = self.read::<wire::Cart>("cart", answer) else { return Holding::Silent };
+        let units: Vec<(String, u64)> =
+            cart.items.into_iter().map(|item| (item.slot, item.quantity)).collect();
+        self.floor.pulse.held();
+        self.ledger.borrow_mut().held(&cart.cart, &units, Instant::now());
+        Holding::Held(cart.cart)
+    }
+
+    /// Asks until there is a final answer or the buyer gives up.
+    async fn insist(&self, kind: Kind, turn: Turn, call: Call, buyer: &mut Buyer) -> ToldAtLast {
+        let mut turn = turn;
+        let mut tries = 1;
+        loop {
+            let (answer, code) = self.floor.send(kind, turn, &call).await;
+            let final_answer =
+                answer.filter(|answer| answer.status < 500 && !matches!(answer.status, 408 | 425 | 429));
+            if final_answer.is_some() || tries == TRIES || !draw::chance(&mut buyer.rng, 0.95) {
+                return ToldAtLast { answer: final_answer, code: code.unwrap_or_default() };
+            }
+            tries += 1;
+            let pause = draw::seconds(buyer.rng.random_range(1.0..5.0));
+            turn = self.turn(Instant::now() + pause).await;
+        }
+    }
+
+    fn read<'a, T: serde::Deserialize<'a>>(&self, what: &str, answer: &'a Answer) -> Option<T> {
+        match answer.read() {
+            Ok(read) => Some(read),
+            Err(error) => {
+                let breach = format!("{what}: an answer {} that cannot be read: {error}", answer.status);
+                self.floor.measured.borrow_mut().breach(breach);
+                None
+            }
+        }
+    }
+
+    fn key(&self, buyer: &mut Buyer, step: &str) -> String {
+        buyer.steps += 1;
+        format!("{}-{}-{step}-{}", self.run, buyer.name, buyer.steps)
+    }
+}
+
+/// Who asks: a name, a credential, and the stream of this person's chances.
+#[derive(Debug)]
+pub struct Buyer {
+    /// The `customer` of the contract.
+    pub name: String,
+    /// The credential of the shop or phone desk that asks.
+    pub key: HeaderValue,
+    /// This person's own stream.
+    pub rng: ChaCha8Rng,
+    steps: u32,
+}
+
+impl Buyer {
+    /// A buyer who has done nothing yet.
+    pub fn new(name: String, key: &HeaderValue, rng: ChaCha8Rng) -> Self {
+        Self { name, key: key.clone(), rng, steps: 0 }
+    }
+}
+
+struct ToldAtLast {
+    answer: Option<Answer>,
+    code: String,
+}
+
+impl ToldAtLast {
+    fn happened(&self) -> bool {
+        self.answer.is_some()
+    }
+}

@@ -1,0 +1,218 @@
+//! What the server has acknowledged, written down as the answers come in: carts, what became of them, and when. The audit
+//! reads this book and the server's own, and the two must tell the same story.
+//!
+//! A request whose answer never came may or may not have happened; such a cart or unit is *unsure* and the audit allows
+//! both, as a client would have to. Asking again with the same idempotency key usually settles it during the run.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+
+use crate::stock::Stock;
+
+/// What the tester knows of one cart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Held, and left to its time-out.
+    Held,
+    /// Confirmed under this order.
+    Ordered(String),
+    /// Given back, and the server said so.
+    GivenBack,
+    /// A checkout or a giving back was asked and no final answer came.
+    Unsure,
+}
+
+/// One acknowledged cart.
+#[derive(Clone, Debug)]
+pub struct HeldCart {
+    /// Its id.
+    pub cart: String,
+    /// Slot numbers with units, as acknowledged.
+    pub units: Vec<(usize, u64)>,
+    /// What became of it.
+    pub fate: Fate,
+    /// The credential and idempotency key it was paid with.
+    pub paid_with: Option<(HeaderValue, String)>,
+}
+
+/// The book of acknowledgements.
+#[derive(Debug)]
+pub struct Ledger {
+    stock: Rc<Stock>,
+    t0: Instant,
+    /// All acknowledged carts, in the order of their answers.
+    pub carts: Vec<HeldCart>,
+    by_cart: HashMap<String, usize>,
+    live: Vec<u64>,
+    live_units: u64,
+    not_yet_full: usize,
+    full_once: Vec<bool>,
+    /// When this many units were first held at one time, after t0: only marks asked for are kept.
+    pub reached: BTreeMap<u64, Option<Duration>>,
+    /// When the last slot was full for the first time.
+    pub all_full_after: Option<Duration>,
+    /// The worst overdraft seen while answers came in: slot, units acknowledged at one time.
+    pub overdrawn: BTreeMap<usize, u64>,
+    /// Hold requests whose outcome is unknown, in units at most.
+    pub unsure_units: u64,
+    /// Answers naming slots or carts that cannot be, in words.
+    pub oddities: Vec<String>,
+}
+
+impl Ledger {
+    /// An empty book over this stock; `marks` are counts of units whose first reaching is timed.
+    pub fn new(stock: Rc<Stock>, t0: Instant, marks: &[u64]) -> Self {
+        let slots = stock.places().len();
+        Self {
+            not_yet_full: stock.places().iter().filter(|place| place.capacity > 0).count(),
+            full_once: vec![false; slots],
+            live: vec![0; slots],
+            live_units: 0,
+            stock,
+            t0,
+            carts: Vec::new(),
+            by_cart: HashMap::new(),
+            reached: marks.iter().map(|mark| (*mark, None)).collect(),
+            all_full_after: None,
+            overdrawn: BTreeMap::new(),
+            unsure_units: 0,
+            oddities: Vec::new(),
+        }
+    }
+
+    /// The server acknowledged a cart with these units. An answer seen twice (asked again with the same key) counts once.
+    pub fn held(&mut self, cart: &str, items: &[(String, u64)], at: Instant) {
+        if self.by_cart.contains_key(cart) {
+            return;
+        }
+        let mut units = Vec::with_capacity(items.len());
+        for (slot, quantity) in items {
+            match self.stock.number(slot) {
+                Some(number) => units.push((number, *quantity)),
+                None => self.oddities.push(format!("{cart} holds {slot}, which is no slot of this run")),
+            }
+        }
+        let after = at.saturating_duration_since(self.t0);
+        for (slot, quantity) in &units {
+            self.add(*slot, *quantity, after);
+        }
+        self.by_cart.insert(cart.to_owned(), self.carts.len());
+        self.carts.push(HeldCart { cart: cart.to_owned(), units, fate: Fate::Held, paid_with: None });
+    }
+
+    /// Before a giving back is asked for: from now on the units may be sold to somebody else, before our answer is here.
+    pub fn giving_back(&mut self, cart: &str) {
+        let Some(number) = self.by_cart.get(cart).copied() else { return };
+        for (slot, quantity) in self.carts[number].units.clone() {
+            self.live[slot] = self.live[slot].saturating_sub(quantity);
+            self.live_units = self.live_units.saturating_sub(quantity);
+        }
+        self.carts[number].fate = Fate::Unsure;
+    }
+
+    /// What became of a cart, as acknowledged.
+    pub fn became(&mut self, cart: &str, fate: Fate) {
+        match self.by_cart.get(cart) {
+            Some(number) => self.carts[*number].fate = fate,
+            None => self.oddities.push(format!("{cart} became {fate:?} and was never held")),
+        }
+    }
+
+    /// A cart was confirmed, paid with this credential and idempotency key.
+    pub fn ordered(&mut self, cart: &str, order: &str, credential: &HeaderValue, key: &str) {
+        self.became(cart, Fate::Ordered(order.to_owned()));
+        if let Some(number) = self.by_cart.get(cart) {
+            self.carts[*number].paid_with = Some((credential.clone(), key.to_owned()));
+        }
+    }
+
+    /// Units in live acknowledged carts and orders now.
+    pub fn live_units(&self) -> u64 {
+        self.live_units
+    }
+
+    /// Carts whose state only the server's books can tell: left open, or unsure.
+    pub fn undecided(&self) -> Vec<String> {
+        let open = self.carts.iter().filter(|cart| matches!(cart.fate, Fate::Held | Fate::Unsure));
+        open.map(|cart| cart.cart.clone()).collect()
+    }
+
+    /// The stock this book is about.
+    pub fn stock(&self) -> &Stock {
+        &self.stock
+    }
+
+    fn add(&mut self, slot: usize, quantity: u64, after: Duration) {
+        self.live[slot] += quantity;
+        self.live_units += quantity;
+        let capacity = self.stock.places()[slot].capacity;
+        if self.live[slot] > capacity {
+            let worst = self.overdrawn.entry(slot).or_default();
+            *worst = (*worst).max(self.live[slot]);
+        }
+        if self.live[slot] >= capacity && !std::mem::replace(&mut self.full_once[slot], true) {
+            self.not_yet_full = self.not_yet_full.saturating_sub(1);
+            if self.not_yet_full == 0 {
+                self.all_full_after = Some(after);
+            }
+        }
+        for (mark, reached) in &mut self.reached {
+            if self.live_units >= *mark && reached.is_none() {
+                *reached = Some(after);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stock::Place;
+
+    fn ledger() -> Ledger {
+        let place = |id: &str, capacity| Place {
+            id: id.into(),
+            venue: "kiel".into(),
+            product: "dose1".into(),
+            day: 0,
+            capacity,
+        };
+        Ledger::new(Rc::new(Stock::new(vec![place("a", 2), place("b", 1)])), Instant::now(), &[2])
+    }
+
+    #[test]
+    fn a_unit_acknowledged_twice_shows_at_once() {
+        let mut ledger = ledger();
+        let now = Instant::now();
+        ledger.held("cart_1", &[("b".into(), 1)], now);
+        assert!(ledger.overdrawn.is_empty());
+        ledger.held("cart_2", &[("b".into(), 1)], now);
+        assert_eq!(ledger.overdrawn, BTreeMap::from([(1, 2)]));
+        ledger.held("cart_2", &[("b".into(), 1)], now);
+        assert_eq!(ledger.carts.len(), 2, "the same answer twice is one cart");
+    }
+
+    #[test]
+    fn what_is_being_given_back_may_be_sold_again() {
+        let mut ledger = ledger();
+        let now = Instant::now();
+        ledger.held("cart_1", &[("a".into(), 2)], now);
+        assert!(ledger.all_full_after.is_none() && ledger.reached[&2].is_some());
+        ledger.giving_back("cart_1");
+        ledger.held("cart_2", &[("a".into(), 2), ("b".into(), 1)], now);
+        ledger.became("cart_1", Fate::GivenBack);
+        assert!(ledger.overdrawn.is_empty());
+        assert!(ledger.all_full_after.is_some(), "both slots were full once");
+        assert_eq!(ledger.live_units(), 3);
+    }
+
+    #[test]
+    fn a_slot_nobody_offered_is_an_oddity() {
+        let mut ledger = ledger();
+        ledger.held("cart_1", &[("zzz".into(), 1)], Instant::now());
+        assert_eq!(ledger.oddities.len(), 1);
+    }
+}

@@ -1,0 +1,253 @@
+//! A server of the tester's own, when no target is given: found, started on a free port with fresh keys and an empty data
+//! folder, waited for, and stopped as an operator would stop it, with SIGTERM. A run against it starts from nothing, so its
+//! figures can be compared with those of other days.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::client::{Call, Client, Target};
+use crate::failure::Failure;
+use crate::keys::{self, Keys};
+
+/// How long a start may take before the tester gives up; the season's bound of 20 s is an expectation, not this.
+const START_LIMIT: Duration = Duration::from_secs(120);
+/// How long a stop may take before it is forced.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// A started server; dropped, it is stopped and a data folder made for it is removed.
+#[derive(Debug)]
+pub struct OwnServer {
+    program: PathBuf,
+    data: PathBuf,
+    made_data: bool,
+    keys: Keys,
+    port: u16,
+    child: Child,
+    /// How long the last start took, until it said it was ready.
+    pub start_up: Duration,
+}
+
+impl OwnServer {
+    /// Starts a server. Without a data folder one is made among the temporary files and removed afterwards.
+    pub async fn start(program: PathBuf, keys: &Keys, data: Option<&Path>) -> Result<Self, Failure> {
+        let data_or_made = match data {
+            Some(data) => data.to_owned(),
+            None => std::env::temp_dir().join(format!("onsale-loadtest-{}", std::process::id())),
+        };
+        fs::create_dir_all(&data_or_made).map_err(|error| {
+            let folder = data_or_made.display();
+            Failure::new(format!("No data folder {folder}."), error, "give another one with `--data DIR`")
+        })?;
+        let port = free_port()?;
+        let child = spawn(&program, &data_or_made, keys, port)?;
+        let mut server = Self {
+            program,
+            data: data_or_made,
+            made_data: data.is_none(),
+            keys: keys.clone(),
+            port,
+            child,
+            start_up: Duration::ZERO,
+        };
+        server.wait_until_ready().await?;
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Stops it and starts it again on the same data: what an operator does before a launch day.
+    pub async fn restart(&mut self) -> Result<(), Failure> {
+        self.stop();
+        self.child = spawn(&self.program, &self.data, &self.keys, self.port)?;
+        self.wait_until_ready().await
+    }
+
+    /// Kills it without a word, as a failing machine would, and starts it again on what it had written.
+    pub async fn crash_and_restart(&mut self) -> Result<(), Failure> {
+        // Both fail only if it has ended already; then the start below tells what is wrong.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = spawn(&self.program, &self.data, &self.keys, self.port)?;
+        self.wait_until_ready().await
+    }
+
+    /// Whether it is still there; if not, its last words.
+    pub fn still_runs(&mut self) -> Result<(), Failure> {
+        match self.child.try_wait() {
+            Ok(Some(status)) => Err(self.last_words(
+                "The server ended in the middle of the run.",
+                &format!("it ended with {status}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let client = Client::new(&Target::parse(&self.url())?, 4);
+        while begun.elapsed() < START_LIMIT {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(self.not_ready(&format!("it ended with {status}")));
+            }
+            let ready = client.send(&Call::get("/readyz")).await.outcome;
+            if ready.is_ok_and(|answer| answer.status == 200) {
+                self.start_up = begun.elapsed();
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Err(self.not_ready("it was not ready after two minutes"))
+    }
+
+    fn not_ready(&self, why: &str) -> Failure {
+        self.last_words("The server the tester started did not get ready.", why)
+    }
+
+    fn last_words(&self, what: &str, why: &str) -> Failure {
+        let log = fs::read_to_string(log_file(&self.data)).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines[lines.len().saturating_sub(8)..].join("\n        ");
+        Failure::new(
+            what,
+            format!("{why}; its last words:\n        {last}"),
+            format!(
+                "keep its data and log with `--data DIR`, or try it by hand: `{} serve`",
+                self.program.display()
+            ),
+        )
+    }
+
+    fn stop(&mut self) {
+        // Once it has been waited for, its number may belong to somebody else.
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        terminate(self.child.id());
+        let begun = Instant::now();
+        while begun.elapsed() < STOP_LIMIT {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // It did not listen; leaving it running would spoil the next run on this machine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        self.stop();
+        if self.made_data {
+            // What cannot be removed among the temporary files is the system's to clean.
+            let _ = fs::remove_dir_all(&self.data);
+        }
+    }
+}
+
+/// `ONSALE_BIN`, else the `onsale` that was built beside this program.
+pub fn find() -> Result<PathBuf, Failure> {
+    let missing = |why: String| {
+        Failure::new(
+            "No target was given and no server was found to start.",
+            why,
+            "build one with `cargo build --release -p onsale-gateway`, name one with ONSALE_BIN=…, or give `--target URL`",
+        )
+    };
+    if let Some(named) = std::env::var_os("ONSALE_BIN").map(PathBuf::from) {
+        return if named.is_file() {
+            Ok(named)
+        } else {
+            Err(missing(format!("ONSALE_BIN names {}, which is no file", named.display())))
+        };
+    }
+    let this = std::env::current_exe().map_err(|error| missing(error.to_string()))?;
+    let beside = this.with_file_name(format!("onsale{}", std::env::consts::EXE_SUFFIX));
+    if beside.is_file() { Ok(beside) } else { Err(missing(format!("there is no {}", beside.display()))) }
+}
+
+fn free_port() -> Result<u16, Failure> {
+    // Between this and the server's own bind somebody else could take it; on a test machine nobody does.
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map(|found| found.port())
+        .map_err(|error| {
+            Failure::new("No free port on 127.0.0.1.", error, "close something, or give `--target URL`")
+        })
+}
+
+fn spawn(program: &Path, data: &Path, keys: &Keys, port: u16) -> Result<Child, Failure> {
+    let cannot = |error: std::io::Error| {
+        let name = program.display();
+        Failure::new(format!("{name} cannot be started."), error, "check that it is the server's program")
+    };
+    let log = File::options().create(true).append(true).open(log_file(data)).map_err(cannot)?;
+    let mut command = Command::new(program);
+    command
+        .arg("serve")
+        .arg("--listen")
+        .arg(format!("127.0.0.1:{port}"))
+        .arg("--data")
+        .arg(data.join("data"));
+    command.env(keys::SERVER, &keys.server);
+    if let Some(operator) = &keys.operator {
+        command.env(keys::OPERATOR, operator);
+    }
+    let errors = log.try_clone().map_err(cannot)?;
+    command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().map_err(cannot)
+}
+
+fn log_file(data: &Path) -> PathBuf {
+    data.join("server.log")
+}
+
+#[cfg(unix)]
+fn terminate(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    if let Some(pid) = pid {
+        // Fails only if it is gone already, which is what is wanted.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn terminate(_pid: u32) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_server_that_ends_at_once_is_told_with_its_last_words() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("onsale");
+        fs::write(&program, "#!/bin/sh\necho \"no room for $2 $3\" >&2\nexit 7\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let keys = Keys::made_up();
+        let started = OwnServer::start(program, &keys, Some(folder.path()));
+        let told = crate::terminal::in_runtime(started).unwrap_err().to_string();
+        assert!(
+            told.contains("exit status: 7") && told.contains("no room for --listen 127.0.0.1:"),
+            "{told}"
+        );
+    }
+}

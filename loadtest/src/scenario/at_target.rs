@@ -1,0 +1,87 @@
+//! The server a run goes against: somebody's, or one of the tester's own; with the keys for it.
+
+use std::path::{Path, PathBuf};
+
+use http::HeaderValue;
+
+use crate::client::{Client, Target};
+use crate::failure::Failure;
+use crate::keys::{Keys, bearer};
+use crate::operator::Operator;
+use crate::own_server::{self, OwnServer};
+
+/// As asked for on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Where {
+    /// Somebody's server; without it one is started.
+    pub target: Option<String>,
+    /// The data folder of an own server, and where the disk is probed.
+    pub data: Option<PathBuf>,
+    /// Keys other than those of the environment, for tests.
+    pub keys: Option<Keys>,
+}
+
+/// A server that is ready.
+#[derive(Debug)]
+pub struct AtTarget {
+    /// Its address.
+    pub target: Target,
+    /// The credential of the web shop.
+    pub web_key: HeaderValue,
+    /// The credential of the phone desk, or the web shop's.
+    pub phone_key: HeaderValue,
+    /// Where the disk is probed.
+    pub probe_in: PathBuf,
+    /// The own server, if it is one.
+    pub own: Option<OwnServer>,
+    operator_key: HeaderValue,
+}
+
+impl AtTarget {
+    /// Finds or starts the server.
+    pub async fn reach(place: &Where, needs_operator: bool) -> Result<Self, Failure> {
+        let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let (keys, own) = match (&place.target, &place.keys) {
+            (Some(_), Some(keys)) => (keys.clone(), None),
+            (Some(_), None) => (Keys::given(environment, needs_operator)?, None),
+            (None, _) => {
+                let keys = Keys::made_up();
+                let own = OwnServer::start(own_server::find()?, &keys, place.data.as_deref()).await?;
+                (keys, Some(own))
+            }
+        };
+        let url = match (&own, &place.target) {
+            (Some(own), _) => own.url(),
+            (None, target) => target.clone().unwrap_or_default(),
+        };
+        let probe_in = match (&own, &place.data) {
+            (Some(own), _) => own.data().to_owned(),
+            (None, Some(data)) => data.clone(),
+            (None, None) => std::env::temp_dir(),
+        };
+        let web_key = bearer(&keys.server)?;
+        Ok(Self {
+            target: Target::parse(&url)?,
+            phone_key: keys.phone.as_deref().map_or(Ok(web_key.clone()), bearer)?,
+            operator_key: keys.operator.as_deref().map_or(Ok(web_key.clone()), bearer)?,
+            web_key,
+            probe_in,
+            own,
+        })
+    }
+
+    /// Somebody who sets up and reads books: with the operator key if there is one, else the shop's.
+    pub fn operator(&self) -> Operator {
+        Operator::new(Client::new(&self.target, 8), self.operator_key.clone(), &self.target.url)
+    }
+
+    /// Somebody who reads as the shop.
+    pub fn shop(&self) -> Operator {
+        Operator::new(Client::new(&self.target, 8), self.web_key.clone(), &self.target.url)
+    }
+
+    /// The folder the disk is probed in.
+    pub fn probe_in(&self) -> &Path {
+        &self.probe_in
+    }
+}

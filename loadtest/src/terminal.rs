@@ -1,0 +1,103 @@
+//! Runs what the command line asked for and prints what came of it; the only room that writes to standard output.
+
+use std::process::ExitCode;
+
+use crate::behaviour::Behaviour;
+use crate::cli::{Cli, Command, Common, S1Args, Scenario, SellOutArgs};
+use crate::failure::Failure;
+use crate::report::Report;
+use crate::scenario::{Where, s1, sell_out};
+use crate::{compare, summary};
+
+/// Does it; the exit code is that of the verdict, or 1 if the run could not be made.
+pub fn obey(cli: Cli) -> ExitCode {
+    match done(cli) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            eprintln!("loadtest: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the summary is what the program is for; this is its one place")]
+fn done(cli: Cli) -> Result<u8, Failure> {
+    match cli.command {
+        Command::Run { scenario } => {
+            let (common, report) = match scenario {
+                Scenario::S1(args) => (args.common.clone(), in_runtime(s1::run(&as_s1(args)))?),
+                Scenario::SellOut(args) => {
+                    (args.common.clone(), in_runtime(sell_out::run(&as_sell_out(args)))?)
+                }
+            };
+            print!("{}", summary::of(&report));
+            if let Some(file) = &common.report {
+                report.write(file)?;
+            }
+            Ok(report.verdict.exit_code())
+        }
+        Command::Report { file } => {
+            let report = Report::read(&file)?;
+            print!("{}", summary::of(&report));
+            Ok(report.verdict.exit_code())
+        }
+        Command::Compare { a, b } => {
+            print!("{}", compare::of(&Report::read(&a)?, &Report::read(&b)?));
+            Ok(0)
+        }
+    }
+}
+
+/// One thread for the whole load. The descriptor of the alarm clock and the sockets are polled every 16 steps of the
+/// scheduler instead of 61: at thousands of requests a second that is what keeps the send lag down.
+pub fn in_runtime<T>(run: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    allow_sockets();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().event_interval(16).build().map_err(
+            |error| {
+                Failure::new("The tester cannot start.", error, "check the limits of this shell: `ulimit -a`")
+            },
+        )?;
+    tokio::task::LocalSet::new().block_on(&runtime, run)
+}
+
+/// Many shells allow 1,024 descriptors and let a program ask for more; if they do not, opening a connection fails and shows.
+#[cfg(unix)]
+fn allow_sockets() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+#[cfg(not(unix))]
+fn allow_sockets() {}
+
+fn as_s1(args: S1Args) -> s1::S1 {
+    s1::S1 {
+        place: Where { target: args.target, data: args.data, keys: None },
+        sale: args.sale,
+        scale: args.scale,
+        speed: args.speed,
+        seed: args.common.seed,
+        season: args.season,
+        crash: args.crash,
+        connections: connections(&args.common),
+        behaviour: Behaviour::default(),
+    }
+}
+
+fn as_sell_out(args: SellOutArgs) -> sell_out::SellOut {
+    sell_out::SellOut {
+        place: Where { target: Some(args.target), data: None, keys: None },
+        sale: args.sale,
+        at_once: usize::try_from(args.at_once).unwrap_or(1),
+        rate: args.rate,
+        seed: args.common.seed,
+        connections: connections(&args.common),
+    }
+}
+
+fn connections(common: &Common) -> usize {
+    usize::try_from(common.connections).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,94 @@
+//! The two self-tests of honest latency: a server that freezes once, and one that serves half of what is offered. A tester
+//! that waits for answers before it sends the next request would find both of them fast.
+
+mod stub;
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use stub::{fine, serve, steady};
+
+/// A stub that answers at once, but nothing between `from` and `from + long` after its first request.
+fn freezing(from: Duration, long: Duration) -> String {
+    let first: Mutex<Option<Instant>> = Mutex::new(None);
+    serve(move |_| {
+        let first = *first.lock().unwrap().get_or_insert_with(Instant::now);
+        let (begin, end) = (first + from, first + from + long);
+        async move {
+            let now = Instant::now();
+            if (begin..end).contains(&now) {
+                tokio::time::sleep_until(end.into()).await;
+            }
+            fine()
+        }
+    })
+}
+
+/// 1,000/s for 10 s, frozen for 1 s once: a tenth of all requests wait 0 to 1 s, evenly. So p90 is still fast, p95 half a
+/// second, p99 0.9 s, and 1,000 are slow, where ten patient connections would have seen ten.
+#[test]
+fn a_freeze_of_a_second_shows_in_a_thousand_requests() {
+    let url = freezing(Duration::from_secs(4), Duration::from_secs(1));
+    let came = steady(&url, 1_000.0, 10.0, Duration::from_secs(10), 4_096, Duration::from_millis(20));
+    let all = came.all.latency;
+    assert_eq!((all.count, came.all.lost), (10_000, 0), "{all:?}");
+    assert!((930..=1_050).contains(&came.slow), "{} slow, 980 of them slower than 20 ms", came.slow);
+    assert!(all.p50_us < 20_000 && all.p90_us < 60_000, "{all:?}");
+    assert!((420_000..=580_000).contains(&all.p95_us), "{all:?}");
+    assert!((850_000..=960_000).contains(&all.p99_us), "{all:?}");
+    assert!((950_000..=1_150_000).contains(&all.max_us), "{all:?}");
+}
+
+/// The same freeze with ten connections: the rest cannot be sent, counts with its time-out, and the run is void.
+#[test]
+fn too_few_connections_make_the_run_void() {
+    let url = freezing(Duration::from_secs(1), Duration::from_millis(500));
+    let came = steady(&url, 500.0, 2.0, Duration::from_secs(3), 10, Duration::from_secs(3));
+    assert!(came.limited);
+    assert!((200..=250).contains(&came.all.not_sent), "{} of 250 less 10", came.all.not_sent);
+    assert_eq!(came.slow, came.all.not_sent, "what was not sent has at least its time-out");
+}
+
+/// A stub that serves 100/s in order, whether or not anybody still waits.
+fn hundred_a_second() -> String {
+    let free_at: Mutex<Option<Instant>> = Mutex::new(None);
+    serve(move |_| {
+        let mut free_at = free_at.lock().unwrap();
+        let done = free_at.unwrap_or_else(Instant::now).max(Instant::now()) + Duration::from_millis(10);
+        *free_at = Some(done);
+        async move {
+            tokio::time::sleep_until(done.into()).await;
+            fine()
+        }
+    })
+}
+
+/// The scenario offers 200/s for 30 s; here durations are divided by ten. Latency grows evenly from 0 to 3 s, mean 1.5 s,
+/// and the last answer comes at 6 s: what was offered in 3 s takes 6 s to serve.
+#[test]
+fn overload_makes_latency_grow_evenly() {
+    let came =
+        steady(&hundred_a_second(), 200.0, 3.0, Duration::from_secs(60), 4_096, Duration::from_millis(1_500));
+    let all = came.all.latency;
+    assert_eq!((all.count, came.all.lost), (600, 0));
+    assert!((1_400_000..=1_650_000).contains(&all.mean_us), "{all:?}");
+    assert!((1_400_000..=1_650_000).contains(&all.p50_us), "{all:?}");
+    assert!((2_900_000..=3_250_000).contains(&all.max_us), "{all:?}");
+    assert!((285..=330).contains(&came.slow), "half are slower than the mean: {}", came.slow);
+    let seconds = came.last_after.as_secs_f64();
+    assert!((5.8..=6.5).contains(&seconds), "last answer at {seconds} s");
+    assert!(!came.limited, "the server was the limit, not the tester");
+}
+
+/// With a time-out of a third of the longest wait two thirds are lost, and show as lost, with at least the time-out.
+#[test]
+fn time_outs_stay_in_the_table() {
+    let timeout = Duration::from_secs(1);
+    let came = steady(&hundred_a_second(), 200.0, 3.0, timeout, 4_096, timeout);
+    let all = came.all.latency;
+    assert_eq!(all.count, 600);
+    assert!((380..=415).contains(&came.all.lost), "{} lost of 600", came.all.lost);
+    assert!(came.slow >= came.all.lost, "lost requests have at least their time-out");
+    assert!(all.p50_us >= 999_000, "{all:?}");
+    assert_eq!(came.all.not_sent, 0);
+}
