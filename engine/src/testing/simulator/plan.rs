@@ -67,7 +67,7 @@ impl Plan {
             segment_bytes: largest,
             smallest_segment_bytes: largest.min(8_192),
             largest_frame_bytes: 8_192,
-            spares: usize::try_from(dice.below(3)).unwrap_or(0),
+            spares: usize::try_from(dice.between(1, 2)).unwrap_or(1),
             ..JournalOptions::new(JournalId(dice.next()), Sequence::ZERO)
         };
         let shards = *dice.pick(&[1, 2, 3, 8, 64]);

@@ -79,6 +79,9 @@ impl Drop for Signpost {
 pub fn run(seed: u64) -> Report {
     let mut run = Signpost { seed, world: World::new(seed) };
     let world = &mut run.world;
+    if world.dice.chance(30) {
+        world.doom();
+    }
     world.come_home();
     for _ in 0..STEPS {
         world.step();
