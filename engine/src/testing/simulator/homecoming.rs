@@ -7,7 +7,7 @@ use crate::journal::StorageError;
 use crate::ports::Clock;
 use crate::recovery::RecoveryError;
 use crate::sequence::Sequence;
-use crate::start::{self, OpenError, Started};
+use crate::start::{self, OpenError, StartOptions, Started};
 use crate::testing::disk::{Faults, SimDisk};
 use crate::ticker::Ticker;
 use crate::time::Millis;
@@ -24,7 +24,9 @@ impl World {
         let mut started = loop {
             tries += 1;
             let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-            let options = self.plan.options.clone();
+            // A folder keeps its shards, whatever is asked for later.
+            let shards = *self.dice.pick(&[1, 2, 3, 8, 64]);
+            let options = StartOptions { shards, ..self.plan.options.clone() };
             match start::start(&self.disk, clock, &mut self.dice, options, |_, _| {}) {
                 Ok(started) => break started,
                 Err(error) => self.not_started(&error, tries),

@@ -56,7 +56,7 @@ impl Plan {
         let ack = *dice.pick(&[Ack::Fsync, Ack::Fsync, Ack::Fsync, Ack::Interval(Millis(50)), Ack::None]);
         let keep = dice.between(20, 200) * 1_000;
         let limits = Limits {
-            idempotency_keys: 100_000,
+            idempotency_keys: *dice.pick(&[100_000, 100_000, 40]),
             idempotency_keep: Millis(keep),
             cart_keep: Millis(keep + dice.between(0, 60_000)),
             journal_buffer: *dice.pick(&[8_192, 16_384, 65_536, 1 << 20]),

@@ -215,6 +215,7 @@ impl World {
             key_keep: limits.idempotency_keep,
             cart_keep: limits.cart_keep,
             disk_full,
+            few_keys: limits.idempotency_keys < 1_000,
         };
         let told = put(&core, now, asked, &mut judge);
         self.say(|| format!("    {told}"));
