@@ -33,29 +33,37 @@ impl CustomerKey {
         Self(bytes)
     }
 
-    /// Reads the key of a folder; makes it if the folder is new.
+    /// Reads the key of a folder; makes one if the folder is new. A key that is found in a folder without facts is not
+    /// used: a start that was killed may have left it in the system's memory only, and nobody has been counted under it.
     ///
     /// # Errors
     /// What the disk says; `NotFound` or `InvalidData`, with a sentence, if a folder with facts has no whole key.
     pub fn of_folder<D: Disk>(disk: &D, new: bool, rng: &mut dyn Rng) -> io::Result<Self> {
-        let mut key = [0_u8; 32];
-        match disk.open(KEY_FILE) {
-            Ok(file) if file.read_at(0, &mut key)? == key.len() => return Ok(Self(key)),
-            Ok(_) if !new => {
-                let why = format!(
-                    "`{KEY_FILE}` is shorter than 32 bytes; put the whole file back beside the journal"
-                );
-                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !new => {
+        if new { Self::make(disk, rng) } else { Self::read(disk) }
+    }
+
+    fn read<D: Disk>(disk: &D) -> io::Result<Self> {
+        let file = disk.open(KEY_FILE).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
                 let why = format!(
                     "`{KEY_FILE}` is missing beside the journal; customers' limits rest on it, put it back"
                 );
-                return Err(io::Error::new(io::ErrorKind::NotFound, why));
+                io::Error::new(io::ErrorKind::NotFound, why)
             }
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(_) | Err(_) => {}
+            _ => error,
+        })?;
+        let mut key = [0_u8; 32];
+        if file.read_at(0, &mut key)? != key.len() {
+            let why =
+                format!("`{KEY_FILE}` is shorter than 32 bytes; put the whole file back beside the journal");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
+        Ok(Self(key))
+    }
+
+    /// Durable, name included, before the first fact can rest on it.
+    fn make<D: Disk>(disk: &D, rng: &mut dyn Rng) -> io::Result<Self> {
+        let mut key = [0_u8; 32];
         for part in key.chunks_mut(8) {
             part.copy_from_slice(&rng.next().to_le_bytes()[..part.len()]);
         }

@@ -150,7 +150,11 @@ pub fn start<D: Disk>(
         let catalog = state.lock_catalog();
         (catalog.heartbeat, catalog.partition)
     };
-    let away = last_heartbeat.map_or(Millis(0), |heartbeat| door::away(&heartbeat, &*clock));
+    let away = last_heartbeat.map_or(Millis(0), |heartbeat| {
+        // Of the time since the heartbeat, what later facts were decided in was not an outage.
+        let served = at.since(heartbeat.at);
+        Millis(door::away(&heartbeat, &*clock).0.saturating_sub(served.0))
+    });
     // What lies beyond the setting counts as time that ran: an outage of a year does not freeze carts for a year.
     let at = at.plus(Millis(away.0.saturating_sub(options.limits.max_away.0)));
 
