@@ -18,6 +18,7 @@ use crate::decide::{
     Availability, BundleOffer, Core, Costs, OrderQuery, Page, SalePut, SlotChange, SlotQuery, SlotsAdded,
 };
 use crate::door::{self, Door};
+use crate::follower::{Followed, Follower};
 use crate::ids::{CartId, ChannelIx, CustomerHash};
 use crate::inventory::SlotSpec;
 use crate::journal::frame::JournalId;
@@ -49,13 +50,24 @@ pub struct EngineOptions {
     pub ack: Ack,
     /// The bounds.
     pub limits: Limits,
+    /// How often a snapshot is made; 0 is never, not even at the end.
+    pub snapshot_every: Millis,
+    /// How long the last snapshot, at the shutdown, may take; 0 is none.
+    pub last_snapshot: Millis,
 }
 
 impl EngineOptions {
-    /// The defaults: 64 shards, every answer after its sync.
+    /// The defaults: 64 shards, every answer after its sync, a snapshot a minute.
     #[must_use]
     pub fn new(data: impl Into<PathBuf>) -> Self {
-        Self { data: data.into(), shards: MAX_SHARDS, ack: Ack::Fsync, limits: Limits::default() }
+        Self {
+            data: data.into(),
+            shards: MAX_SHARDS,
+            ack: Ack::Fsync,
+            limits: Limits::default(),
+            snapshot_every: Millis(60_000),
+            last_snapshot: Millis(10_000),
+        }
     }
 }
 
@@ -113,6 +125,10 @@ impl OpenError {
 pub struct Start {
     /// What the journal found and mended.
     pub journal: Opened,
+    /// The last fact of the snapshot that was used, if one was.
+    pub snapshot: Option<Sequence>,
+    /// Snapshots that could not be used, each with its reason.
+    pub damaged_snapshots: Vec<String>,
     /// Facts replayed.
     pub facts: u64,
     /// How long engine time had stood still.
@@ -143,6 +159,12 @@ pub struct Gauges {
     pub syncs: u64,
     /// Bytes of facts waiting for the disk or reserved.
     pub buffer_bytes: u64,
+    /// The last fact the follower has applied.
+    pub followed: u64,
+    /// The last fact of the last snapshot that stands; 0 before there is one in this run.
+    pub snapshot: u64,
+    /// Snapshots that could not be made since the start.
+    pub hindered_snapshots: u64,
     /// Live holds.
     pub holds: u64,
     /// Carts and orders remembered.
@@ -175,6 +197,10 @@ struct Shared {
     stopped_writing: AtomicBool,
     frames: AtomicU64,
     syncs: AtomicU64,
+    followed: AtomicU64,
+    snapshot: AtomicU64,
+    hindered: AtomicU64,
+    last_snapshot: Millis,
     space: AtomicU8,
 }
 
@@ -192,7 +218,7 @@ impl Engine {
     /// See [`OpenError`]. Nothing has been changed on disk but a torn tail that was cut.
     pub fn open(
         options: EngineOptions,
-        progress: impl FnMut(Sequence, Sequence),
+        mut progress: impl FnMut(Sequence, Sequence),
     ) -> Result<(Self, Start), OpenError> {
         let clock: Arc<dyn Clock> = Arc::new(MachineClock::new());
         let mut rng = MachineRng::new()?;
@@ -200,8 +226,9 @@ impl Engine {
         let disk = FolderDisk::open(&options.data)?;
         let mut journal_options = JournalOptions::new(JournalId(rng.next()), Sequence::ZERO);
         journal_options.largest_frame_bytes = options.limits.journal_buffer as u64;
-        let (journal, opened) = FileJournal::open(disk.clone(), journal_options)?;
-        let recovered = recovery::recover(&journal, seeds, progress)?;
+        // The second number was the last to come; reading the journal once, nobody knows it before the end.
+        let found = recovery::start(&disk, journal_options, seeds, |last| progress(last, last))?;
+        let recovery::Found { journal, opened, recovered, snapshot, damaged, generations } = found;
         let customers = CustomerKey::of_folder(&disk, recovered.is_none(), &mut rng)?;
 
         let founded = recovered.is_none();
@@ -234,6 +261,16 @@ impl Engine {
         let door = Door::new(Arc::clone(&clock), at);
         let mut writer = Writer::new(Arc::clone(&core.buffer), Arc::clone(&mark), journal, options.ack);
 
+        let errands = writer.errands();
+        let follower = Follower::new(
+            disk,
+            writer.journal(),
+            generations,
+            Arc::clone(&mark),
+            errands,
+            options.snapshot_every,
+        )?;
+
         let now = Now { engine: at, wall };
         let not_written = |refusal: Refusal| OpenError::NotWritten(format!("{refusal:?}"));
         if founded {
@@ -261,19 +298,30 @@ impl Engine {
             stopped_writing: AtomicBool::new(false),
             frames: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
+            followed: AtomicU64::new(0),
+            snapshot: AtomicU64::new(0),
+            hindered: AtomicU64::new(0),
+            last_snapshot: if options.snapshot_every == Millis(0) {
+                Millis(0)
+            } else {
+                options.last_snapshot
+            },
             space: AtomicU8::new(0),
         });
         let writing = Arc::clone(&shared);
         let ticking = Arc::clone(&shared);
+        let following = Arc::clone(&shared);
         let threads = vec![
             threads::start("journal", move || writing.write(writer))?,
             threads::start("ticker", move || ticking.tick())?,
+            threads::start("follower", move || following.follow(follower))?,
         ];
-        let start = Start { journal: opened, facts, away, founded };
+        let start = Start { journal: opened, snapshot, damaged_snapshots: damaged, facts, away, founded };
         Ok((Self { shared, threads: parking_lot::Mutex::new(threads) }, start))
     }
 
-    /// Stops: writes what is left, syncs, and ends the threads. Answers still waiting are woken by the last sync.
+    /// Stops: writes what is left, syncs, makes a last snapshot if that takes no longer than it may, and ends the threads.
+    /// Answers still waiting are woken by the last sync.
     pub fn shutdown(&self) {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.core.writer.wake();
@@ -376,6 +424,9 @@ impl Engine {
             durable: self.durable().0,
             frames: self.shared.frames.load(Ordering::Relaxed),
             syncs: self.shared.syncs.load(Ordering::Relaxed),
+            followed: self.shared.followed.load(Ordering::Relaxed),
+            snapshot: self.shared.snapshot.load(Ordering::Relaxed),
+            hindered_snapshots: self.shared.hindered.load(Ordering::Relaxed),
             buffer_bytes: core.buffer.in_use(),
             opened: core.costs.opened.load(Ordering::Relaxed),
             opened_locks: core.costs.opened_locks.load(Ordering::Relaxed),
@@ -477,6 +528,12 @@ requests! {
 /// How often the ticker looks at every shard.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long the follower sleeps when it has caught up: what it does then costs one wake-up, however little has come.
+const IDLE: Duration = Duration::from_millis(20);
+
+/// The follower's pause after each slice of a snapshot: at most 256 MiB/s.
+const BETWEEN_SLICES: Duration = Duration::from_millis(1);
+
 impl Shared {
     /// The writer's thread: one frame after the other, until the engine stops and the buffer is empty.
     fn write(&self, mut writer: Writer<FileJournal<FolderDisk>>) {
@@ -488,6 +545,9 @@ impl Shared {
             self.frames.store(frames, Ordering::Relaxed);
             self.syncs.store(syncs, Ordering::Relaxed);
             self.note_space(writer.space());
+            if writer.run_errands() == Step::Failed {
+                break;
+            }
             match step {
                 Step::Wrote => {}
                 Step::Failed => break,
@@ -525,6 +585,30 @@ impl Shared {
         if self.space.swap(code, Ordering::Relaxed) != code {
             self.core.disk_full.store(code > 0, Ordering::Relaxed);
         }
+    }
+
+    /// The follower's thread: behind everybody else, and a last snapshot when the writer has ended.
+    fn follow(&self, mut follower: Follower<FolderDisk>) {
+        threads::give_way();
+        let parker = crossbeam::sync::Parker::new();
+        while !self.stopping.load(Ordering::Acquire) {
+            match follower.step(self.door.clock().boot()) {
+                Ok(Followed::Applied | Followed::Made(..)) => {}
+                Ok(Followed::Sliced) => parker.park_timeout(BETWEEN_SLICES),
+                Ok(Followed::Idle) => parker.park_timeout(IDLE),
+                Ok(Followed::Hindered(_)) => {
+                    self.hindered.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(_) => return,
+            }
+            self.followed.store(follower.last().0, Ordering::Relaxed);
+            self.snapshot.store(follower.snapshot().0, Ordering::Relaxed);
+        }
+        while !self.stopped_writing.load(Ordering::Acquire) {
+            parker.park_timeout(Duration::from_millis(1));
+        }
+        let end = self.door.clock().boot() + self.last_snapshot.0;
+        follower.wind_up(|| self.door.clock().boot() < end);
     }
 
     /// The ticker's thread: settles idle shards, writes clocks and digests down, forgets what is long over.
