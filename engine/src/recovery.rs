@@ -282,9 +282,10 @@ pub fn start<D: Disk>(
 
     let mut failure = None;
     let replayed = FileJournal::open_locked(disk.clone(), lock, options, &mut |file, offset, frame| {
+        // Snapshots stand at the ends of frames, so the first frame after one begins at its number and links to it.
         if let Some(head) = &head
-            && frame.header().first == head.sequence.next()
-            && !frame.links_to(head.chain)
+            && replay.last() == head.sequence
+            && (frame.header().first != head.sequence.next() || !frame.links_to(head.chain))
         {
             return Err(other_past(head));
         }

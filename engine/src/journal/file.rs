@@ -34,8 +34,8 @@ pub struct Options {
     /// The first fact that is needed, one more than the newest snapshot holds; earlier segments are not read and may be
     /// gone. `Sequence::ZERO` reads whatever there is.
     pub start: Sequence,
-    /// The highest number that anything but the journal says was durable: one less than `start`, or more if a newer
-    /// snapshot is there and damaged. A journal that ends before it is refused.
+    /// Says that more was durable than what is before `start`: a newer snapshot is there, and damaged. A journal that ends
+    /// before either is refused.
     pub known_durable: Sequence,
     /// The id of the journal if this opening makes it: random, so that no client can know it. Otherwise unused.
     pub new_id: JournalId,
@@ -55,7 +55,7 @@ impl Options {
     pub fn new(new_id: JournalId, start: Sequence) -> Options {
         Options {
             start,
-            known_durable: Sequence(start.0.saturating_sub(1)),
+            known_durable: Sequence::ZERO,
             new_id,
             segment_bytes: 64 << 20,
             smallest_segment_bytes: 4 << 20,

@@ -43,6 +43,8 @@ pub enum Faults {
     At(u64, Fault),
     /// Every n-th call.
     Every(u64, Fault),
+    /// The n-th call from the disk's first and all after it: the disk is gone, until [`SimDisk::crash`].
+    From(u64, Fault),
 }
 
 #[derive(Debug)]
@@ -208,7 +210,8 @@ impl State {
         let fault = match self.faults {
             Faults::At(call, fault) if call == self.calls => fault,
             Faults::Every(every, fault) if self.calls.is_multiple_of(every) => fault,
-            Faults::None | Faults::At(..) | Faults::Every(..) => return Ok(()),
+            Faults::From(call, fault) if self.calls >= call => fault,
+            Faults::None | Faults::At(..) | Faults::Every(..) | Faults::From(..) => return Ok(()),
         };
         Err(match fault {
             Fault::Io => io::Error::other("simulated EIO"),
