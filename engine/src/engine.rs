@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::follower::{Followed, Follower};
 use crate::ids::{CartId, ChannelIx, CustomerHash};
 use crate::inventory::SlotSpec;
 use crate::journal::frame::JournalId;
-use crate::journal::{FileJournal, Opened, Options as JournalOptions, Space, StorageError};
+use crate::journal::{FileJournal, Opened, Options as JournalOptions, StorageError};
 use crate::limits::Limits;
 use crate::os::clock::MachineClock;
 use crate::os::disk::FolderDisk;
@@ -201,7 +201,6 @@ struct Shared {
     snapshot: AtomicU64,
     hindered: AtomicU64,
     last_snapshot: Millis,
-    space: AtomicU8,
 }
 
 /// One partition, running. See the module.
@@ -306,7 +305,6 @@ impl Engine {
             } else {
                 options.last_snapshot
             },
-            space: AtomicU8::new(0),
         });
         let writing = Arc::clone(&shared);
         let ticking = Arc::clone(&shared);
@@ -544,7 +542,7 @@ impl Shared {
             let (frames, syncs) = writer.counts();
             self.frames.store(frames, Ordering::Relaxed);
             self.syncs.store(syncs, Ordering::Relaxed);
-            self.note_space(writer.space());
+            self.core.note_space(writer.space());
             if writer.run_errands() == Step::Failed {
                 break;
             }
@@ -574,17 +572,6 @@ impl Shared {
         }
         writer.sync();
         self.stopped_writing.store(true, Ordering::Release);
-    }
-
-    fn note_space(&self, space: Space) {
-        let code = match space {
-            Space::Ok => 0,
-            Space::Low => 1,
-            Space::Full => 2,
-        };
-        if self.space.swap(code, Ordering::Relaxed) != code {
-            self.core.disk_full.store(code > 0, Ordering::Relaxed);
-        }
     }
 
     /// The follower's thread: behind everybody else, and a last snapshot when the writer has ended.
