@@ -16,6 +16,7 @@ pub mod expiry;
 pub mod fact;
 pub mod follower;
 pub mod ids;
+pub mod inspect;
 pub mod inventory;
 pub mod journal;
 pub mod keys;
