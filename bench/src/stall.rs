@@ -37,7 +37,7 @@ pub struct Stall {
     pub goods: Goods,
     /// The writer, unless facts are only counted.
     pub writer: Option<Writer<FileJournal<FolderDisk>>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// The one instant of a bench: deadlines never come.
@@ -67,7 +67,7 @@ impl Stall {
                 .expect("an empty journal");
             Writer::new(Arc::clone(&core.buffer), Arc::new(Mark::new(Sequence::ZERO)), file, Ack::None)
         });
-        let mut stall = Self { core, goods, writer, _folder: folder };
+        let mut stall = Self { core, goods, writer, folder };
         for venue in 0..goods.venues {
             let slots: Vec<_> = (0..goods.slots)
                 .map(|slot| SlotSpec {
@@ -82,6 +82,12 @@ impl Stall {
             }
         }
         stall
+    }
+
+    /// Where the journal is.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Empties the buffer: into the journal, or away.
