@@ -10,7 +10,7 @@ use super::Decision;
 use crate::fact::NewItem;
 use crate::ids::{SaleIx, SlotRef};
 use crate::inventory::{Group, Shard};
-use crate::refusal::{Missing, Refusal};
+use crate::refusal::{Missing, Refusal, Scope};
 use crate::sale::BundleRule;
 use crate::time::{Timestamp, WallTime};
 
@@ -116,34 +116,21 @@ impl Search<'_> {
         None
     }
 
-    /// Why there is none: said of this venue and window only.
-    fn refusal(&self) -> Refusal {
-        let (mut sold_out, mut all_held) = (false, false);
-        for product in &self.rule.parts {
-            let (mut free, mut held) = (0, 0);
-            for (_, shard) in &self.shards {
-                let (Some(venue), Some(product)) =
-                    (shard.names.known(self.venue), shard.names.known(product))
-                else {
-                    continue;
-                };
-                for group in shard.groups_from(self.sale, venue, product, None) {
-                    free += group.counts.free();
-                    held += group.counts.held;
-                }
-            }
-            sold_out |= free == 0 && held == 0;
-            all_held |= free == 0;
-        }
-        if sold_out {
-            Refusal::SoldOut(Vec::new())
-        } else if all_held {
-            Refusal::AllHeld(Vec::new())
-        } else {
-            Refusal::BundleIncomplete {
-                why: format!("no free parts of `{}` fit together at `{}`", self.rule.name, self.venue),
+    /// Units of a part that are free and held, at this venue and in this window. Holds past their deadline are free.
+    fn units(&self, product: &str) -> (u64, u64) {
+        let (mut free, mut held) = (0, 0);
+        for (_, shard) in &self.shards {
+            let (Some(venue), Some(product)) = (shard.names.known(self.venue), shard.names.known(product))
+            else {
+                continue;
+            };
+            for group in shard.groups_from(self.sale, venue, product, None) {
+                let due = if self.count_due { shard.due_units(group, self.window.at) } else { 0 };
+                free += group.counts.free() + due;
+                held += group.counts.held - due;
             }
         }
+        (free, held)
     }
 }
 
@@ -175,6 +162,30 @@ impl Decision<'_> {
         {
             return Ok(parts);
         }
-        Err(search.refusal())
+        // Why not: released later, or gone. Said of this venue, rule and window only.
+        if search.shards.iter().any(|(_, shard)| shard.last_release() > window.wall) {
+            search.window.wall = WallTime(i64::MAX);
+            if let Some(parts) = search.first() {
+                let release = |part: &SlotRef| self.guards.look(part.shard).slot(part.index).releases_at;
+                return Err(Refusal::NotReleased { next_release_at: parts.iter().map(release).max() });
+            }
+        }
+        let scope = Scope {
+            venue: venue.to_owned(),
+            rule: Some(rule.name.clone()),
+            from: window.from,
+            to: window.to,
+            quantity: 1,
+            ..Scope::default()
+        };
+        let units: SmallVec<[(u64, u64); 4]> = rule.parts.iter().map(|part| search.units(part)).collect();
+        let short = units.iter().filter(|(free, _)| *free == 0).min_by_key(|(_, held)| *held);
+        match short {
+            Some((free, held)) => Err(self.shortage_of(sale, scope, *free, *held)),
+            None => Err(Refusal::BundleIncomplete {
+                why: format!("no free parts of `{}` fit together at `{venue}`", rule.name),
+                scope: Some(Box::new(scope)),
+            }),
+        }
     }
 }

@@ -5,10 +5,12 @@
 //! out: a fact can only be said through [`Decision::commit`], which numbers it while the locks are held.
 
 mod add;
+mod best;
 mod bundle;
 mod cancel;
 mod cart;
 mod checkout;
+mod choose;
 mod exchange;
 mod extend;
 mod housekeeping;
@@ -68,6 +70,10 @@ pub struct Costs {
     pub opened: AtomicU64,
     /// Inventory locks held by the requests that opened them.
     pub opened_locks: AtomicU64,
+    /// Rows that searches for seats looked at.
+    pub looked_rows: AtomicU64,
+    /// Slots without numbers that searches for seats looked at.
+    pub looked_slots: AtomicU64,
 }
 
 /// The way of one request. See the module.

@@ -1,7 +1,9 @@
 //! All slots of one sale, venue, section, local day and product: the counters people look at, kept as units move,
 //! and a map of which slots have something free.
 
-use crate::ids::SaleIx;
+use std::cell::Cell;
+
+use crate::ids::{Quantity, SaleIx};
 use crate::outcome::Counts;
 
 /// What the slots of a group have in common. Names are numbers of the shard's interned names.
@@ -28,14 +30,25 @@ pub struct Group {
     pub counts: Counts,
     /// Their indices, in the order they came.
     pub slots: Vec<u32>,
+    /// How many of its slots are numbered seats.
+    pub numbered: u32,
     free: Vec<u64>,
+    /// Of every 64 slots, a bound: none has more units free. Raised when units come back, lowered by who looks.
+    most_free: Vec<Cell<Quantity>>,
 }
 
 impl Group {
     /// A group without slots.
     #[must_use]
     pub fn new(key: GroupKey) -> Self {
-        Self { key, counts: Counts::default(), slots: Vec::new(), free: Vec::new() }
+        Self {
+            key,
+            counts: Counts::default(),
+            slots: Vec::new(),
+            numbered: 0,
+            free: Vec::new(),
+            most_free: Vec::new(),
+        }
     }
 
     /// Adds a slot and gives its rank.
@@ -43,6 +56,7 @@ impl Group {
         let rank = self.slots.len();
         self.slots.push(slot);
         self.free.resize(self.slots.len().div_ceil(64), 0);
+        self.most_free.resize(self.slots.len().div_ceil(64), Cell::new(0));
         u32::try_from(rank).unwrap_or_else(|_| panic!("a group of {rank} slots"))
     }
 
@@ -54,6 +68,39 @@ impl Group {
             self.free[word] |= bit;
         } else {
             self.free[word] &= !bit;
+        }
+    }
+
+    /// Notes that a slot has come to have so many units free.
+    #[inline]
+    pub fn note_more(&mut self, rank: u32, free: Quantity) {
+        let most = &mut self.most_free[(rank >> 6) as usize];
+        *most.get_mut() = free.max(most.get());
+    }
+
+    /// The first slot at or after `from` that has `units` free, by its rank; `free` tells the units of a slot. Of 64 slots
+    /// that turn out to have fewer, this is noted, so that the next who asks steps over them.
+    pub fn next_with(&self, units: Quantity, from: u32, free: impl Fn(u32) -> Quantity) -> Option<u32> {
+        let mut rank = from;
+        loop {
+            rank = self.next_free(rank)?;
+            let block = rank >> 6;
+            if self.most_free[block as usize].get() >= units {
+                let whole = rank & 63 == 0 || self.next_free(block << 6) == Some(rank);
+                let (mut most, mut at) = (0, Some(rank));
+                while let Some(here) = at.filter(|here| here >> 6 == block) {
+                    let has = free(self.slots[here as usize]);
+                    if has >= units {
+                        return Some(here);
+                    }
+                    most = has.max(most);
+                    at = self.next_free(here + 1);
+                }
+                if whole {
+                    self.most_free[block as usize].set(most);
+                }
+            }
+            rank = (block + 1) << 6;
         }
     }
 

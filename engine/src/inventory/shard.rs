@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::group::{Group, GroupKey};
+use super::rows::{HallKey, Rows, Seat};
 use super::slot::{ALWAYS, Slot, SlotExtra, SlotInfo};
 use super::spec::SlotSpec;
 use super::text::{Interned, Texts};
@@ -55,6 +56,9 @@ pub struct Shard {
     texts: Texts,
     groups: Vec<Group>,
     group_of: std::collections::BTreeMap<GroupKey, u32>,
+    /// The numbered seats by hall and row.
+    rows: Rows,
+    last_release: Option<WallTime>,
 }
 
 impl Shard {
@@ -127,6 +131,31 @@ impl Shard {
             .range(first..)
             .take_while(move |(key, _)| key.sale == sale && key.venue == venue && key.product == product)
             .map(|(_, group)| &self.groups[*group as usize])
+    }
+
+    /// The numbered seats by hall and row.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// From here on, at the latest, all its slots are for sale.
+    #[must_use]
+    pub fn last_release(&self) -> WallTime {
+        self.last_release.unwrap_or(ALWAYS)
+    }
+
+    /// Units of a group in holds that are due. Looks at every slot of it: for whoever is about to say no.
+    #[must_use]
+    pub fn due_units(&self, group: &Group, at: Timestamp) -> u64 {
+        if group.counts.held == 0 {
+            return 0;
+        }
+        let due = |slot: &u32| {
+            let holds = self.holds_of(*slot).take_while(|node| node.deadline <= at);
+            holds.map(|node| u64::from(node.quantity)).sum::<u64>()
+        };
+        group.slots.iter().filter(|slot| self.slots[**slot].held > 0).map(due).sum()
     }
 
     /// Whether any slot's first deadline may have come; false means surely not.
@@ -204,8 +233,24 @@ impl Shard {
         });
         self.groups[group as usize].counts.capacity += u64::from(spec.capacity);
         self.groups[group as usize].note_free(rank, spec.capacity > 0);
+        self.groups[group as usize].note_more(rank, spec.capacity);
+        self.seat(index, spec);
+        self.last_release = self.last_release.max(spec.releases_at);
         self.digest.add(self.slots[index].digest(index));
         index
+    }
+
+    /// Puts a numbered seat in its row.
+    fn seat(&mut self, index: u32, spec: &SlotSpec) {
+        let Some(row) = &spec.row else { return };
+        let slot = &mut self.slots[index];
+        slot.numbered = true;
+        let group = &mut self.groups[slot.group as usize];
+        group.numbered += 1;
+        let GroupKey { sale, venue, section, .. } = group.key;
+        let key = HallKey { sale, venue, section, starts_at: spec.starts_at };
+        let seat = Seat { slot: index, free: slot.free() > 0, held: slot.held > 0 };
+        self.rows.add(key, row, seat, slot.releases_at, &self.infos);
     }
 
     /// A known slot gets another description. Venue, section, product and day stay: they are its place.
@@ -214,10 +259,20 @@ impl Shard {
             slot.capacity = spec.capacity;
             slot.releases_at = spec.releases_at.unwrap_or(ALWAYS);
         });
+        // A seat leaves its row and comes back: row, place, start or release may be others now.
+        let slot = &mut self.slots[index];
+        if std::mem::take(&mut slot.numbered) {
+            self.groups[slot.group as usize].numbered -= 1;
+            let had_position = self.infos[index].extra.as_ref().is_some_and(|extra| extra.position.is_some());
+            let seat = Seat { slot: index, free: slot.free() > 0, held: slot.held > 0 };
+            self.rows.remove(seat, had_position, &self.infos);
+        }
         let info = &mut self.infos[index];
         info.starts_at = spec.starts_at;
         info.ends_at = spec.ends_at;
         info.extra = extra_of(spec);
+        self.last_release = self.last_release.max(spec.releases_at);
+        self.seat(index, spec);
     }
 
     /// Changes the units of a slot and everything that counts them.
@@ -226,7 +281,7 @@ impl Shard {
         let slot = &mut self.slots[index];
         self.digest.subtract(slot.digest(index));
         let (capacity, held, sold, blocked) = (slot.capacity, slot.held, slot.sold, slot.blocked);
-        let was_free = slot.free() > 0;
+        let (was_free, was_held) = (slot.free(), held > 0);
         change(slot);
         assert!(
             u64::from(slot.held) + u64::from(slot.sold) + u64::from(slot.blocked) <= u64::from(slot.capacity),
@@ -245,9 +300,18 @@ impl Shard {
         moved(&mut group.counts.held, held, slot.held);
         moved(&mut group.counts.sold, sold, slot.sold);
         moved(&mut group.counts.blocked, blocked, slot.blocked);
-        let is_free = slot.free() > 0;
-        if was_free != is_free {
-            group.note_free(slot.rank, is_free);
+        let is_free = slot.free();
+        if is_free > was_free {
+            group.note_more(slot.rank, is_free);
+        }
+        if (was_free > 0) != (is_free > 0) {
+            group.note_free(slot.rank, is_free > 0);
+            if slot.numbered {
+                self.rows.note_free(index, is_free > 0);
+            }
+        }
+        if slot.numbered && was_held != (slot.held > 0) {
+            self.rows.note_held(index, slot.held > 0);
         }
     }
 
