@@ -538,6 +538,7 @@ impl Shared {
             parker.park_timeout(TICK);
             let Ok(now) = self.door.now(&self.core) else { continue };
             self.settle(now);
+            self.core.refresh_documents(now);
             let boot = self.door.clock().boot();
             if boot < next_second {
                 continue;

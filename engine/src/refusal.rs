@@ -167,3 +167,16 @@ pub enum Refusal {
         in_the_way: Vec<InTheWay>,
     },
 }
+
+impl Refusal {
+    /// What a search looked through, if it is a search that says no.
+    pub fn scope_mut(&mut self) -> Option<&mut Scope> {
+        match self {
+            Self::SoldOut(short) | Self::AllHeld(short) | Self::SlotTaken(short) => {
+                short.scope.as_deref_mut()
+            }
+            Self::BundleIncomplete { scope, .. } => scope.as_deref_mut(),
+            _ => None,
+        }
+    }
+}

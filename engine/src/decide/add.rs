@@ -41,7 +41,8 @@ impl Core {
         for attempt in 0..=MAX_TRIES {
             let (mut mask, mut aim) = (0, None);
             // A name nobody knows is refused under the locks, after the key was looked at.
-            if let Some(sale) = self.sale_of(on.caller, on.cart)
+            let sale = self.sale_of(on.caller, on.cart);
+            if let Some(sale) = sale
                 && let Ok(resolved) = self.resolve(sale, wants, 0)
             {
                 if attempt < MAX_TRIES && !resolved.choices.is_empty() && resolved.mask().count_ones() > 1 {
@@ -50,7 +51,7 @@ impl Core {
                 mask = locks_for(&resolved, aim.as_ref());
             }
             let mut lost = false;
-            let answer = self.on_cart(now, on, Called::Cart, bytes, mask, replayed, |decision| {
+            let mut answer = self.on_cart(now, on, Called::Cart, bytes, mask, replayed, |decision| {
                 decision.demand_open(on.cart)?;
                 let cart = decision.found(on.cart);
                 let (sale, bundles) = (cart.sale, cart.bundles);
@@ -72,6 +73,9 @@ impl Core {
                 }
             });
             if !lost {
+                if let Some(sale) = sale {
+                    self.name_elsewhere(sale, &mut answer);
+                }
                 return answer;
             }
         }

@@ -40,7 +40,7 @@ impl Window {
 pub(crate) type Parts = SmallVec<[SlotRef; 4]>;
 
 /// One search: the shards of a venue, all held.
-pub(super) struct Search<'a> {
+pub(crate) struct Search<'a> {
     pub sale: SaleIx,
     pub rule: &'a BundleRule,
     pub venue: &'a str,
@@ -57,6 +57,35 @@ impl Search<'_> {
     pub fn first(&self) -> Option<Parts> {
         let mut parts = Parts::new();
         self.extend(&mut parts, None).then_some(parts)
+    }
+
+    /// Bundles that each begin with another slot, at most `most`, in the order of days.
+    pub fn each_first(&self, most: usize) -> Vec<Parts> {
+        let mut found = Vec::new();
+        let Some(product) = self.rule.parts.first() else { return found };
+        for (number, shard) in &self.shards {
+            let (Some(venue), Some(product)) = (shard.names.known(self.venue), shard.names.known(product))
+            else {
+                continue;
+            };
+            for group in shard.groups_from(self.sale, venue, product, None) {
+                let mut rank = 0;
+                while let Some(here) = group.next_free(rank).filter(|_| found.len() < most) {
+                    rank = here + 1;
+                    let index = group.slots[here as usize];
+                    let begins = shard.released(index, self.window.wall)
+                        && self.window.starts_inside(shard.info(index).starts_at);
+                    let mut parts = Parts::from_slice(&[SlotRef { shard: *number, index }]);
+                    if begins && self.extend(&mut parts, group.key.day) {
+                        found.push(parts);
+                    } else if begins {
+                        // No other slot of this day finds what this one did not.
+                        break;
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// Adds parts to what is chosen until the bundle is whole; leaves `parts` as it was if it cannot be.

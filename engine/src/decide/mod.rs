@@ -6,7 +6,7 @@
 
 mod add;
 mod best;
-mod bundle;
+pub(crate) mod bundle;
 mod cancel;
 mod cart;
 mod checkout;
@@ -27,7 +27,9 @@ pub use housekeeping::Ticked;
 pub use import::{SlotRejection, SlotsAdded};
 pub use sales::SalePut;
 pub use slot::SlotChange;
-pub use views::{Availability, AvailabilityLine, BundleOffer, OrderQuery, Page, SlotQuery};
+pub use views::{OrderQuery, Page, SlotQuery};
+
+pub use crate::documents::{Availability, AvailabilityLine, BundleOffer};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -153,7 +155,7 @@ impl<'a> Decision<'a> {
 
 impl Core {
     /// A refusal before anything was looked at.
-    fn refuse<T>(now: Now, refusal: Refusal) -> Answer<T> {
+    pub(crate) fn refuse<T>(now: Now, refusal: Refusal) -> Answer<T> {
         Answer { rests_on: Sequence::ZERO, now, replayed: false, result: Err(refusal) }
     }
 

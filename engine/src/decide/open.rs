@@ -59,7 +59,10 @@ impl Core {
             self.note_opened(decision.guards.shard_locks());
         }
         let result = result.map(|cart| decision.cart_view(cart, None));
-        decision.answer(result)
+        let mut answer = decision.answer(result);
+        drop(decision);
+        self.name_elsewhere(sale, &mut answer);
+        answer
     }
 }
 

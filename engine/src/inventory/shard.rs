@@ -234,6 +234,7 @@ impl Shard {
         self.groups[group as usize].counts.capacity += u64::from(spec.capacity);
         self.groups[group as usize].note_free(rank, spec.capacity > 0);
         self.groups[group as usize].note_more(rank, spec.capacity);
+        self.groups[group as usize].note_release(spec.releases_at.unwrap_or(ALWAYS), spec.capacity);
         self.seat(index, spec);
         self.last_release = self.last_release.max(spec.releases_at);
         self.digest.add(self.slots[index].digest(index));
@@ -268,6 +269,9 @@ impl Shard {
             self.rows.remove(seat, had_position, &self.infos);
         }
         let info = &mut self.infos[index];
+        if info.starts_at != spec.starts_at {
+            self.groups[self.slots[index].group as usize].reorder();
+        }
         info.starts_at = spec.starts_at;
         info.ends_at = spec.ends_at;
         info.extra = extra_of(spec);
@@ -281,7 +285,7 @@ impl Shard {
         let slot = &mut self.slots[index];
         self.digest.subtract(slot.digest(index));
         let (capacity, held, sold, blocked) = (slot.capacity, slot.held, slot.sold, slot.blocked);
-        let (was_free, was_held) = (slot.free(), held > 0);
+        let (was_free, was_held, was_released_at) = (slot.free(), held > 0, slot.releases_at);
         change(slot);
         assert!(
             u64::from(slot.held) + u64::from(slot.sold) + u64::from(slot.blocked) <= u64::from(slot.capacity),
@@ -301,6 +305,8 @@ impl Shard {
         moved(&mut group.counts.sold, sold, slot.sold);
         moved(&mut group.counts.blocked, blocked, slot.blocked);
         let is_free = slot.free();
+        group.forget_release(was_released_at, was_free);
+        group.note_release(slot.releases_at, is_free);
         if is_free > was_free {
             group.note_more(slot.rank, is_free);
         }
@@ -320,29 +326,59 @@ impl Shard {
         let units = Quantity::from(node.quantity);
         self.change(index, |slot| slot.held += units);
         let slot = &mut self.slots[index];
+        self.groups[slot.group as usize].note_due(node.deadline);
         self.expiry.schedule.note(index, &mut slot.scheduled, node.deadline);
         self.expiry.insert(index, &mut slot.due, node)
     }
 
     /// Held units become free.
     pub fn give_back(&mut self, index: u32, place: u32) {
-        let units = self.leave(index, place);
+        let (units, deadline) = self.leave(index, place);
         self.change(index, |slot| slot.held -= units);
+        self.gone(index, deadline);
     }
 
     /// Held units become sold.
     pub fn sell(&mut self, index: u32, place: u32) {
-        let units = self.leave(index, place);
+        let (units, deadline) = self.leave(index, place);
         self.change(index, |slot| {
             slot.held -= units;
             slot.sold += units;
         });
+        self.gone(index, deadline);
     }
 
-    fn leave(&mut self, index: u32, place: u32) -> Quantity {
-        let units = Quantity::from(self.expiry.node(place).quantity);
+    fn leave(&mut self, index: u32, place: u32) -> (Quantity, Timestamp) {
+        let node = self.expiry.node(place);
+        let (units, deadline) = (Quantity::from(node.quantity), node.deadline);
         self.expiry.remove(index, &mut self.slots[index].due, place);
-        units
+        (units, deadline)
+    }
+
+    fn gone(&mut self, index: u32, deadline: Timestamp) {
+        let group = self.slots[index].group;
+        self.groups[group as usize].note_gone(deadline);
+    }
+
+    /// The slots of a group by start and id.
+    #[must_use]
+    pub fn in_order(&self, group: &Group) -> Arc<[u32]> {
+        let order = |slot: &u32| (self.infos[*slot].starts_at, self.slot_name(*slot));
+        group.in_order(|slots| slots.sort_unstable_by(|one, other| order(one).cmp(&order(other))))
+    }
+
+    /// When the first held unit of a group comes back, if nobody pays before.
+    #[must_use]
+    pub fn first_return(&self, group: &Group) -> Option<Timestamp> {
+        group.first_due(|slots| slots.iter().filter_map(|slot| self.first_deadline(*slot)).min())
+    }
+
+    /// Forgets what is released by now among what is not released yet.
+    pub fn release_to(&mut self, sale: SaleIx, wall: WallTime) {
+        let first = GroupKey { sale, venue: 0, product: None, day: None, section: None };
+        for (_, group) in self.group_of.range(first..).take_while(|(key, _)| key.sale == sale) {
+            self.groups[*group as usize].release_to(wall);
+        }
     }
 
     /// Sold units become free.
@@ -353,6 +389,9 @@ impl Shard {
     /// A hold gets another deadline.
     pub fn move_hold(&mut self, index: u32, place: u32, deadline: Timestamp) {
         let slot = &mut self.slots[index];
+        let group = &mut self.groups[slot.group as usize];
+        group.note_gone(self.expiry.node(place).deadline);
+        group.note_due(deadline);
         self.expiry.move_to(index, &mut slot.due, place, deadline);
         self.expiry.schedule.note(index, &mut slot.scheduled, deadline);
     }
@@ -403,12 +442,12 @@ impl Shard {
     pub fn settle(&mut self, index: u32, holds: u32) {
         let mut units = 0;
         for _ in 0..holds {
-            let slot = &mut self.slots[index];
-            let Some(place) = self.expiry.first(index, &slot.due) else { break };
-            units += Quantity::from(self.expiry.node(place).quantity);
-            self.expiry.remove(index, &mut slot.due, place);
+            let Some(place) = self.expiry.first(index, &self.slots[index].due) else { break };
+            units += self.leave(index, place).0;
         }
         self.change(index, |slot| slot.held -= units);
+        // What is due is due before all that stays.
+        self.gone(index, Timestamp(0));
     }
 
     /// A slot whose first deadline may have come, for the ticker. It leaves the schedule; [`Shard::reschedule`] puts it
