@@ -41,10 +41,11 @@ impl Schedule {
         }
     }
 
-    /// Whether any bucket's tick has come; false means that nothing is due.
+    /// Whether something may be due; false means that nothing is. A slot that was looked at a moment too early stands in
+    /// the bucket after its deadline's ([`Schedule::note_next`]), so the next bucket counts as well.
     #[must_use]
     pub fn may_be_due(&self, now: Timestamp) -> bool {
-        self.buckets.first_key_value().is_some_and(|(tick, _)| *tick <= Self::tick(now))
+        self.buckets.first_key_value().is_some_and(|(tick, _)| *tick <= Self::tick(now) + 1)
     }
 
     /// Takes one slot whose tick has come, and the tick it stood in. The caller compares it with the slot's note (an
