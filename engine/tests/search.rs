@@ -189,10 +189,7 @@ fn what_is_released_later_or_sold_only_in_a_bundle_is_said_so() {
     desk.slots("day", &slots);
     let no = |desk: &mut Desk, want| desk.open("day", 1, &[want]).result.unwrap_err();
     assert_eq!(no(&mut desk, best(2)), Refusal::NotReleased { next_release_at: Some(later) });
-    assert_eq!(
-        no(&mut desk, of_section(best(2), "b")),
-        Refusal::BundleOnly { rule: "pair".into() },
-    );
+    assert_eq!(no(&mut desk, of_section(best(2), "b")), Refusal::BundleOnly { rule: "pair".into() },);
     desk.clock = 60_000;
     assert_eq!(desk.open("day", 1, &[best(4)]).result.expect("released").items.len(), 4);
 }
@@ -238,9 +235,9 @@ fn a_gap_is_counted_in_local_days_across_a_change_of_the_clocks() {
         };
         desk.slots("day", &[dose("dose1", parts[0]), dose("dose2", parts[1])]);
         let any = || Want::AnyBundle { rule: "two-doses".into(), venue: "kiel".into(), from: None, to: None };
-        let named =
-            Want::Bundle { rule: "two-doses".into(), slots: vec!["dose1".into(), "dose2".into()] };
-        let offers = desk.core.bundles(desk.now(), "day", "two-doses", None, None, 10).result.expect("offers");
+        let named = Want::Bundle { rule: "two-doses".into(), slots: vec!["dose1".into(), "dose2".into()] };
+        let offers =
+            desk.core.bundles(desk.now(), "day", "two-doses", None, None, 10).result.expect("offers");
         let fits = parts[2] == "yes";
         assert_eq!(offers.len(), usize::from(fits), "{line}");
         match desk.open("day", 1, &[any()]).result {

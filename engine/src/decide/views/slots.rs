@@ -116,7 +116,7 @@ impl Core {
         let limit = query.limit.clamp(1, MAX_PAGE);
         let mut looks = if query.state.is_some() { limit * LOOKS } else { limit + 1 };
         let mut rests_on = Sequence::ZERO;
-        let mut cursor = query.after.and_then(Cursor::read);
+        let (mut cursor, mut last) = (query.after.and_then(Cursor::read), None);
         let mut page = Page { items: Vec::new(), next: None };
         let mut venue = match (&cursor, query.venue) {
             (Some(cursor), _) => Some(cursor.venue.clone()),
@@ -133,20 +133,19 @@ impl Core {
                 let view = slot_view(&shard, place.index, now);
                 drop(shard);
                 if page.items.len() == limit {
-                    page.next = cursor.as_ref().map(Cursor::write);
+                    page.next = last.as_ref().map(Cursor::write);
                     return Answer { rests_on, now, replayed: false, result: Ok(page) };
                 }
-                cursor =
+                last =
                     Some(Cursor { venue: here.clone(), after: (view.slot.starts_at, view.slot.id.clone()) });
                 if query.state.is_none_or(|state| state == view.state) {
                     page.items.push(view);
                 }
             }
             if looks == 0 {
-                page.next = cursor.as_ref().map(Cursor::write);
+                page.next = last.as_ref().map(Cursor::write);
                 break;
             }
-            cursor = None;
             venue = self.next_venue(sale, &here);
         }
         Answer { rests_on, now, replayed: false, result: Ok(page) }
