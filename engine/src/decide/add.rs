@@ -1,7 +1,8 @@
 //! More holds for an open cart. They get the cart's deadline, whatever the sale's `hold_ttl_ms` is by now.
 
+use super::aim::{Aim, locks_for};
 use super::cart::Called;
-use super::choose::{Aim, Missed, locks_for};
+use super::choose::Missed;
 use super::open::item_bound;
 use super::stock::{Sums, sum};
 use super::{Core, Decision};

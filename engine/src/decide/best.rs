@@ -9,6 +9,7 @@ use std::cell::Cell;
 
 use smallvec::SmallVec;
 
+use super::scattered::fewest_rows;
 use crate::fact::NewItem;
 use crate::ids::{Quantity, SaleIx, SlotRef};
 use crate::inventory::Shard;
@@ -110,10 +111,10 @@ pub(crate) struct InShard<'a> {
 }
 
 /// Free seats of a row that count.
-struct Free<'a> {
+pub(super) struct Free<'a> {
     row: &'a Row,
     words: SmallVec<[u64; 4]>,
-    count: u32,
+    pub count: u32,
     number: u8,
 }
 
@@ -131,7 +132,7 @@ impl<'a> InShard<'a> {
         }
     }
 
-    fn halls(&self) -> impl Iterator<Item = &'a Hall> + use<'a> {
+    pub(super) fn halls(&self) -> impl Iterator<Item = &'a Hall> + use<'a> {
         let names = &self.shard.names;
         let section = self.wish.section;
         let number = section.map(|section| names.known(section));
@@ -271,7 +272,7 @@ impl<'a> InShard<'a> {
     }
 
     /// All rows of a hall with free seats.
-    fn free_rows(&self, hall: &'a Hall, who: Who) -> Vec<Free<'a>> {
+    pub(super) fn free_rows(&self, hall: &'a Hall, who: Who) -> Vec<Free<'a>> {
         let rows = self.shard.rows();
         let some =
             |rank: &usize| hall.free[*rank] > 0 || self.count_due && rows.row(hall.rows[*rank]).held > 0;
@@ -280,48 +281,13 @@ impl<'a> InShard<'a> {
     }
 }
 
-/// Seats of one start in several halls, some of them perhaps in other shards: for parties that need not be neighbours,
-/// when no hall has enough.
-pub(super) fn anywhere(searches: &[InShard<'_>], wish: &Wish<'_>) -> Option<Found> {
-    let who = if wish.accessible { Who::Accessible } else { Who::Plain };
-    let mut starts = std::collections::BTreeMap::<_, Vec<Free<'_>>>::new();
-    for search in searches {
-        for hall in search.halls() {
-            starts.entry(hall.key.starts_at).or_default().extend(search.free_rows(hall, who));
-        }
-    }
-    let slots = starts.values().find_map(|rows| fewest_rows(wish.quantity, rows))?;
-    Some(Found { slots, units: 1 })
-}
-
-/// Seats for `n` from the fewest rows: the first row that has enough, else the fullest ones.
-fn fewest_rows(n: Quantity, rows: &[Free<'_>]) -> Option<SmallVec<[SlotRef; 4]>> {
-    if rows.iter().map(|row| row.count).sum::<u32>() < n {
-        return None;
-    }
-    if let Some(row) = rows.iter().find(|row| row.count >= n) {
-        return Some(row.some(n).collect());
-    }
-    let mut fullest: Vec<_> = rows.iter().collect();
-    fullest.sort_by_key(|row| std::cmp::Reverse(row.count));
-    let (mut slots, mut rest) = (SmallVec::new(), n);
-    for row in fullest {
-        slots.extend(row.some(rest));
-        rest = rest.saturating_sub(row.count);
-        if rest == 0 {
-            break;
-        }
-    }
-    Some(slots)
-}
-
 impl Free<'_> {
     fn slot(&self, cell: u32) -> SlotRef {
         SlotRef { shard: self.number, index: self.row.cells[cell as usize] }
     }
 
     /// At most `n` of its seats, side by side if they can be.
-    fn some(&self, n: Quantity) -> impl Iterator<Item = SlotRef> {
+    pub fn some(&self, n: Quantity) -> impl Iterator<Item = SlotRef> {
         let cells = u32::try_from(self.row.cells.len()).unwrap_or(u32::MAX);
         let from = runs::place(&self.words, cells, n, false).unwrap_or(0);
         let seats = runs::first_bits(&self.words, usize::MAX).filter(move |cell| *cell >= from);

@@ -5,6 +5,7 @@
 //! out: a fact can only be said through [`Decision::commit`], which numbers it while the locks are held.
 
 mod add;
+mod aim;
 mod best;
 pub(crate) mod bundle;
 mod cancel;
@@ -18,6 +19,7 @@ mod import;
 mod open;
 mod release;
 mod sales;
+mod scattered;
 mod slot;
 mod stock;
 mod views;

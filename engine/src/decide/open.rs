@@ -1,6 +1,7 @@
 //! A cart and its first holds, in one step, all or nothing.
 
-use super::choose::{Aim, Missed, locks_for};
+use super::aim::{Aim, locks_for};
+use super::choose::Missed;
 use super::stock::{Sums, sum};
 use super::wants::Resolved;
 use super::{Core, Decision, step_bytes};
