@@ -10,6 +10,7 @@ pub mod commit;
 pub mod customers;
 pub mod decide;
 pub mod digest;
+pub mod documents;
 pub mod door;
 pub mod engine;
 pub mod expiry;

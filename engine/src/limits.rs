@@ -17,6 +17,9 @@ pub const MAX_BUNDLES: u8 = 120;
 /// The most parts of a bundle, so of a want.
 pub const MAX_PARTS: usize = crate::sale::MAX_BUNDLE_PARTS;
 
+/// The most seats that `best` looks for at a time; a row's runs are told apart up to here.
+pub const MAX_BEST: u32 = 64;
+
 /// How often a request goes on with another candidate after a lost race.
 pub const MAX_TRIES: usize = 8;
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use foldhash::quality::FixedState;
+use smallvec::SmallVec;
 
 use crate::ids::{ChannelIx, SaleIx, SlotRef};
 use crate::sale::SaleView;
@@ -50,6 +51,12 @@ impl std::hash::Hash for NameHash {
         state.write_u64(self.0);
     }
 }
+
+/// The sections of a venue with their shards, in the order they came; no name for a venue without sections.
+type Sections = Vec<(Option<Box<str>>, u8)>;
+
+/// Inventory shards, in an order.
+pub type Shards = SmallVec<[u8; 4]>;
 
 /// Sales and channels as they stand, replaced whole when one changes.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +104,7 @@ pub struct Names {
     listing: ArcSwap<Listing>,
     slots: DashMap<NameHash, SlotRef, BuildAsItIs>,
     /// The inventory shards of each venue, as masks.
-    venues: DashMap<NameHash, u64, BuildAsItIs>,
+    venues: DashMap<NameHash, Sections, BuildAsItIs>,
     low: FixedState,
     high: FixedState,
 }
@@ -159,15 +166,35 @@ impl Names {
     /// The inventory shards a venue has slots in, as a mask; 0 for a venue nobody knows.
     #[must_use]
     pub fn venue(&self, sale: SaleIx, venue: &str) -> u64 {
-        self.venues.get(&self.hash(sale, venue)).map_or(0, |mask| *mask)
+        self.venues
+            .get(&self.hash(sale, venue))
+            .map_or(0, |sections| sections.iter().fold(0, |mask, (_, shard)| mask | 1 << shard))
     }
 
-    /// A venue got its first slot in a shard.
-    pub fn add_venue(&self, sale: SaleIx, venue: &str, shard: u8) {
+    /// The inventory shards of a venue, or of one of its sections, each once, in the order the sections came.
+    #[must_use]
+    pub fn shards_of(&self, sale: SaleIx, venue: &str, section: Option<&str>) -> Shards {
+        let mut shards = Shards::new();
+        if let Some(sections) = self.venues.get(&self.hash(sale, venue)) {
+            let wanted = sections.iter().filter(|(name, _)| section.is_none() || name.as_deref() == section);
+            for (_, shard) in wanted {
+                if !shards.contains(shard) {
+                    shards.push(*shard);
+                }
+            }
+        }
+        shards
+    }
+
+    /// A section of a venue, or a venue without sections, got its first slot.
+    pub fn add_venue(&self, sale: SaleIx, venue: &str, section: Option<&str>, shard: u8) {
         if !self.kept {
             return;
         }
-        *self.venues.entry(self.hash(sale, venue)).or_insert(0) |= 1 << shard;
+        let mut sections = self.venues.entry(self.hash(sale, venue)).or_default();
+        if !sections.iter().any(|(name, _)| name.as_deref() == section) {
+            sections.push((section.map(Box::from), shard));
+        }
     }
 
     /// A slot came in.

@@ -18,6 +18,50 @@ pub struct Conflict {
     pub free: Quantity,
 }
 
+/// What a search looked through, all of it: its "no" is true of this, and says nothing of anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The venue.
+    pub venue: String,
+    /// The section, if one was named.
+    pub section: Option<String>,
+    /// The bundle rule, if a bundle was looked for.
+    pub rule: Option<String>,
+    /// The first part starts not before.
+    pub from: Option<WallTime>,
+    /// The first part starts before.
+    pub to: Option<WallTime>,
+    /// Units that were wanted together.
+    pub quantity: Quantity,
+    /// Whether they had to be neighbours.
+    pub adjacent: bool,
+    /// Whether they had to be accessible.
+    pub accessible: bool,
+    /// Other venues of the sale that had some, at most 2 s ago; at most 5.
+    pub elsewhere: Vec<String>,
+}
+
+/// What was short.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shortage {
+    /// The items that fell short, if slots were named.
+    pub conflicts: Vec<Conflict>,
+    /// What was looked through, if the server was to choose.
+    pub scope: Option<Box<Scope>>,
+}
+
+impl From<Vec<Conflict>> for Shortage {
+    fn from(conflicts: Vec<Conflict>) -> Self {
+        Self { conflicts, scope: None }
+    }
+}
+
+impl From<Scope> for Shortage {
+    fn from(scope: Scope) -> Self {
+        Self { conflicts: Vec::new(), scope: Some(Box::new(scope)) }
+    }
+}
+
 /// Who stands in the way of a smaller capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InTheWay {
@@ -48,6 +92,8 @@ pub enum Missing {
     Rule(String),
     /// A venue of the sale.
     Venue(String),
+    /// A section of the venue.
+    Section(String),
 }
 
 /// An expected "no". Variants are in order of precedence.
@@ -94,6 +140,8 @@ pub enum Refusal {
     BundleIncomplete {
         /// Which condition is not met.
         why: String,
+        /// What was looked through, if the server was to choose.
+        scope: Option<Box<Scope>>,
     },
     /// A rule of the sale.
     Rule {
@@ -108,14 +156,27 @@ pub enum Refusal {
         limit: u64,
     },
     /// Nothing of it will come back: all units are sold or blocked.
-    SoldOut(Vec<Conflict>),
+    SoldOut(Shortage),
     /// Nothing is free now, but some of it is only held.
-    AllHeld(Vec<Conflict>),
+    AllHeld(Shortage),
     /// Fewer are free than were asked for.
-    SlotTaken(Vec<Conflict>),
+    SlotTaken(Shortage),
     /// The capacity would fall below what is held, sold and blocked.
     BelowCommitted {
         /// Carts and orders in the way, at most 1,000.
         in_the_way: Vec<InTheWay>,
     },
+}
+
+impl Refusal {
+    /// What a search looked through, if it is a search that says no.
+    pub fn scope_mut(&mut self) -> Option<&mut Scope> {
+        match self {
+            Self::SoldOut(short) | Self::AllHeld(short) | Self::SlotTaken(short) => {
+                short.scope.as_deref_mut()
+            }
+            Self::BundleIncomplete { scope, .. } => scope.as_deref_mut(),
+            _ => None,
+        }
+    }
 }

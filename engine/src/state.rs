@@ -12,6 +12,7 @@ use crossbeam::utils::CachePadded;
 use smallvec::SmallVec;
 
 use crate::catalog::Catalog;
+use crate::documents::Documents;
 use crate::inventory::{Shard, Stamp};
 use crate::keys::KeyShard;
 use crate::names::Names;
@@ -31,6 +32,8 @@ pub struct State {
     catalog: CachePadded<Mutex<Catalog>>,
     /// Names to places; derived.
     pub names: Names,
+    /// What the public is shown; derived, and never looked at by a decision.
+    pub documents: Documents,
 }
 
 fn locks<T: Default>(count: u8) -> Box<[CachePadded<Mutex<T>>]> {
@@ -55,6 +58,7 @@ impl State {
             shards: locks(shards),
             catalog: CachePadded::new(Mutex::new(catalog)),
             names,
+            documents: Documents::default(),
         }
     }
 

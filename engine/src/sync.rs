@@ -31,6 +31,11 @@ mod explored {
             self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
         }
 
+        /// The lock, if nobody has it.
+        pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+
         /// The value, if nobody else can have it.
         pub fn get_mut(&mut self) -> &mut T {
             self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -37,6 +37,7 @@ impl Ticker {
         door.look_at_wall();
         let Ok(now) = door.now(core) else { return };
         settle(core, now, stopping);
+        core.refresh_documents(now);
         let boot = door.clock().boot();
         if boot < self.next_second {
             return;

@@ -41,7 +41,7 @@ fn what_was_held_and_paid_is_there_after_a_restart_and_so_are_the_keys() {
     let cart = first.result.expect("both slots are free");
     assert_eq!(cart.items.len(), 2);
     match engine.open_cart(&request(2, 8)).result {
-        Err(Refusal::AllHeld(conflicts)) => assert_eq!(conflicts[0].slot, "b"),
+        Err(Refusal::AllHeld(short)) => assert_eq!(short.conflicts[0].slot, "b"),
         other => panic!("{other:?}"),
     }
     let on = OnCart { caller: shop, key: Some(key(3)), cart: cart.cart };
@@ -61,7 +61,7 @@ fn what_was_held_and_paid_is_there_after_a_restart_and_so_are_the_keys() {
     assert!(again.replayed);
     assert_eq!(again.result.expect("the key is remembered").order.items, order.items);
     match engine.open_cart(&request(2, 8)).result {
-        Err(Refusal::SoldOut(conflicts)) => assert_eq!(conflicts[0].slot, "b"),
+        Err(Refusal::SoldOut(short)) => assert_eq!(short.conflicts[0].slot, "b"),
         other => panic!("{other:?}"),
     }
     let cancelled = engine.cancel_order(OnCart { key: Some(key(4)), ..on }, None).result.expect("an order");

@@ -457,12 +457,10 @@ impl Pair {
             },
             _ => return Vec::new(),
         };
-        let (Refusal::SoldOut(conflicts) | Refusal::AllHeld(conflicts) | Refusal::SlotTaken(conflicts)) =
-            refusal
-        else {
+        let (Refusal::SoldOut(short) | Refusal::AllHeld(short) | Refusal::SlotTaken(short)) = refusal else {
             return Vec::new();
         };
-        conflicts.iter().filter_map(|conflict| self.model.slot(&sale, &conflict.slot)).collect()
+        short.conflicts.iter().filter_map(|conflict| self.model.slot(&sale, &conflict.slot)).collect()
     }
 
     fn run(&mut self, command: &Command) -> Checked {

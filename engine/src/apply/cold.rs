@@ -107,7 +107,8 @@ fn add_slot(held: &mut impl Held, sale: SaleIx, entry: &SlotEntry) {
     let place = (sale, entry.spec.venue.clone(), entry.spec.section.clone());
     if catalog.places.insert(place, entry.place.shard).is_none() {
         catalog.places_of_shard[usize::from(entry.place.shard)] += 1;
-        held.names().add_venue(sale, &entry.spec.venue, entry.place.shard);
+        let section = entry.spec.section.as_deref();
+        held.names().add_venue(sale, &entry.spec.venue, section, entry.place.shard);
     }
 }
 

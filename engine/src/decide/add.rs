@@ -1,13 +1,15 @@
 //! More holds for an open cart. They get the cart's deadline, whatever the sale's `hold_ttl_ms` is by now.
 
+use super::aim::{Aim, locks_for};
 use super::cart::Called;
+use super::choose::Missed;
 use super::open::item_bound;
 use super::stock::{Sums, sum};
 use super::{Core, Decision};
 use crate::carts::MAX_VERSION;
 use crate::fact::{Kind, NewItems};
 use crate::ids::{CartId, Quantity, SaleIx};
-use crate::limits::{MAX_BUNDLES, MAX_HOLDS};
+use crate::limits::{MAX_BUNDLES, MAX_HOLDS, MAX_TRIES};
 use crate::outcome::{Answer, CartView};
 use crate::refusal::{Missing, Refusal};
 use crate::request::{Caller, OnCart, Want};
@@ -19,43 +21,66 @@ use crate::carts::bundle_number;
 impl Core {
     /// Adds to a cart, all or nothing.
     pub fn add_holds(&self, now: Now, on: OnCart, wants: &[Want]) -> Answer<CartView> {
-        self.with_wants(now, on, wants, |decision, resolved| {
-            let items = decision.take_more(on.cart, wants, resolved, &Sums::new(), 0)?;
+        self.with_wants(now, on, wants, |decision, resolved, aim| {
+            let items = decision.take_more(on.cart, wants, resolved, aim, &Sums::new(), 0)?;
             decision.commit(Kind::Added { cart: on.cart, items, key: on.key });
             Ok(())
         })
     }
 
-    /// Resolves wants against the cart's sale and acts with all shards of both locked.
+    /// Resolves wants against the cart's sale and acts with all shards of both locked; what is to be chosen is looked for
+    /// before, as for a new cart.
     pub(super) fn with_wants(
         &self,
         now: Now,
         on: OnCart,
         wants: &[Want],
-        mut act: impl FnMut(&mut Decision<'_>, &mut Resolved) -> Result<(), Refusal>,
+        mut act: impl FnMut(&mut Decision<'_>, &mut Resolved, Option<&Aim>) -> Result<(), Missed>,
     ) -> Answer<CartView> {
         let bytes = super::step_bytes(item_bound(wants));
-        let mut mask = 0;
-        if let Some(sale) = self.sale_of(on.caller, on.cart) {
-            // A name nobody knows is refused under the locks, after the key was looked at.
-            mask = self.resolve(sale, wants, 0).map_or(0, |resolved| resolved.mask());
-        }
         let replayed = |decision: &mut Decision<'_>, key| decision.replay_cart(key);
-        self.on_cart(now, on, Called::Cart, bytes, mask, replayed, |decision| {
-            decision.demand_open(on.cart)?;
-            let cart = decision.found(on.cart);
-            let (sale, bundles) = (cart.sale, cart.bundles);
-            let mut resolved = self.resolve(sale, wants, bundles)?;
-            if resolved.mask() == 0 {
-                return Err(Refusal::Rule { why: "at least one item is needed".into() });
+        for attempt in 0..=MAX_TRIES {
+            let (mut mask, mut aim) = (0, None);
+            // A name nobody knows is refused under the locks, after the key was looked at.
+            let sale = self.sale_of(on.caller, on.cart);
+            if let Some(sale) = sale
+                && let Ok(resolved) = self.resolve(sale, wants, 0)
+            {
+                if attempt < MAX_TRIES && !resolved.choices.is_empty() && resolved.mask().count_ones() > 1 {
+                    aim = self.aim(now, sale, wants, &resolved);
+                }
+                mask = locks_for(&resolved, aim.as_ref());
             }
-            // A venue that got its first slot in another shard since we looked; the next try knows it.
-            if resolved.mask() & !decision.guards.mask() != 0 {
-                return Err(Refusal::Overloaded);
+            let mut lost = false;
+            let mut answer = self.on_cart(now, on, Called::Cart, bytes, mask, replayed, |decision| {
+                decision.demand_open(on.cart)?;
+                let cart = decision.found(on.cart);
+                let (sale, bundles) = (cart.sale, cart.bundles);
+                let mut resolved = self.resolve(sale, wants, bundles)?;
+                if wants.is_empty() {
+                    return Err(Refusal::Rule { why: "at least one item is needed".into() });
+                }
+                // A venue that got its first slot in another shard since we looked; the next try knows it.
+                if locks_for(&resolved, aim.as_ref()) & !decision.guards.mask() != 0 {
+                    return Err(Refusal::Overloaded);
+                }
+                match act(decision, &mut resolved, aim.as_ref()) {
+                    Ok(()) => Ok(decision.cart_view(on.cart, None)),
+                    Err(Missed::Refused(refusal)) => Err(refusal),
+                    Err(Missed::Lost) => {
+                        lost = true;
+                        Err(Refusal::Overloaded)
+                    }
+                }
+            });
+            if !lost {
+                if let Some(sale) = sale {
+                    self.name_elsewhere(sale, &mut answer);
+                }
+                return answer;
             }
-            act(decision, &mut resolved)?;
-            Ok(decision.cart_view(on.cart, None))
-        })
+        }
+        unreachable!("without an aim nothing is lost")
     }
 
     /// The sale of a cart the caller may see.
@@ -74,28 +99,32 @@ impl Decision<'_> {
         id: CartId,
         wants: &[Want],
         resolved: &mut Resolved,
+        aim: Option<&Aim>,
         coming_back: &Sums,
         leaving: Quantity,
-    ) -> Result<NewItems, Refusal> {
+    ) -> Result<NewItems, Missed> {
         let wall = self.now_at().wall;
         let cart = self.found(id);
         let (sale, customer) = (cart.sale, cart.customer());
-        let rules = match super::open::lowest(resolved.mask()) {
+        let rules = match super::open::lowest(self.guards.mask()) {
             Some(shard) => self.rules(sale, shard)?,
-            None => return Err(Refusal::NotFound(Missing::Sale)),
+            None => return Err(Refusal::NotFound(Missing::Sale).into()),
         };
         self.check_room()?;
         self.check_wants(sale, &rules, wall, wants, resolved)?;
         let units = Self::units_wanted(&rules, wants, resolved);
         self.check_limits(sale, &rules, customer, units, leaving)?;
-        self.choose(sale, &rules, wall, wants, resolved)?;
+        if !resolved.choices.is_empty() {
+            self.choose(sale, &rules, wall, wants, resolved, aim)?;
+            self.check_wants(sale, &rules, wall, wants, resolved)?;
+        }
         let cart = self.found(id);
         let bundles = resolved.items.iter().map(|item| bundle_number(item.bundle)).max().unwrap_or(0);
         if cart.items.len() + resolved.items.len() > MAX_HOLDS || bundles > MAX_BUNDLES {
-            return Err(Refusal::LimitReached { what: "items", limit: MAX_HOLDS as u64 });
+            return Err(Refusal::LimitReached { what: "items", limit: MAX_HOLDS as u64 }.into());
         }
         if cart.version >= MAX_VERSION {
-            return Err(Refusal::LimitReached { what: "changes", limit: u64::from(MAX_VERSION) });
+            return Err(Refusal::LimitReached { what: "changes", limit: u64::from(MAX_VERSION) }.into());
         }
         self.stock(&sum(&resolved.items), coming_back)?;
         Ok(std::mem::take(&mut resolved.items))

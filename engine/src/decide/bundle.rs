@@ -10,7 +10,7 @@ use super::Decision;
 use crate::fact::NewItem;
 use crate::ids::{Quantity, SaleIx, SlotRef};
 use crate::inventory::{Group, Shard};
-use crate::refusal::{Missing, Refusal};
+use crate::refusal::{Missing, Refusal, Scope};
 use crate::sale::BundleRule;
 use crate::time::{Timestamp, WallTime};
 
@@ -40,7 +40,7 @@ impl Window {
 pub(crate) type Parts = SmallVec<[SlotRef; 4]>;
 
 /// One search: the shards of a venue, all held.
-pub(super) struct Search<'a> {
+pub(crate) struct Search<'a> {
     pub sale: SaleIx,
     pub rule: &'a BundleRule,
     pub venue: &'a str,
@@ -57,6 +57,35 @@ impl Search<'_> {
     pub fn first(&self) -> Option<Parts> {
         let mut parts = Parts::new();
         self.extend(&mut parts, None).then_some(parts)
+    }
+
+    /// Bundles that each begin with another slot, at most `most`, in the order of days.
+    pub fn each_first(&self, most: usize) -> Vec<Parts> {
+        let mut found = Vec::new();
+        let Some(product) = self.rule.parts.first() else { return found };
+        for (number, shard) in &self.shards {
+            let (Some(venue), Some(product)) = (shard.names.known(self.venue), shard.names.known(product))
+            else {
+                continue;
+            };
+            for group in shard.groups_from(self.sale, venue, product, None) {
+                let mut rank = 0;
+                while let Some(here) = group.next_free(rank).filter(|_| found.len() < most) {
+                    rank = here + 1;
+                    let index = group.slots[here as usize];
+                    let begins = shard.released(index, self.window.wall)
+                        && self.window.starts_inside(shard.info(index).starts_at);
+                    let mut parts = Parts::from_slice(&[SlotRef { shard: *number, index }]);
+                    if begins && self.extend(&mut parts, group.key.day) {
+                        found.push(parts);
+                    } else if begins {
+                        // No other slot of this day finds what this one did not.
+                        break;
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// Adds parts to what is chosen until the bundle is whole; leaves `parts` as it was if it cannot be.
@@ -127,34 +156,21 @@ impl Search<'_> {
         }
     }
 
-    /// Why there is none: said of this venue and window only.
-    fn refusal(&self) -> Refusal {
-        let (mut sold_out, mut all_held) = (false, false);
-        for product in &self.rule.parts {
-            let (mut free, mut held) = (0, 0);
-            for (_, shard) in &self.shards {
-                let (Some(venue), Some(product)) =
-                    (shard.names.known(self.venue), shard.names.known(product))
-                else {
-                    continue;
-                };
-                for group in shard.groups_from(self.sale, venue, product, None) {
-                    free += group.counts.free();
-                    held += group.counts.held;
-                }
-            }
-            sold_out |= free == 0 && held == 0;
-            all_held |= free == 0;
-        }
-        if sold_out {
-            Refusal::SoldOut(Vec::new())
-        } else if all_held {
-            Refusal::AllHeld(Vec::new())
-        } else {
-            Refusal::BundleIncomplete {
-                why: format!("no free parts of `{}` fit together at `{}`", self.rule.name, self.venue),
+    /// Units of a part that are free and held, at this venue and in this window. Holds past their deadline are free.
+    fn units(&self, product: &str) -> (u64, u64) {
+        let (mut free, mut held) = (0, 0);
+        for (_, shard) in &self.shards {
+            let (Some(venue), Some(product)) = (shard.names.known(self.venue), shard.names.known(product))
+            else {
+                continue;
+            };
+            for group in shard.groups_from(self.sale, venue, product, None) {
+                let due = if self.count_due { shard.due_units(group, self.window.at) } else { 0 };
+                free += group.counts.free() + due;
+                held += group.counts.held - due;
             }
         }
+        (free, held)
     }
 }
 
@@ -186,6 +202,30 @@ impl Decision<'_> {
         {
             return Ok(parts);
         }
-        Err(search.refusal())
+        // Why not: released later, or gone. Said of this venue, rule and window only.
+        if search.shards.iter().any(|(_, shard)| shard.last_release() > window.wall) {
+            search.window.wall = WallTime(i64::MAX);
+            if let Some(parts) = search.first() {
+                let release = |part: &SlotRef| self.guards.look(part.shard).slot(part.index).releases_at;
+                return Err(Refusal::NotReleased { next_release_at: parts.iter().map(release).max() });
+            }
+        }
+        let scope = Scope {
+            venue: venue.to_owned(),
+            rule: Some(rule.name.clone()),
+            from: window.from,
+            to: window.to,
+            quantity: 1,
+            ..Scope::default()
+        };
+        let units: SmallVec<[(u64, u64); 4]> = rule.parts.iter().map(|part| search.units(part)).collect();
+        let short = units.iter().filter(|(free, _)| *free == 0).min_by_key(|(_, held)| *held);
+        match short {
+            Some((free, held)) => Err(self.shortage_of(sale, scope, *free, *held)),
+            None => Err(Refusal::BundleIncomplete {
+                why: format!("no free parts of `{}` fit together at `{venue}`", rule.name),
+                scope: Some(Box::new(scope)),
+            }),
+        }
     }
 }

@@ -12,7 +12,7 @@ impl Core {
     /// Swaps a hold. Units that leave count as free for what comes: two neighbours can trade a shared seat.
     pub fn exchange_hold(&self, now: Now, on: OnCart, ordinal: u8, want: &Want) -> Answer<CartView> {
         let wants = std::slice::from_ref(want);
-        self.with_wants(now, on, wants, |decision, resolved| {
+        self.with_wants(now, on, wants, |decision, resolved, aim| {
             let out = decision.whole(on.cart, ordinal)?;
             let cart = decision.found(on.cart);
             let leaving: Vec<_> = out.iter().map(|ordinal| cart.items[usize::from(*ordinal)]).collect();
@@ -25,7 +25,7 @@ impl Core {
                 }
             }
             let units = leaving.iter().map(|item| Quantity::from(item.quantity)).sum();
-            let items = decision.take_more(on.cart, wants, resolved, &coming_back, units)?;
+            let items = decision.take_more(on.cart, wants, resolved, aim, &coming_back, units)?;
             decision.commit(Kind::Exchanged { cart: on.cart, out, items, key: on.key });
             Ok(())
         })

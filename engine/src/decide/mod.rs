@@ -5,10 +5,13 @@
 //! out: a fact can only be said through [`Decision::commit`], which numbers it while the locks are held.
 
 mod add;
-mod bundle;
+mod aim;
+mod best;
+pub(crate) mod bundle;
 mod cancel;
 mod cart;
 mod checkout;
+mod choose;
 mod exchange;
 mod extend;
 mod housekeeping;
@@ -16,6 +19,7 @@ mod import;
 mod open;
 mod release;
 mod sales;
+mod scattered;
 mod slot;
 mod stock;
 mod views;
@@ -25,7 +29,9 @@ pub use housekeeping::Ticked;
 pub use import::{SlotRejection, SlotsAdded};
 pub use sales::SalePut;
 pub use slot::SlotChange;
-pub use views::{Availability, AvailabilityLine, BundleOffer, OrderQuery, Page, SlotQuery};
+pub use views::{OrderQuery, Page, SlotQuery};
+
+pub use crate::documents::{Availability, AvailabilityLine, BundleOffer};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -68,6 +74,10 @@ pub struct Costs {
     pub opened: AtomicU64,
     /// Inventory locks held by the requests that opened them.
     pub opened_locks: AtomicU64,
+    /// Rows that searches for seats looked at.
+    pub looked_rows: AtomicU64,
+    /// Slots without numbers that searches for seats looked at.
+    pub looked_slots: AtomicU64,
 }
 
 /// The way of one request. See the module.
@@ -148,7 +158,7 @@ impl<'a> Decision<'a> {
 
 impl Core {
     /// A refusal before anything was looked at.
-    fn refuse<T>(now: Now, refusal: Refusal) -> Answer<T> {
+    pub(crate) fn refuse<T>(now: Now, refusal: Refusal) -> Answer<T> {
         Answer { rests_on: Sequence::ZERO, now, replayed: false, result: Err(refusal) }
     }
 

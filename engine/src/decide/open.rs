@@ -1,5 +1,7 @@
 //! A cart and its first holds, in one step, all or nothing.
 
+use super::aim::{Aim, locks_for};
+use super::choose::Missed;
 use super::stock::{Sums, sum};
 use super::wants::Resolved;
 use super::{Core, Decision, step_bytes};
@@ -7,7 +9,7 @@ use crate::carts::Cart;
 use crate::fact::{Kind, Opened};
 use crate::ids::{CartId, Quantity, SaleIx};
 use crate::keys::KeyShard;
-use crate::limits::MAX_PARTS;
+use crate::limits::{MAX_BEST, MAX_PARTS, MAX_TRIES};
 use crate::outcome::{Answer, CartView};
 use crate::refusal::{Missing, Refusal};
 use crate::request::{Notes, OpenCart, Want};
@@ -26,7 +28,7 @@ pub(super) fn item_bound(wants: &[Want]) -> usize {
             Want::Slot { .. } => 1,
             Want::Bundle { slots, .. } => slots.len(),
             Want::AnyBundle { .. } => MAX_PARTS,
-            Want::Best { quantity, .. } => (*quantity).min(64) as usize,
+            Want::Best { quantity, .. } => (*quantity).min(MAX_BEST) as usize,
         })
         .sum()
 }
@@ -53,41 +55,75 @@ impl Core {
             Ok(resolved) => resolved,
             Err(refusal) => return decision.answer(Err(refusal)),
         };
-        decision.guards.lock_shards(resolved.mask());
-        decision.fix_time();
-        let result = decision.open(sale, request, &mut resolved);
+        let result = decision.open_somewhere(now, sale, request, &mut resolved);
         if result.is_ok() {
             self.note_opened(decision.guards.shard_locks());
         }
         let result = result.map(|cart| decision.cart_view(cart, None));
-        decision.answer(result)
+        let mut answer = decision.answer(result);
+        drop(decision);
+        self.name_elsewhere(sale, &mut answer);
+        answer
     }
 }
 
 impl Decision<'_> {
+    /// Makes the cart of what is named, or of what a first look finds, or of what is left with everything locked.
+    fn open_somewhere(
+        &mut self,
+        now: Now,
+        sale: SaleIx,
+        request: &OpenCart<'_>,
+        resolved: &mut Resolved,
+    ) -> Result<CartId, Refusal> {
+        if resolved.mask().count_ones() > 1 && !resolved.choices.is_empty() {
+            for _ in 0..MAX_TRIES {
+                let Some(aim) = self.core.aim(now, sale, request.wants, resolved) else { break };
+                self.guards.lock_shards(locks_for(resolved, Some(&aim)));
+                self.fix_time();
+                match self.open(sale, request, &mut resolved.clone(), Some(&aim)) {
+                    Ok(cart) => return Ok(cart),
+                    Err(Missed::Refused(refusal)) => return Err(refusal),
+                    Err(Missed::Lost) => self.guards.unlock_shards(),
+                }
+            }
+        }
+        self.guards.lock_shards(resolved.mask());
+        self.fix_time();
+        match self.open(sale, request, resolved, None) {
+            Ok(cart) => Ok(cart),
+            Err(Missed::Refused(refusal)) => Err(refusal),
+            Err(Missed::Lost) => unreachable!("without an aim nothing is lost"),
+        }
+    }
+
     fn open(
         &mut self,
         sale: SaleIx,
         request: &OpenCart<'_>,
         resolved: &mut Resolved,
-    ) -> Result<CartId, Refusal> {
+        aim: Option<&Aim>,
+    ) -> Result<CartId, Missed> {
         let wall = self.now_at().wall;
-        let Some(any_shard) = lowest(resolved.mask()) else {
-            return Err(Refusal::Rule { why: "a cart needs at least one item".into() });
+        let Some(any_shard) = lowest(self.guards.mask()) else {
+            return Err(Refusal::Rule { why: "a cart needs at least one item".into() }.into());
         };
         let rules = self.rules(sale, any_shard)?;
         self.check_room()?;
         self.check_wants(sale, &rules, wall, request.wants, resolved)?;
         let units = Self::units_wanted(&rules, request.wants, resolved);
         self.check_limits(sale, &rules, request.customer, units, 0)?;
-        self.choose(sale, &rules, wall, request.wants, resolved)?;
+        if !resolved.choices.is_empty() {
+            self.choose(sale, &rules, wall, request.wants, resolved, aim)?;
+            self.check_wants(sale, &rules, wall, request.wants, resolved)?;
+        }
         self.stock(&sum(&resolved.items), &Sums::new())?;
 
         let home = resolved.items[0].slot.shard;
         let carts = &self.guards.look(home).carts;
         let index = carts.next_index();
         if index > CartId::MAX_INDEX {
-            return Err(Refusal::Overloaded);
+            return Err(Refusal::Overloaded.into());
         }
         let generation = carts.get(index).map_or(0, |cart: &Cart| cart.generation + 1);
         let cart = CartId::new(self.core.partition, home, generation, index);

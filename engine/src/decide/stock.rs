@@ -60,11 +60,11 @@ impl Decision<'_> {
             });
         }
         if sold_out {
-            Refusal::SoldOut(conflicts)
+            Refusal::SoldOut(conflicts.into())
         } else if none_free {
-            Refusal::AllHeld(conflicts)
+            Refusal::AllHeld(conflicts.into())
         } else {
-            Refusal::SlotTaken(conflicts)
+            Refusal::SlotTaken(conflicts.into())
         }
     }
 }

@@ -8,32 +8,48 @@ use smallvec::SmallVec;
 use super::{Core, Decision};
 use crate::carts::DIVISIBLE;
 use crate::fact::{NewItem, NewItems};
-use crate::ids::{Quantity, SaleIx, SlotRef};
-use crate::limits::{MAX_BUNDLES, MAX_HOLDS, MAX_QUANTITY, MAX_WANTS};
+use crate::ids::{SaleIx, SlotRef};
+use crate::limits::{MAX_BEST, MAX_BUNDLES, MAX_HOLDS, MAX_QUANTITY, MAX_WANTS};
+use crate::names::Shards;
 use crate::refusal::{Missing, Refusal};
 use crate::request::Want;
 use crate::sale::{BundleRule, SaleRules};
 use crate::time::WallTime;
 
 /// The wants of a request with their places, before any lock.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Resolved {
     pub items: NewItems,
-    /// For each bundle: its rule's name and where its items begin and end.
+    /// For each bundle of a rule: its rule's name and where its items begin and end.
     pub bundles: SmallVec<[(String, usize, usize); 2]>,
-    /// Bundles that are chosen once the locks are held: which want, and its number.
-    choices: SmallVec<[(usize, u8); 1]>,
-    /// The shards those choices are among.
-    scope: u64,
+    /// What is chosen once the locks are held.
+    pub choices: SmallVec<[Choice; 1]>,
+}
+
+/// Something the server is to choose.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    /// Which want.
+    pub want: usize,
+    /// The number of the bundle it becomes.
+    pub bundle: u8,
+    /// The shards it is among, in the order they are looked at.
+    pub shards: Shards,
 }
 
 impl Resolved {
-    /// The inventory shards of the items, and of all that may be chosen.
-    pub fn mask(&self) -> u64 {
-        self.items.iter().fold(self.scope, |mask, item| mask | 1 << item.slot.shard)
+    /// The inventory shards of the items that are named or chosen already.
+    pub fn named(&self) -> u64 {
+        self.items.iter().fold(0, |mask, item| mask | 1 << item.slot.shard)
     }
 
-    fn add_bundle(&mut self, rule: &str, places: &[SlotRef], bundle: u8) {
+    /// The inventory shards of the items, and of all that may be chosen.
+    pub fn mask(&self) -> u64 {
+        let scopes = self.choices.iter().flat_map(|choice| &choice.shards);
+        scopes.fold(self.named(), |mask, shard| mask | 1 << shard)
+    }
+
+    pub(super) fn add_bundle(&mut self, rule: &str, places: &[SlotRef], bundle: u8) {
         let begin = self.items.len();
         self.items.extend(places.iter().map(|slot| NewItem { slot: *slot, quantity: 1, bundle }));
         self.bundles.push((rule.to_owned(), begin, self.items.len()));
@@ -53,6 +69,7 @@ impl Core {
         }
         let mut resolved = Resolved::default();
         let mut bundle = bundles_before;
+        let mut to_choose = 0;
         let names = &self.state.names;
         let find = |slot: &str| {
             names.slot(sale, slot).ok_or_else(|| Refusal::NotFound(Missing::Slot(slot.to_owned())))
@@ -75,60 +92,45 @@ impl Core {
                     resolved.add_bundle(rule, &places, bundle);
                 }
                 Want::AnyBundle { venue, .. } => {
-                    let mask = names.venue(sale, venue);
-                    if mask == 0 {
-                        return Err(Refusal::NotFound(Missing::Venue(venue.clone())));
-                    }
-                    resolved.scope |= mask;
+                    let shards = self.shards_of(sale, venue, None)?;
                     bundle += 1;
-                    resolved.choices.push((place, bundle));
+                    to_choose += 1;
+                    resolved.choices.push(Choice { want: place, bundle, shards });
                 }
-                Want::Best { .. } => {
-                    return Err(Refusal::Rule { why: "`best` is not offered by this server".into() });
+                Want::Best { venue, section, quantity, .. } => {
+                    if *quantity > MAX_BEST {
+                        return Err(Refusal::TooLarge { field: "quantity", most: u64::from(MAX_BEST) });
+                    }
+                    if *quantity == 0 {
+                        return Err(Refusal::Rule { why: "`best` is asked for at least one seat".into() });
+                    }
+                    let shards = self.shards_of(sale, venue, section.as_deref())?;
+                    bundle += 1;
+                    to_choose += *quantity as usize;
+                    resolved.choices.push(Choice { want: place, bundle, shards });
                 }
             }
-            if resolved.items.len() > MAX_HOLDS || bundle > MAX_BUNDLES {
+            if resolved.items.len() + to_choose > MAX_HOLDS || bundle > MAX_BUNDLES {
                 return Err(Refusal::TooLarge { field: "items", most: MAX_HOLDS as u64 });
             }
         }
         Ok(resolved)
     }
+
+    /// Where a venue, or one of its sections, lives.
+    fn shards_of(&self, sale: SaleIx, venue: &str, section: Option<&str>) -> Result<Shards, Refusal> {
+        let shards = self.state.names.shards_of(sale, venue, section);
+        if !shards.is_empty() {
+            return Ok(shards);
+        }
+        Err(Refusal::NotFound(match section {
+            Some(section) if self.state.names.venue(sale, venue) != 0 => Missing::Section(section.to_owned()),
+            _ => Missing::Venue(venue.to_owned()),
+        }))
+    }
 }
 
 impl Decision<'_> {
-    /// Chooses what the server is to choose, among the shards that are held, so that the choice cannot be lost. After
-    /// [`Decision::check_wants`]: that there is no stock is said only of what could be held if there were some.
-    pub fn choose(
-        &self,
-        sale: SaleIx,
-        rules: &SaleRules,
-        wall: WallTime,
-        wants: &[Want],
-        resolved: &mut Resolved,
-    ) -> Result<(), Refusal> {
-        for (place, bundle) in std::mem::take(&mut resolved.choices) {
-            let Want::AnyBundle { rule: name, venue, from, to } = &wants[place] else { continue };
-            let Some(rule) = rules.bundle(name) else {
-                return Err(Refusal::NotFound(Missing::Rule(name.clone())));
-            };
-            let window = super::bundle::Window { from: *from, to: *to, wall, at: self.at() };
-            let places = self.find_bundle(sale, rule, venue, window, &resolved.items)?;
-            resolved.add_bundle(name, &places, if rule.cancel_parts { bundle | DIVISIBLE } else { bundle });
-        }
-        Ok(())
-    }
-
-    /// Units of all that is named and of all that is still to be chosen.
-    pub fn units_wanted(rules: &SaleRules, wants: &[Want], resolved: &Resolved) -> Quantity {
-        let named: Quantity = resolved.items.iter().map(|item| item.quantity).sum();
-        let parts = resolved.choices.iter().map(|(place, _)| match &wants[*place] {
-            Want::AnyBundle { rule, .. } => rules.bundle(rule).map_or(0, |rule| rule.parts.len()),
-            _ => 0,
-        });
-        // At most `MAX_WANTS` bundles of at most `MAX_BUNDLE_PARTS` parts.
-        named + Quantity::try_from(parts.sum::<usize>()).unwrap_or(Quantity::MAX / 2)
-    }
-
     /// The terms of a sale, from any inventory shard that is held.
     pub fn rules(&self, sale: SaleIx, shard: u8) -> Result<std::sync::Arc<SaleRules>, Refusal> {
         self.guards.look(shard).rules(sale).cloned().ok_or(Refusal::NotFound(Missing::Sale))
@@ -195,7 +197,7 @@ impl Decision<'_> {
     /// Whether the parts make the bundle: as many as the rule has, each of its product, at one venue if the rule says
     /// so, and the days between them within the gap.
     fn check_bundle(&self, rule: &BundleRule, items: &[NewItem]) -> Result<(), Refusal> {
-        let incomplete = |why: String| Err(Refusal::BundleIncomplete { why });
+        let incomplete = |why: String| Err(Refusal::BundleIncomplete { why, scope: None });
         if items.len() != rule.parts.len() {
             return incomplete(format!(
                 "`{}` has {} parts, {} were named",

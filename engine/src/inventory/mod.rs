@@ -1,10 +1,16 @@
 //! The stock: slots with their counts, locked shard by shard.
 //!
 //! `spec` is a slot as it is imported, `slot` as it lives in memory, `group` the counters by venue, day and product,
-//! `shard` all of it under one lock with the moves of units, `text` the packed names.
+//! `hall` and `rows` the
+//! numbered seats as people sit (`runs` its bits, `natural` its order of labels), `shard` all of it under one lock with the
+//! moves of units, `text` the packed names.
 
 mod group;
+mod hall;
+mod natural;
 mod restore;
+pub mod rows;
+pub mod runs;
 mod shard;
 mod slot;
 mod spec;

@@ -3,7 +3,7 @@
 
 use super::group::{Group, GroupKey};
 use super::shard::Shard;
-use super::slot::{Slot, SlotExtra, SlotInfo};
+use super::slot::{ALWAYS, Slot, SlotExtra, SlotInfo};
 use crate::expiry::Node;
 use crate::ids::Quantity;
 use crate::time::WallTime;
@@ -61,17 +61,27 @@ impl Shard {
         group.counts.sold += u64::from(sold);
         group.counts.blocked += u64::from(blocked);
         group.note_free(rank, slot.free() > 0);
+        group.note_more(rank, slot.free());
+        group.note_release(saved.releases_at, slot.free());
         self.digest.add(slot.digest(index));
         self.slots.push(slot);
         let name = self.texts.add(saved.name);
         let (starts_at, ends_at) = (saved.starts_at, saved.ends_at);
+        let row = saved.extra.as_ref().and_then(|extra| extra.row.clone());
         self.infos.push(SlotInfo { name, starts_at, ends_at, extra: saved.extra });
+        if let Some(row) = row {
+            self.seat(index, starts_at, &row);
+        }
+        if saved.releases_at != ALWAYS {
+            self.last_release = self.last_release.max(Some(saved.releases_at));
+        }
         true
     }
 
     /// A live hold of a slot, the next in its order.
     pub fn restore_hold(&mut self, index: u32, place: u32, node: Node) {
         let slot = &mut self.slots[index];
+        self.groups[slot.group as usize].note_due(node.deadline);
         self.expiry.schedule.note(index, &mut slot.scheduled, node.deadline);
         self.expiry.restore_hold(index, &mut slot.due, place, node);
     }

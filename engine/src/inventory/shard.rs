@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::group::{Group, GroupKey};
+use super::rows::{HallKey, Rows, Seat};
 use super::slot::{ALWAYS, Slot, SlotExtra, SlotInfo};
 use super::spec::SlotSpec;
 use super::text::{Interned, Texts};
@@ -55,6 +56,9 @@ pub struct Shard {
     pub(super) texts: Texts,
     pub(super) groups: Vec<Group>,
     pub(super) group_of: std::collections::BTreeMap<GroupKey, u32>,
+    /// The numbered seats by hall and row.
+    pub(super) rows: Rows,
+    pub(super) last_release: Option<WallTime>,
 }
 
 impl Shard {
@@ -127,6 +131,31 @@ impl Shard {
             .range(first..)
             .take_while(move |(key, _)| key.sale == sale && key.venue == venue && key.product == product)
             .map(|(_, group)| &self.groups[*group as usize])
+    }
+
+    /// The numbered seats by hall and row.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// From here on, at the latest, all its slots are for sale.
+    #[must_use]
+    pub fn last_release(&self) -> WallTime {
+        self.last_release.unwrap_or(ALWAYS)
+    }
+
+    /// Units of a group in holds that are due. Looks at every slot of it: for whoever is about to say no.
+    #[must_use]
+    pub fn due_units(&self, group: &Group, at: Timestamp) -> u64 {
+        if group.counts.held == 0 {
+            return 0;
+        }
+        let due = |slot: &u32| {
+            let holds = self.holds_of(*slot).take_while(|node| node.deadline <= at);
+            holds.map(|node| u64::from(node.quantity)).sum::<u64>()
+        };
+        group.slots.iter().filter(|slot| self.slots[**slot].held > 0).map(due).sum()
     }
 
     /// Whether any slot's first deadline may have come; false means surely not.
@@ -204,8 +233,26 @@ impl Shard {
         });
         self.groups[group as usize].counts.capacity += u64::from(spec.capacity);
         self.groups[group as usize].note_free(rank, spec.capacity > 0);
+        self.groups[group as usize].note_more(rank, spec.capacity);
+        self.groups[group as usize].note_release(spec.releases_at.unwrap_or(ALWAYS), spec.capacity);
+        if let Some(row) = &spec.row {
+            self.seat(index, spec.starts_at, row);
+        }
+        self.last_release = self.last_release.max(spec.releases_at);
         self.digest.add(self.slots[index].digest(index));
         index
+    }
+
+    /// Puts a numbered seat in its row.
+    pub(super) fn seat(&mut self, index: u32, starts_at: Option<WallTime>, row: &str) {
+        let slot = &mut self.slots[index];
+        slot.numbered = true;
+        let group = &mut self.groups[slot.group as usize];
+        group.numbered += 1;
+        let GroupKey { sale, venue, section, .. } = group.key;
+        let key = HallKey { sale, venue, section, starts_at };
+        let seat = Seat { slot: index, free: slot.free() > 0, held: slot.held > 0 };
+        self.rows.add(key, row, seat, slot.releases_at, &self.infos);
     }
 
     /// A known slot gets another description. Venue, section, product and day stay: they are its place.
@@ -214,10 +261,25 @@ impl Shard {
             slot.capacity = spec.capacity;
             slot.releases_at = spec.releases_at.unwrap_or(ALWAYS);
         });
+        // A seat leaves its row and comes back: row, place, start or release may be others now.
+        let slot = &mut self.slots[index];
+        if std::mem::take(&mut slot.numbered) {
+            self.groups[slot.group as usize].numbered -= 1;
+            let had_position = self.infos[index].extra.as_ref().is_some_and(|extra| extra.position.is_some());
+            let seat = Seat { slot: index, free: slot.free() > 0, held: slot.held > 0 };
+            self.rows.remove(seat, had_position, &self.infos);
+        }
         let info = &mut self.infos[index];
+        if info.starts_at != spec.starts_at {
+            self.groups[self.slots[index].group as usize].reorder();
+        }
         info.starts_at = spec.starts_at;
         info.ends_at = spec.ends_at;
         info.extra = extra_of(spec);
+        self.last_release = self.last_release.max(spec.releases_at);
+        if let Some(row) = &spec.row {
+            self.seat(index, spec.starts_at, row);
+        }
     }
 
     /// Changes the units of a slot and everything that counts them.
@@ -226,7 +288,7 @@ impl Shard {
         let slot = &mut self.slots[index];
         self.digest.subtract(slot.digest(index));
         let (capacity, held, sold, blocked) = (slot.capacity, slot.held, slot.sold, slot.blocked);
-        let was_free = slot.free() > 0;
+        let (was_free, was_held, was_released_at) = (slot.free(), held > 0, slot.releases_at);
         change(slot);
         assert!(
             u64::from(slot.held) + u64::from(slot.sold) + u64::from(slot.blocked) <= u64::from(slot.capacity),
@@ -245,9 +307,20 @@ impl Shard {
         moved(&mut group.counts.held, held, slot.held);
         moved(&mut group.counts.sold, sold, slot.sold);
         moved(&mut group.counts.blocked, blocked, slot.blocked);
-        let is_free = slot.free() > 0;
-        if was_free != is_free {
-            group.note_free(slot.rank, is_free);
+        let is_free = slot.free();
+        group.forget_release(was_released_at, was_free);
+        group.note_release(slot.releases_at, is_free);
+        if is_free > was_free {
+            group.note_more(slot.rank, is_free);
+        }
+        if (was_free > 0) != (is_free > 0) {
+            group.note_free(slot.rank, is_free > 0);
+            if slot.numbered {
+                self.rows.note_free(index, is_free > 0);
+            }
+        }
+        if slot.numbered && was_held != (slot.held > 0) {
+            self.rows.note_held(index, slot.held > 0);
         }
     }
 
@@ -256,29 +329,59 @@ impl Shard {
         let units = Quantity::from(node.quantity);
         self.change(index, |slot| slot.held += units);
         let slot = &mut self.slots[index];
+        self.groups[slot.group as usize].note_due(node.deadline);
         self.expiry.schedule.note(index, &mut slot.scheduled, node.deadline);
         self.expiry.insert(index, &mut slot.due, node)
     }
 
     /// Held units become free.
     pub fn give_back(&mut self, index: u32, place: u32) {
-        let units = self.leave(index, place);
+        let (units, deadline) = self.leave(index, place);
         self.change(index, |slot| slot.held -= units);
+        self.gone(index, deadline);
     }
 
     /// Held units become sold.
     pub fn sell(&mut self, index: u32, place: u32) {
-        let units = self.leave(index, place);
+        let (units, deadline) = self.leave(index, place);
         self.change(index, |slot| {
             slot.held -= units;
             slot.sold += units;
         });
+        self.gone(index, deadline);
     }
 
-    fn leave(&mut self, index: u32, place: u32) -> Quantity {
-        let units = Quantity::from(self.expiry.node(place).quantity);
+    fn leave(&mut self, index: u32, place: u32) -> (Quantity, Timestamp) {
+        let node = self.expiry.node(place);
+        let (units, deadline) = (Quantity::from(node.quantity), node.deadline);
         self.expiry.remove(index, &mut self.slots[index].due, place);
-        units
+        (units, deadline)
+    }
+
+    fn gone(&mut self, index: u32, deadline: Timestamp) {
+        let group = self.slots[index].group;
+        self.groups[group as usize].note_gone(deadline);
+    }
+
+    /// The slots of a group by start and id.
+    #[must_use]
+    pub fn in_order(&self, group: &Group) -> Arc<[u32]> {
+        let order = |slot: &u32| (self.infos[*slot].starts_at, self.slot_name(*slot));
+        group.in_order(|slots| slots.sort_unstable_by(|one, other| order(one).cmp(&order(other))))
+    }
+
+    /// When the first held unit of a group comes back, if nobody pays before.
+    #[must_use]
+    pub fn first_return(&self, group: &Group) -> Option<Timestamp> {
+        group.first_due(|slots| slots.iter().filter_map(|slot| self.first_deadline(*slot)).min())
+    }
+
+    /// Forgets what is released by now among what is not released yet.
+    pub fn release_to(&mut self, sale: SaleIx, wall: WallTime) {
+        let first = GroupKey { sale, venue: 0, product: None, day: None, section: None };
+        for (_, group) in self.group_of.range(first..).take_while(|(key, _)| key.sale == sale) {
+            self.groups[*group as usize].release_to(wall);
+        }
     }
 
     /// Sold units become free.
@@ -289,6 +392,9 @@ impl Shard {
     /// A hold gets another deadline.
     pub fn move_hold(&mut self, index: u32, place: u32, deadline: Timestamp) {
         let slot = &mut self.slots[index];
+        let group = &mut self.groups[slot.group as usize];
+        group.note_gone(self.expiry.node(place).deadline);
+        group.note_due(deadline);
         self.expiry.move_to(index, &mut slot.due, place, deadline);
         self.expiry.schedule.note(index, &mut slot.scheduled, deadline);
     }
@@ -339,12 +445,12 @@ impl Shard {
     pub fn settle(&mut self, index: u32, holds: u32) {
         let mut units = 0;
         for _ in 0..holds {
-            let slot = &mut self.slots[index];
-            let Some(place) = self.expiry.first(index, &slot.due) else { break };
-            units += Quantity::from(self.expiry.node(place).quantity);
-            self.expiry.remove(index, &mut slot.due, place);
+            let Some(place) = self.expiry.first(index, &self.slots[index].due) else { break };
+            units += self.leave(index, place).0;
         }
         self.change(index, |slot| slot.held -= units);
+        // What is due is due before all that stays.
+        self.gone(index, Timestamp(0));
     }
 
     /// A slot whose first deadline may have come, for the ticker. It leaves the schedule; [`Shard::reschedule`] puts it

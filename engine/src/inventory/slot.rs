@@ -27,6 +27,8 @@ pub struct Slot {
     pub rank: u32,
     /// Of which sale.
     pub sale: SaleIx,
+    /// Whether it is a numbered seat, which a row knows.
+    pub numbered: bool,
     /// Not for sale before; the least value for "always was".
     pub releases_at: WallTime,
 }
@@ -48,6 +50,7 @@ impl Slot {
             group,
             rank,
             sale,
+            numbered: false,
             releases_at,
         }
     }
@@ -82,6 +85,19 @@ pub struct SlotInfo {
     pub ends_at: Option<WallTime>,
     /// What only some slots have.
     pub extra: Option<Box<SlotExtra>>,
+}
+
+impl SlotInfo {
+    /// Whether `best` chooses it only when asked to: the field says so, or a label of that name.
+    #[must_use]
+    pub fn is_accessible(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| {
+            let label = |(name, value): &(String, String)| {
+                name == "accessible" && !matches!(value.as_str(), "" | "0" | "false" | "no")
+            };
+            extra.accessible || extra.labels.iter().any(label)
+        })
+    }
 }
 
 /// What only some slots have.

@@ -97,7 +97,7 @@ fn catalog<F: DiskFile>(from: &mut ChunkReader<F>, state: &mut State) -> Result<
             return Err(from.odd(Odd("a place in a shard there is")));
         };
         *count += 1;
-        state.names.add_venue(place.0, &place.1, shard);
+        state.names.add_venue(place.0, &place.1, place.2.as_deref(), shard);
         catalog.places.insert(place, shard);
     }
     let view = |sale: &SaleRecord| SaleView { rules: Arc::clone(&sale.rules), revision: sale.revision };

@@ -62,7 +62,10 @@ pub struct SlotSeen {
 pub fn without_words(refusal: Refusal) -> Refusal {
     match refusal {
         Refusal::Rule { .. } => Refusal::Rule { why: String::new() },
-        Refusal::BundleIncomplete { .. } => Refusal::BundleIncomplete { why: String::new() },
+        Refusal::BundleIncomplete { .. } => Refusal::BundleIncomplete { why: String::new(), scope: None },
+        Refusal::SoldOut(short) => Refusal::SoldOut(short.conflicts.into()),
+        Refusal::AllHeld(short) => Refusal::AllHeld(short.conflicts.into()),
+        Refusal::SlotTaken(short) => Refusal::SlotTaken(short.conflicts.into()),
         Refusal::BelowCommitted { .. } => Refusal::BelowCommitted { in_the_way: Vec::new() },
         other => other,
     }
@@ -73,7 +76,7 @@ fn rule_broken() -> Refusal {
 }
 
 fn incomplete() -> Refusal {
-    Refusal::BundleIncomplete { why: String::new() }
+    Refusal::BundleIncomplete { why: String::new(), scope: None }
 }
 
 #[derive(Clone, Debug)]
@@ -926,9 +929,9 @@ impl Model {
         }
         match (conflicts.is_empty(), sold_out, none_free) {
             (true, _, _) => Ok(()),
-            (_, true, _) => Err(Refusal::SoldOut(conflicts)),
-            (_, _, true) => Err(Refusal::AllHeld(conflicts)),
-            _ => Err(Refusal::SlotTaken(conflicts)),
+            (_, true, _) => Err(Refusal::SoldOut(conflicts.into())),
+            (_, _, true) => Err(Refusal::AllHeld(conflicts.into())),
+            _ => Err(Refusal::SlotTaken(conflicts.into())),
         }
     }
 }

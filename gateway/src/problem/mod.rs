@@ -71,7 +71,7 @@ pub struct More {
     /// What fell short.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<ShortItem>,
-    /// What could be had instead.
+    /// Other venues of the sale that had some, at most 2 s ago.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<String>,
     /// Who has the units.

@@ -2,7 +2,7 @@
 //! and a sentence.
 
 use onsale_engine::ids::PublicId;
-use onsale_engine::refusal::{Conflict, InTheWay, Missing, Refusal};
+use onsale_engine::refusal::{InTheWay, Missing, Refusal, Scope, Shortage};
 
 use super::{Code, Holder, More, Problem, ShortItem};
 use crate::wire::time::Written;
@@ -50,21 +50,30 @@ impl From<Refusal> for Problem {
             Refusal::BundleOnly { rule } => {
                 Self::new(Code::BundleOnly, format!("This product is sold only in the bundle `{rule}`."))
             }
-            Refusal::BundleIncomplete { why } => Self::new(Code::BundleIncomplete, why),
+            Refusal::BundleIncomplete { why, scope } => {
+                let alternatives = scope.map_or_else(Vec::new, |scope| scope.elsewhere);
+                Self::new(Code::BundleIncomplete, why).with(More { alternatives, ..More::default() })
+            }
             Refusal::Rule { why } => Self::new(Code::Rule, why),
             Refusal::LimitReached { what, limit } => {
                 Self::new(Code::LimitReached, format!("At most {limit} {what}."))
                     .with(More { limit: Some(limit), ..More::default() })
             }
-            Refusal::SoldOut(conflicts) => {
-                short(Code::SoldOut, "All units of the slots named are sold or withdrawn.", conflicts)
+            Refusal::SoldOut(shortage) => {
+                short(Code::SoldOut, "All units are sold or withdrawn", "of the slots named", shortage)
             }
-            Refusal::AllHeld(conflicts) => {
-                short(Code::AllHeld, "Nothing is free this instant; some units are only held.", conflicts)
-            }
-            Refusal::SlotTaken(conflicts) => {
-                short(Code::SlotTaken, "Fewer units are free than were asked for.", conflicts)
-            }
+            Refusal::AllHeld(shortage) => short(
+                Code::AllHeld,
+                "Nothing is free this instant, some units are only held,",
+                "of the slots named",
+                shortage,
+            ),
+            Refusal::SlotTaken(shortage) => short(
+                Code::SlotTaken,
+                "Fewer units are free than were asked for",
+                "of the slots named",
+                shortage,
+            ),
             Refusal::BelowCommitted { in_the_way } => {
                 let in_the_way = in_the_way.into_iter().map(holder).collect();
                 Self::new(
@@ -77,12 +86,41 @@ impl From<Refusal> for Problem {
     }
 }
 
-fn short(code: Code, detail: &'static str, conflicts: Vec<Conflict>) -> Problem {
+/// What fell short, and of what that is true: the slots named, or what the server looked through.
+fn short(code: Code, what: &str, of_named: &str, shortage: Shortage) -> Problem {
+    let Shortage { conflicts, scope } = shortage;
+    let of_what = scope.as_deref().map_or_else(|| of_named.to_owned(), scope_sentence);
+    let alternatives = scope.map_or_else(Vec::new, |scope| scope.elsewhere);
     let conflicts = conflicts
         .into_iter()
         .map(|conflict| ShortItem { slot: conflict.slot, wanted: conflict.wanted, free: conflict.free })
         .collect();
-    Problem::new(code, detail).with(More { conflicts, ..More::default() })
+    Problem::new(code, format!("{what} {of_what}.")).with(More { conflicts, alternatives, ..More::default() })
+}
+
+/// What was looked through, in words.
+fn scope_sentence(scope: &Scope) -> String {
+    let mut words = format!("at venue `{}`", scope.venue);
+    let mut add = |label: &str, value: Option<String>| {
+        if let Some(value) = value {
+            words.push_str(&format!(", {label} {value}"));
+        }
+    };
+    let written = |at: onsale_engine::time::WallTime| {
+        serde_json::to_value(Written(at)).ok().and_then(|value| value.as_str().map(str::to_owned))
+    };
+    add("section", scope.section.as_ref().map(|section| format!("`{section}`")));
+    add("for the bundle", scope.rule.as_ref().map(|rule| format!("`{rule}`")));
+    add("starting from", scope.from.and_then(written));
+    add("starting before", scope.to.and_then(written));
+    if scope.rule.is_none() && scope.quantity > 1 {
+        let together = if scope.adjacent { " together" } else { "" };
+        words.push_str(&format!(", {} seats{together}", scope.quantity));
+    }
+    if scope.accessible {
+        words.push_str(", accessible");
+    }
+    words
 }
 
 fn holder(in_the_way: InTheWay) -> Holder {
@@ -104,6 +142,7 @@ fn missing_sentence(missing: &Missing) -> String {
         Missing::Order => "There is no such order.".to_owned(),
         Missing::Rule(rule) => format!("The sale has no bundle rule `{rule}`."),
         Missing::Venue(venue) => format!("The sale has no venue `{venue}`."),
+        Missing::Section(section) => format!("The venue has no section `{section}`."),
     }
 }
 
@@ -113,8 +152,8 @@ mod tests {
     use onsale_engine::ids::CartId;
     use onsale_engine::time::WallTime;
 
-    fn conflict() -> Vec<Conflict> {
-        vec![Conflict { slot: "s-1".to_owned(), wanted: 2, free: 1 }]
+    fn conflict() -> Shortage {
+        vec![onsale_engine::refusal::Conflict { slot: "s-1".to_owned(), wanted: 2, free: 1 }].into()
     }
 
     /// Walks the refusals in the order of their precedence.
@@ -134,7 +173,7 @@ mod tests {
             (Refusal::NotReleased { next_release_at: Some(WallTime(0)) }, "not-released"),
             (Refusal::SaleClosed, "sale-closed"),
             (Refusal::BundleOnly { rule: "two".to_owned() }, "bundle-only"),
-            (Refusal::BundleIncomplete { why: "gap".to_owned() }, "bundle-incomplete"),
+            (Refusal::BundleIncomplete { why: "gap".to_owned(), scope: None }, "bundle-incomplete"),
             (Refusal::Rule { why: "no".to_owned() }, "rule"),
             (Refusal::LimitReached { what: "units", limit: 2 }, "limit-reached"),
             (Refusal::SoldOut(conflict()), "sold-out"),
@@ -162,5 +201,15 @@ mod tests {
         let body = Problem::from(Refusal::SlotTaken(conflict())).document("r");
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["conflicts"], serde_json::json!([{"slot": "s-1", "wanted": 2, "free": 1}]));
+        let scope = Scope {
+            venue: "kiel".to_owned(),
+            rule: Some("two-doses".to_owned()),
+            elsewhere: vec!["husum".to_owned()],
+            ..Scope::default()
+        };
+        let body = Problem::from(Refusal::SoldOut(scope.into())).document("r");
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let detail = "All units are sold or withdrawn at venue `kiel`, for the bundle `two-doses`.";
+        assert_eq!((&body["detail"], &body["alternatives"]), (&detail.into(), &serde_json::json!(["husum"])));
     }
 }

@@ -83,12 +83,12 @@ impl Judge<'_> {
             }
             Refusal::Rule { why } => self.rule(why),
             Refusal::LimitReached { what, limit } => self.limit(what, *limit, answer),
-            Refusal::SoldOut(conflicts) | Refusal::AllHeld(conflicts) | Refusal::SlotTaken(conflicts) => {
-                if conflicts.is_empty() {
+            Refusal::SoldOut(shortage) | Refusal::AllHeld(shortage) | Refusal::SlotTaken(shortage) => {
+                if shortage.conflicts.is_empty() {
                     let (rules, taking) = (self.rules(answer), self.taking_of());
                     assert!(self.no_bundle(&rules, &taking, now), "a bundle could have been had");
                 } else {
-                    self.shortage(refusal, conflicts, answer);
+                    self.shortage(refusal, &shortage.conflicts, answer);
                 }
             }
             Refusal::BelowCommitted { .. } => {
@@ -182,6 +182,14 @@ impl Judge<'_> {
                 let known =
                     books.slots.iter().any(|((of, _), book)| *of == sale && book.spec.venue == *venue);
                 assert!(!known, "venue {venue} has slots");
+            }
+            Missing::Section(section) => {
+                let sale = self.taking_of().sale;
+                let known = books
+                    .slots
+                    .iter()
+                    .any(|((of, _), book)| *of == sale && book.spec.section.as_ref() == Some(section));
+                assert!(!known, "section {section} has slots");
             }
         }
     }

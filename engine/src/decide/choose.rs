@@ -1,0 +1,214 @@
+//! What the server chooses: bundles and seats, looked for in one shard at a time and held in the next step.
+//!
+//! A first look ([`Core::aim`](super::Core::aim)) goes through the shards of the scope in the order its sections came, holding one lock at
+//! a time; then only the shards it found something in are locked and the choice is made again there, so that it cannot
+//! be lost any more. If others were faster the look is repeated, at most [`MAX_TRIES`] times. Only then, or if a look
+//! finds nothing, everything in the scope is locked at once: that choice takes holds past their deadline for free and
+//! parts from several shards, and its "no" is true of the whole scope.
+//!
+//! [`MAX_TRIES`]: crate::limits::MAX_TRIES
+
+use std::cell::Cell;
+
+use smallvec::SmallVec;
+
+use super::Decision;
+use super::aim::{Aim, Times, barred, wish};
+use super::best::{Found, InShard, Way, Wish};
+use super::bundle::Window;
+use super::scattered::anywhere;
+use super::wants::{Choice, Resolved};
+use crate::fact::NewItem;
+use crate::ids::{Quantity, SaleIx};
+use crate::limits::MAX_HOLDS;
+use crate::refusal::{Missing, Refusal, Scope};
+use crate::request::Want;
+use crate::sale::SaleRules;
+use crate::time::WallTime;
+
+/// Why nothing was held.
+#[derive(Debug)]
+pub(super) enum Missed {
+    /// Others were faster where the first look had found something.
+    Lost,
+    /// The answer is no.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Missed {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Decision<'_> {
+    /// Units a request comes to.
+    pub(super) fn units_wanted(rules: &SaleRules, wants: &[Want], resolved: &Resolved) -> Quantity {
+        let named: Quantity = resolved.items.iter().map(|item| item.quantity).sum();
+        let chosen = resolved.choices.iter().map(|choice| match &wants[choice.want] {
+            Want::Best { quantity, .. } => *quantity,
+            Want::AnyBundle { rule, .. } => {
+                let parts = rules.bundle(rule).map_or(0, |rule| rule.parts.len());
+                Quantity::try_from(parts).unwrap_or(0)
+            }
+            Want::Slot { .. } | Want::Bundle { .. } => 0,
+        });
+        named + chosen.sum::<Quantity>()
+    }
+
+    /// Chooses what the server is to choose, among the shards that are held, so that the choice cannot be lost. With an
+    /// aim, only there and no worse than it was found.
+    pub(super) fn choose(
+        &self,
+        sale: SaleIx,
+        rules: &SaleRules,
+        wall: WallTime,
+        wants: &[Want],
+        resolved: &mut Resolved,
+        aim: Option<&Aim>,
+    ) -> Result<(), Missed> {
+        let times = Times { wall, at: self.at() };
+        for (place, choice) in std::mem::take(&mut resolved.choices).into_iter().enumerate() {
+            let want = &wants[choice.want];
+            if let Want::AnyBundle { rule, .. } = want
+                && rules.bundle(rule).is_none()
+            {
+                return Err(Refusal::NotFound(Missing::Rule(rule.clone())).into());
+            }
+            let items: SmallVec<[NewItem; 4]> = if let Some((number, way)) = aim.map(|aim| aim[place]) {
+                let shard = self.guards.look(number);
+                let most = way.saturating_add(1);
+                let found = self.core.look_in(shard, number, sale, want, times, &resolved.items, most);
+                found.ok_or(Missed::Lost)?.1
+            } else {
+                self.choose_of_all(sale, rules, times, want, &choice, &resolved.items)?
+            };
+            if let Want::AnyBundle { rule, .. } = want {
+                let places: SmallVec<[_; 4]> = items.iter().map(|item| item.slot).collect();
+                resolved.add_bundle(rule, &places, choice.bundle);
+            } else {
+                // Neighbours are one bundle: they go back together.
+                let together = items.len() > 1 && matches!(want, Want::Best { adjacent: true, .. });
+                let bundle = if together { choice.bundle } else { 0 };
+                resolved.items.extend(items.iter().map(|item| NewItem { bundle, ..*item }));
+            }
+            if resolved.items.len() > MAX_HOLDS {
+                return Err(Refusal::TooLarge { field: "items", most: MAX_HOLDS as u64 }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The choice with every shard of the scope held.
+    fn choose_of_all(
+        &self,
+        sale: SaleIx,
+        rules: &SaleRules,
+        times: Times,
+        want: &Want,
+        choice: &Choice,
+        taken: &[NewItem],
+    ) -> Result<SmallVec<[NewItem; 4]>, Refusal> {
+        if let Some(wish) = wish(sale, want) {
+            return self.choose_seats(&wish, rules, times, choice, taken);
+        }
+        let Want::AnyBundle { rule, venue, from, to } = want else { return Ok(SmallVec::new()) };
+        let Some(rule) = rules.bundle(rule) else {
+            return Err(Refusal::NotFound(Missing::Rule(rule.clone())));
+        };
+        let window = Window { from: *from, to: *to, wall: times.wall, at: times.at };
+        let parts = self.find_bundle(sale, rule, venue, window, taken)?;
+        Ok(parts.iter().map(|slot| NewItem { slot: *slot, quantity: 1, bundle: 0 }).collect())
+    }
+
+    fn choose_seats(
+        &self,
+        wish: &Wish<'_>,
+        rules: &SaleRules,
+        times: Times,
+        choice: &Choice,
+        taken: &[NewItem],
+    ) -> Result<SmallVec<[NewItem; 4]>, Refusal> {
+        let looked = Cell::default();
+        let shards = || choice.shards.iter().map(|number| (*number, self.guards.look(*number)));
+        let searches = |wall, barring: bool, count_due| -> SmallVec<[InShard<'_>; 4]> {
+            let search = |(number, shard)| InShard {
+                wish,
+                number,
+                shard,
+                barred: if barring { barred(shard, rules) } else { SmallVec::new() },
+                taken,
+                wall,
+                at: times.at,
+                count_due,
+                looked: &looked,
+            };
+            shards().map(search).collect()
+        };
+        let mut found = first(&searches(times.wall, true, false), wish);
+        let may_be_due = shards().any(|(_, shard)| shard.may_be_due(times.at));
+        if found.is_none() && may_be_due {
+            found = first(&searches(times.wall, true, true), wish);
+        }
+        self.core.note_looked(looked.get());
+        if let Some(found) = found {
+            return Ok(found.items().collect());
+        }
+        // Why not: released later, sold only in bundles, or gone.
+        let slots = |found: Found| found.slots;
+        if shards().any(|(_, shard)| shard.last_release() > times.wall)
+            && let Some(slots) = first(&searches(WallTime(i64::MAX), true, may_be_due), wish).map(slots)
+        {
+            let next = slots.iter().map(|slot| self.guards.look(slot.shard).slot(slot.index).releases_at);
+            return Err(Refusal::NotReleased { next_release_at: next.max() });
+        }
+        if rules.products.iter().any(|product| product.sold_only_in.is_some())
+            && let Some(slots) = first(&searches(times.wall, false, may_be_due), wish).map(slots)
+            && let Some(rule) = slots
+                .iter()
+                .find_map(|slot| rules.sold_only_in(self.guards.look(slot.shard).product(slot.index)?))
+        {
+            return Err(Refusal::BundleOnly { rule: rule.to_owned() });
+        }
+        let scope = Scope {
+            venue: wish.venue.to_owned(),
+            section: wish.section.map(str::to_owned),
+            quantity: wish.quantity,
+            adjacent: wish.adjacent,
+            accessible: wish.accessible,
+            ..Scope::default()
+        };
+        let (mut free, mut held) = (0, 0);
+        for (_, shard) in shards() {
+            let Some(venue) = shard.names.known(wish.venue) else { continue };
+            let section = wish.section.map(|section| shard.names.known(section));
+            for group in shard.groups_of_venue(wish.sale, venue) {
+                if section.is_none_or(|section| section.is_some() && group.key.section == section) {
+                    let due = if may_be_due { shard.due_units(group, times.at) } else { 0 };
+                    free += group.counts.free() + due;
+                    held += group.counts.held - due;
+                }
+            }
+        }
+        Err(self.shortage_of(wish.sale, scope, free, held))
+    }
+
+    /// The refusal of a search that found nothing in its scope, where so many units are free and held.
+    pub(super) fn shortage_of(&self, _sale: SaleIx, scope: Scope, free: u64, held: u64) -> Refusal {
+        match (free, held) {
+            (0, 0) => Refusal::SoldOut(scope.into()),
+            (0, _) => Refusal::AllHeld(scope.into()),
+            _ => Refusal::SlotTaken(scope.into()),
+        }
+    }
+}
+
+/// The first way in which one of the searches finds something; for parties that need not be neighbours, at last what all
+/// of them have together.
+fn first(searches: &[InShard<'_>], wish: &Wish<'_>) -> Option<Found> {
+    let in_one = |way: Way| searches.iter().find_map(|search| search.find(way));
+    wish.ways()
+        .into_iter()
+        .find_map(in_one)
+        .or_else(|| (!wish.adjacent).then(|| anywhere(searches, wish)).flatten())
+}

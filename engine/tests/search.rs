@@ -1,0 +1,311 @@
+//! What the server chooses, and what its "no" is true of.
+
+use onsale_engine::digest::mix;
+use onsale_engine::inventory::SlotSpec;
+use onsale_engine::outcome::CartView;
+use onsale_engine::refusal::{Missing, Refusal};
+use onsale_engine::request::Want;
+use onsale_engine::sale::{BundleRule, ProductRule, SaleRules};
+use onsale_engine::testing::desk::{Desk, slot};
+use onsale_engine::time::{Millis, WallTime};
+
+fn seat(section: &str, row: u32, seat: u32) -> SlotSpec {
+    SlotSpec {
+        section: Some(section.to_owned()),
+        row: Some(row.to_string()),
+        seat: Some(seat.to_string()),
+        ..SlotSpec::new(&format!("{section}-{row}-{seat}"), "hall", 1)
+    }
+}
+
+fn rows(section: &str, rows: u32, seats: u32) -> Vec<SlotSpec> {
+    (1..=rows).flat_map(|row| (1..=seats).map(move |number| seat(section, row, number))).collect()
+}
+
+fn best(quantity: u32) -> Want {
+    Want::Best {
+        venue: "hall".into(),
+        section: None,
+        quantity,
+        adjacent: true,
+        avoid_orphans: true,
+        accessible: false,
+    }
+}
+
+fn of_section(want: Want, name: &str) -> Want {
+    match want {
+        Want::Best { venue, quantity, adjacent, avoid_orphans, accessible, .. } => {
+            Want::Best { venue, section: Some(name.into()), quantity, adjacent, avoid_orphans, accessible }
+        }
+        other => other,
+    }
+}
+
+fn names(cart: &CartView) -> Vec<&str> {
+    cart.items.iter().map(|item| item.slot.as_str()).collect()
+}
+
+fn desk(shards: u8, slots: &[SlotSpec]) -> Desk {
+    let desk = Desk::new(shards);
+    desk.sale(SaleRules { hold_ttl: Millis(10_000), ..SaleRules::new("day", "UTC") });
+    desk.slots("day", slots);
+    desk
+}
+
+#[test]
+fn a_party_sits_in_the_middle_of_the_first_row_and_leaves_nobody_alone() {
+    let mut desk = desk(4, &rows("a", 2, 9));
+    let mut buy = |n| {
+        let cart = desk.open("day", 1, &[best(n)]).result.expect("seats");
+        names(&cart).join(" ")
+    };
+    assert_eq!(buy(3), "a-1-4 a-1-5 a-1-6");
+    // Three are left on either side: a pair would leave one alone, so it goes to the next row.
+    assert_eq!(buy(2), "a-2-4 a-2-5");
+    assert_eq!(buy(3), "a-1-1 a-1-2 a-1-3");
+    assert_eq!(buy(3), "a-1-7 a-1-8 a-1-9");
+    // Three and four are left; a pair takes one end of the four.
+    assert_eq!(buy(2), "a-2-6 a-2-7");
+    assert_eq!(buy(2), "a-2-8 a-2-9");
+    // Now it cannot be had any more: one stays alone.
+    assert_eq!(buy(2), "a-2-2 a-2-3");
+    assert_eq!(buy(1), "a-2-1");
+}
+
+#[test]
+fn neighbours_go_back_together_and_a_place_without_numbers_will_do() {
+    let standing = SlotSpec { section: Some("pit".into()), ..SlotSpec::new("pit", "hall", 10) };
+    let mut slots = rows("a", 1, 3);
+    slots.push(standing);
+    let mut desk = desk(4, &slots);
+    let cart = desk.open("day", 1, &[best(3)]).result.expect("a row");
+    assert!(cart.items.iter().all(|item| item.bundle == 1));
+    let on = desk.on(cart.cart);
+    assert_eq!(desk.core.release_hold(desk.now(), on, 1).result.expect("a hold").items.len(), 0);
+    let cart = desk.open("day", 1, &[best(4)]).result.expect("the pit");
+    assert_eq!((names(&cart), cart.items[0].quantity), (vec!["pit"], 4));
+    let on = desk.on(cart.cart);
+    // A pair would leave one of three seats alone, so the pit is better; one at the end leaves nobody.
+    let more = desk.core.add_holds(desk.now(), on, &[best(2), best(1)]).result.expect("more");
+    assert_eq!(names(&more), ["pit", "pit", "a-1-1"]);
+}
+
+#[test]
+fn nobody_is_seated_at_two_performances_or_across_a_gap() {
+    let mut slots = Vec::new();
+    for (show, starts) in [("early", 3_600_000), ("late", 7_200_000)] {
+        for number in 1..=4_i32 {
+            slots.push(SlotSpec {
+                id: format!("{show}-{number}"),
+                starts_at: Some(WallTime(starts)),
+                position: Some(if number > 2 { number + 1 } else { number }),
+                ..seat("a", 1, number.cast_unsigned())
+            });
+        }
+    }
+    let mut desk = desk(4, &slots);
+    let pair = desk.open("day", 1, &[best(2)]).result.expect("a pair");
+    assert_eq!(names(&pair), ["early-1", "early-2"]);
+    assert!(matches!(desk.open("day", 1, &[best(3)]).result, Err(Refusal::SlotTaken(_))), "aisle or shows");
+    let apart = |quantity| Want::Best {
+        venue: "hall".into(),
+        section: None,
+        quantity,
+        adjacent: false,
+        avoid_orphans: true,
+        accessible: false,
+    };
+    let four = desk.open("day", 1, &[apart(4)]).result.expect("the whole late row");
+    assert_eq!(names(&four), ["late-1", "late-2", "late-3", "late-4"]);
+    assert!(matches!(desk.open("day", 1, &[apart(3)]).result, Err(Refusal::SlotTaken(_))));
+}
+
+#[test]
+fn a_no_is_true_of_the_scope_it_names_and_says_where_else_there_is_some() {
+    let mut slots = rows("a", 1, 4);
+    slots.extend(rows("b", 1, 2));
+    slots.extend((0..7).map(|n| SlotSpec::new(&format!("other-{n}"), &format!("venue-{n}"), 10 + n)));
+    let mut desk = desk(16, &slots);
+    let cart = desk.open("day", 1, &[of_section(best(4), "a")]).result.expect("section a");
+    let scope = |refusal: Refusal| match refusal {
+        Refusal::SoldOut(short) => ("sold out", short.scope.expect("a scope")),
+        Refusal::AllHeld(short) => ("all held", short.scope.expect("a scope")),
+        Refusal::SlotTaken(short) => ("taken", short.scope.expect("a scope")),
+        other => panic!("{other:?}"),
+    };
+    let (word, no) = scope(desk.open("day", 1, &[of_section(best(1), "a")]).result.unwrap_err());
+    assert_eq!((word, no.venue.as_str(), no.section.as_deref()), ("all held", "hall", Some("a")));
+    assert_eq!(no.elsewhere, ["venue-6", "venue-5", "venue-4", "venue-3", "venue-2"]);
+    let (word, no) = scope(desk.open("day", 1, &[best(3)]).result.unwrap_err());
+    assert_eq!((word, no.section, no.quantity), ("taken", None, 3));
+    desk.checkout(cart.cart).result.expect("paid");
+    assert_eq!(scope(desk.open("day", 1, &[of_section(best(1), "a")]).result.unwrap_err()).0, "sold out");
+    assert_eq!(
+        desk.open("day", 1, &[of_section(best(1), "z")]).result.unwrap_err(),
+        Refusal::NotFound(Missing::Section("z".into()))
+    );
+    let ghost = Want::AnyBundle { rule: "x".into(), venue: "nowhere".into(), from: None, to: None };
+    assert_eq!(
+        desk.open("day", 1, &[ghost]).result.unwrap_err(),
+        Refusal::NotFound(Missing::Venue("nowhere".into()))
+    );
+}
+
+#[test]
+fn holds_past_their_deadline_are_free_for_a_search() {
+    for shards in [1, 8] {
+        let mut slots = rows("a", 1, 4);
+        slots.extend(rows("b", 1, 4));
+        let mut desk = desk(shards, &slots);
+        for _ in 0..2 {
+            desk.open("day", 1, &[best(4)]).result.expect("seats");
+        }
+        desk.clock = 9_999;
+        assert!(matches!(desk.open("day", 1, &[best(4)]).result, Err(Refusal::AllHeld(_))));
+        desk.clock = 10_000;
+        // Nobody has settled anything; units that are back are counted in the "no" as well.
+        let no = desk.open("day", 1, &[best(5)]).result.unwrap_err();
+        assert!(matches!(no, Refusal::SlotTaken(_)), "{no:?}");
+        for section in ["a", "b"] {
+            let cart = desk.open("day", 1, &[best(4)]).result.expect("due seats are free");
+            assert!(names(&cart).iter().all(|name| name.starts_with(section)));
+        }
+    }
+}
+
+#[test]
+fn what_is_released_later_or_sold_only_in_a_bundle_is_said_so() {
+    let mut slots = rows("a", 1, 4);
+    let later = WallTime(onsale_engine::testing::desk::START_MS.cast_signed() + 60_000);
+    slots.iter_mut().for_each(|slot| slot.releases_at = Some(later));
+    slots.extend(rows("b", 1, 2).into_iter().map(|slot| SlotSpec { product: Some("dose".into()), ..slot }));
+    let mut desk = Desk::new(8);
+    let products = vec![ProductRule { name: "dose".into(), sold_only_in: Some("pair".into()) }];
+    let parts = vec!["dose".into(), "dose".into()];
+    let pair =
+        BundleRule { name: "pair".into(), parts, same_venue: true, gap_days: None, cancel_parts: false };
+    desk.sale(SaleRules { products, bundles: vec![pair], ..SaleRules::new("day", "UTC") });
+    desk.slots("day", &slots);
+    let no = |desk: &mut Desk, want| desk.open("day", 1, &[want]).result.unwrap_err();
+    assert_eq!(no(&mut desk, best(2)), Refusal::NotReleased { next_release_at: Some(later) });
+    assert_eq!(no(&mut desk, of_section(best(2), "b")), Refusal::BundleOnly { rule: "pair".into() },);
+    desk.clock = 60_000;
+    assert_eq!(desk.open("day", 1, &[best(4)]).result.expect("released").items.len(), 4);
+}
+
+/// The gap is in local days: on 2021-03-28 the clocks of Berlin went from 2:00 to 3:00, so a day there has 23 hours.
+#[test]
+fn a_gap_is_counted_in_local_days_across_a_change_of_the_clocks() {
+    let at = |text: &str| -> WallTime {
+        let zoned: jiff::Zoned = text.parse().expect("a time");
+        WallTime(zoned.timestamp().as_millisecond())
+    };
+    // First dose, second dose, whether 21 to 28 local days lie between them.
+    let table = "
+        2021-03-27T23:59 2021-04-17T00:01 yes
+        2021-03-28T00:00 2021-04-17T23:59 no
+        2021-03-28T00:01 2021-04-18T00:00 yes
+        2021-03-08T00:00 2021-03-28T23:59 no
+        2021-03-07T23:59 2021-03-28T00:00 yes
+        2021-03-01T00:00 2021-03-29T23:59 yes
+        2021-02-28T23:59 2021-03-29T00:00 no
+        2021-03-27T23:30 2021-04-24T23:59 yes
+        2021-03-27T23:30 2021-04-25T00:00 no
+        2021-10-10T23:59 2021-10-31T00:00 yes
+        2021-10-31T00:00 2021-11-20T23:59 no
+        2021-10-03T00:00 2021-10-31T23:59 yes
+        2021-10-02T23:59 2021-10-31T00:00 no
+    ";
+    for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let parts: Vec<&str> = line.split_whitespace().collect();
+        let mut desk = Desk::new(4);
+        let rule = BundleRule {
+            name: "two-doses".into(),
+            parts: vec!["dose1".into(), "dose2".into()],
+            same_venue: true,
+            gap_days: Some((21, 28)),
+            cancel_parts: false,
+        };
+        desk.sale(SaleRules { bundles: vec![rule], ..SaleRules::new("day", "Europe/Berlin") });
+        let dose = |id: &str, when: &str| SlotSpec {
+            product: Some(id.to_owned()),
+            starts_at: Some(at(&format!("{when}[Europe/Berlin]"))),
+            ..SlotSpec::new(id, "kiel", 1)
+        };
+        desk.slots("day", &[dose("dose1", parts[0]), dose("dose2", parts[1])]);
+        let any = || Want::AnyBundle { rule: "two-doses".into(), venue: "kiel".into(), from: None, to: None };
+        let named = Want::Bundle { rule: "two-doses".into(), slots: vec!["dose1".into(), "dose2".into()] };
+        let offers =
+            desk.core.bundles(desk.now(), "day", "two-doses", None, None, 10).result.expect("offers");
+        let fits = parts[2] == "yes";
+        assert_eq!(offers.len(), usize::from(fits), "{line}");
+        match desk.open("day", 1, &[any()]).result {
+            Ok(cart) => {
+                assert!(fits, "{line}");
+                let on = desk.on(cart.cart);
+                desk.core.abandon(desk.now(), on).result.expect("an open cart");
+            }
+            Err(Refusal::BundleIncomplete { scope, .. }) => {
+                assert!(!fits, "{line}");
+                assert_eq!(scope.expect("a scope").rule.as_deref(), Some("two-doses"));
+            }
+            Err(other) => panic!("{line}: {other:?}"),
+        }
+        assert_eq!(desk.open("day", 1, &[named]).result.is_ok(), fits, "{line}");
+    }
+}
+
+#[test]
+fn a_search_does_not_look_at_what_is_full() {
+    let looked = |desk: &Desk| {
+        let costs = &desk.core.costs;
+        let of = |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::Relaxed);
+        of(&costs.looked_rows) + of(&costs.looked_slots)
+    };
+    let mut costs = Vec::new();
+    for many in [4, 400] {
+        let mut slots = rows("a", many, 10);
+        slots.extend((0..many * 50).map(|n| SlotSpec::new(&format!("ga-{n}"), "hall", 2)));
+        let mut desk = desk(1, &slots);
+        for row in 1..many {
+            let seats = (1..=10).filter(|number| number % 3 != 0);
+            let wants: Vec<Want> = seats.map(|number| slot(&format!("a-{row}-{number}"), 1)).collect();
+            desk.open("day", 1, &wants).result.expect("free");
+        }
+        desk.open("day", 1, &[slot(&format!("ga-{}", many * 50 - 1), 1)]).result.expect("free");
+        let mut cost = |n| {
+            let before = looked(&desk);
+            let said = desk.open("day", 1, &[best(n)]).result.is_ok();
+            (said, looked(&desk) - before)
+        };
+        // A pair is in the last row; so are four; eleven are nowhere, nor is a place for three without numbers. The
+        // first who asks for three finds out about the slots of two, and notes it.
+        costs.push([cost(2), cost(4), cost(11), cost(11), cost(3), cost(3), cost(1)]);
+    }
+    assert_eq!(costs[0], costs[1], "400 rows and 20,000 slots cost what 4 rows and 200 slots do");
+    assert!(costs[0].iter().all(|(_, looked)| *looked <= 4), "{costs:?}");
+}
+
+#[test]
+fn random_parties_never_get_what_is_not_asked_for() {
+    let mut desk = desk(8, &[rows("a", 6, 12), rows("b", 6, 12)].concat());
+    let mut seats = 0;
+    for step in 0..200_u64 {
+        let n = 1 + u32::try_from(mix(step, 9) % 4).unwrap();
+        if let Ok(cart) = desk.open("day", u128::from(step), &[best(n)]).result {
+            let mut places: Vec<(&str, u32)> = cart
+                .items
+                .iter()
+                .map(|item| {
+                    let (row, number) = item.slot.rsplit_once('-').unwrap();
+                    (row, number.parse().unwrap())
+                })
+                .collect();
+            places.sort_unstable();
+            assert!(places.windows(2).all(|pair| pair[0].0 == pair[1].0 && pair[0].1 + 1 == pair[1].1));
+            seats += n;
+        }
+    }
+    assert!(seats > 140, "{seats} of 144 seats");
+}
