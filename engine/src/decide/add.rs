@@ -57,7 +57,7 @@ impl Core {
                 let cart = decision.found(on.cart);
                 let (sale, bundles) = (cart.sale, cart.bundles);
                 let mut resolved = self.resolve(sale, wants, bundles)?;
-                if wants.is_empty() {
+                if resolved.items.is_empty() && resolved.choices.is_empty() {
                     return Err(Refusal::Rule { why: "at least one item is needed".into() });
                 }
                 // A venue that got its first slot in another shard since we looked; the next try knows it.
