@@ -159,3 +159,39 @@ fn an_order_cancelled_line_by_line_never_runs_out_of_versions() {
     assert_eq!(order.state, OrderState::Cancelled);
     assert_eq!(invariants::check(&desk.core.state, desk.now().engine), Ok(()));
 }
+
+/// 64 bundles of 16 parts in one request came to more holds than a cart can number, and stopped the process.
+#[test]
+fn a_request_for_too_many_chosen_parts_is_refused() {
+    let mut desk = desk(&[product("a", 2_000, "p0")]);
+    let parts = vec!["p0".into(); 16];
+    let rule =
+        BundleRule { name: "many".into(), parts, same_venue: true, gap_days: None, cancel_parts: false };
+    desk.sale(SaleRules { bundles: vec![rule], ..rules() });
+    let wants = vec![any("many"); 64];
+    let refusal = desk.open("day", 1, &wants).result.err();
+    assert_eq!(refusal, Some(Refusal::TooLarge { field: "items", most: 250 }));
+    assert_eq!(desk.open("day", 1, &wants[..15]).result.expect("240 are free").items.len(), 240);
+}
+
+/// A search for a bundle of eight parts whose last was sold out tried every combination of days, 40 to the seventh, with
+/// the venue's lock held.
+#[test]
+fn a_bundle_that_cannot_be_had_is_not_looked_for_in_every_combination_of_days() {
+    const DAY: i64 = 86_400_000;
+    let mut slots: Vec<SlotSpec> = Vec::new();
+    for part in 0..8 {
+        for day in 0..40 {
+            let starts_at = Some(WallTime(START_MS.cast_signed() + day * DAY));
+            let capacity = u32::from(part < 7);
+            let spec = product(&format!("s{part}-{day}"), capacity, &format!("p{part}"));
+            slots.push(SlotSpec { starts_at, ..spec });
+        }
+    }
+    let mut desk = desk(&slots);
+    let parts = (0..8).map(|part| format!("p{part}")).collect();
+    let gap_days = Some((0, 40));
+    let rule = BundleRule { name: "course".into(), parts, same_venue: true, gap_days, cancel_parts: false };
+    desk.sale(SaleRules { bundles: vec![rule], ..rules() });
+    assert_eq!(desk.open("day", 1, &[any("course")]).result.err(), Some(Refusal::SoldOut(Vec::new())));
+}

@@ -111,6 +111,10 @@ impl Decision<'_> {
             let Some(rule) = rules.bundle(name) else {
                 return Err(Refusal::NotFound(Missing::Rule(name.clone())));
             };
+            // Named items were counted when they were resolved; what is chosen is counted here.
+            if resolved.items.len() + rule.parts.len() > MAX_HOLDS {
+                return Err(Refusal::TooLarge { field: "items", most: MAX_HOLDS as u64 });
+            }
             let window = super::bundle::Window { from: *from, to: *to, wall, at: self.at() };
             let places = self.find_bundle(sale, rule, venue, window, &resolved.items)?;
             resolved.add_bundle(name, &places, if rule.cancel_parts { bundle | DIVISIBLE } else { bundle });
