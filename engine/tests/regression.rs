@@ -195,3 +195,45 @@ fn a_bundle_that_cannot_be_had_is_not_looked_for_in_every_combination_of_days() 
     desk.sale(SaleRules { bundles: vec![rule], ..rules() });
     assert_eq!(desk.open("day", 1, &[any("course")]).result.err(), Some(Refusal::SoldOut(Vec::new())));
 }
+
+/// A journal whose facts gave a slot too little capacity, or named a slot that is not the next, stopped recovery in the
+/// middle of `apply` instead of with the number of the fact.
+#[test]
+fn a_wrong_journal_is_refused_before_it_is_applied() {
+    use onsale_engine::fact::{self, Cold, Fact, Kind, NewItem, SlotEntry};
+    use onsale_engine::ids::{SaleIx, SlotRef};
+    use onsale_engine::recovery::{RecoveryError, Replay};
+    use onsale_engine::testing::follower::Follower;
+
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 2), SlotSpec::new("b", "kiel", 1)]);
+    let cart = desk.open("day", 1, &[slot("a", 2)]).result.expect("free").cart;
+    desk.open("day", 1, &[slot("b", 1)]).result.expect("free");
+    let mut follower = Follower::default();
+    follower.drain(&desk.core.buffer).expect("what happened fits");
+    let sale = SaleIx(0);
+    let place = desk.core.state.names.slot(sale, "a").expect("it is there");
+    let other = desk.core.state.names.slot(sale, "b").expect("it is there");
+    let entry = |place, capacity| SlotEntry { place, day: None, spec: SlotSpec::new("a", "kiel", capacity) };
+    let beyond = SlotRef { index: 9, ..place };
+    let items = [NewItem { slot: other, quantity: 1, bundle: 0 }].into_iter().collect();
+    let wrong = [
+        Kind::Cold(Box::new(Cold::SlotChanged { slot: place, capacity: 1, blocked: 0, reason: None })),
+        Kind::Cold(Box::new(Cold::SlotsSet { sale, added: Vec::new(), updated: vec![entry(place, 1)] })),
+        Kind::Cold(Box::new(Cold::SlotsSet { sale, added: vec![entry(beyond, 1)], updated: Vec::new() })),
+        Kind::Exchanged { cart, out: [0].into_iter().collect(), items, key: None },
+    ];
+    for kind in wrong {
+        let mut replay = Replay::new([3, 4]);
+        let encoded = |fact: &Fact| {
+            let mut bytes = Vec::new();
+            fact::encode(fact, &mut bytes);
+            bytes
+        };
+        for fact in follower.facts() {
+            replay.record(replay.last().next(), &encoded(fact)).expect("this happened");
+        }
+        let wrong = Fact { at: desk.now().engine, kind };
+        let refused = replay.record(replay.last().next(), &encoded(&wrong));
+        assert!(matches!(refused, Err(RecoveryError::Misfit { .. })), "{wrong:?}: {refused:?}");
+    }
+}
