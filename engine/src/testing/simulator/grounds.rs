@@ -1,0 +1,320 @@
+//! Whether a refusal was justified: each variant against the books, at the time of the decision. What a refusal says must
+//! rest on every success that made it true, so that nobody is sent away on account of what a crash may undo.
+
+use crate::outcome::Answer;
+use crate::refusal::{Conflict, Missing, Refusal};
+use crate::request::Want;
+use crate::sale::{IfMatch, SaleRules};
+use crate::time::Now;
+
+use super::books::{Line, Sight, Stage};
+use super::judge::Judge;
+use super::legal::{is_bundle, sums};
+use super::request::Request;
+
+/// What a request would have taken, and what would have left in the same step.
+struct Taking<'a> {
+    sale: &'static str,
+    customer: crate::ids::CustomerHash,
+    wants: &'a [Want],
+    leaving: Vec<Line>,
+}
+
+impl Judge<'_> {
+    /// Demands that the refusal is true.
+    pub fn justify<T>(&mut self, refusal: &Refusal, answer: &Answer<T>) {
+        let now = answer.now;
+        match refusal {
+            // The buffer is bounded by bytes, which the books do not know; `run` demands an end to it.
+            Refusal::Overloaded => {}
+            Refusal::DiskFull => assert!(self.disk_full, "the disk has room"),
+            Refusal::NotFound(missing) => self.missing(missing, answer),
+            Refusal::CartExpired => {
+                let Some(cart) = self.asked.cart() else { panic!("which cart?") };
+                let book = self.seen(cart);
+                assert!(book.stage == Stage::Open && !book.live(now.engine), "at {}: {book:?}", now.engine);
+                self.rests(answer, book.touched, "the cart");
+                self.ledger.tell_expired(cart, answer.rests_on);
+            }
+            Refusal::CartNotOpen => {
+                let Some(cart) = self.asked.cart() else { panic!("which cart?") };
+                let book = self.seen(cart);
+                assert!(book.stage != Stage::Open, "{book:?} is open");
+                self.rests(answer, book.touched, "the cart");
+            }
+            Refusal::NotReleased { .. } => {
+                let rules = self.rules(answer);
+                let early = rules.opens_at.is_some_and(|opens| now.wall < opens);
+                let taking = self.taking_of();
+                let unreleased = |slot: &str| {
+                    self.ledger.books.slot(taking.sale, slot).is_some_and(|book| !book.released(now.wall))
+                };
+                assert!(early || named(taking.wants).any(unreleased), "everything is released at {now:?}");
+            }
+            Refusal::SaleClosed => {
+                let rules = self.rules(answer);
+                assert!(rules.closes_at.is_some_and(|closes| now.wall >= closes), "the sale is open");
+            }
+            Refusal::BundleOnly { .. } => {
+                let (rules, taking) = (self.rules(answer), self.taking_of());
+                let only = |want: &Want| match want {
+                    Want::Slot { slot, .. } => {
+                        let book = self.ledger.books.slot(taking.sale, slot);
+                        book.and_then(|book| book.spec.product.as_deref())
+                            .is_some_and(|product| rules.sold_only_in(product).is_some())
+                    }
+                    _ => false,
+                };
+                assert!(taking.wants.iter().any(only), "nothing is sold only in a bundle");
+            }
+            Refusal::BundleIncomplete { .. } => {
+                let (rules, taking) = (self.rules(answer), self.taking_of());
+                let broken = |want: &Want| match want {
+                    Want::Bundle { slots, .. } => {
+                        let slots: Vec<_> = slots.iter().map(String::as_str).collect();
+                        !is_bundle(&self.ledger.books, taking.sale, &rules, &slots)
+                    }
+                    _ => false,
+                };
+                assert!(
+                    taking.wants.iter().any(broken) || self.no_bundle(&rules, &taking, now),
+                    "it is whole"
+                );
+            }
+            Refusal::Rule { why } => self.rule(why),
+            Refusal::LimitReached { what, limit } => self.limit(what, *limit, answer),
+            Refusal::SoldOut(conflicts) | Refusal::AllHeld(conflicts) | Refusal::SlotTaken(conflicts) => {
+                if conflicts.is_empty() {
+                    let (rules, taking) = (self.rules(answer), self.taking_of());
+                    assert!(self.no_bundle(&rules, &taking, now), "a bundle could have been had");
+                } else {
+                    self.shortage(refusal, conflicts, answer);
+                }
+            }
+            Refusal::BelowCommitted { .. } => {
+                let Request::ChangeSlot { sale, slot, change } = &self.asked.request else {
+                    panic!("no slot was to be changed");
+                };
+                let books = &self.ledger.books;
+                let book = &books.slots[&(*sale, slot.clone())];
+                let capacity = change.capacity.unwrap_or(book.spec.capacity);
+                let taken = books.held(sale, slot, now.engine) + books.sold(sale, slot);
+                let blocked = change.blocked.unwrap_or(book.blocked);
+                assert!(taken + blocked > capacity, "{taken} + {blocked} fit into {capacity}");
+                self.rests(answer, book.touched, "the slot");
+            }
+            Refusal::Stale | Refusal::IfMatchRequired => {
+                let Request::PutSale { rules, if_match } = &self.asked.request else {
+                    panic!("no sale was to be changed");
+                };
+                let known = self.ledger.books.sales.get(rules.id.as_str());
+                match if_match {
+                    IfMatch::Absent => assert!(known.is_some() && *refusal == Refusal::IfMatchRequired),
+                    IfMatch::Any => assert!(known.is_none()),
+                    IfMatch::Revision(revision) => {
+                        assert!(known.is_none_or(|book| book.revision != *revision), "it is not stale");
+                    }
+                }
+            }
+            Refusal::KeyReused | Refusal::TooLarge { .. } | Refusal::JournalFailed => {
+                panic!("{refusal:?} to {:?}", self.asked)
+            }
+        }
+    }
+
+    fn missing<T>(&self, missing: &Missing, answer: &Answer<T>) {
+        let books = &self.ledger.books;
+        match missing {
+            Missing::Sale => {
+                let sale = match &self.asked.request {
+                    Request::Open { sale, .. }
+                    | Request::AddSlots { sale, .. }
+                    | Request::ChangeSlot { sale, .. }
+                    | Request::ReadSlot { sale, .. }
+                    | Request::ListSlots { sale }
+                    | Request::ListOrders { sale }
+                    | Request::Totals { sale }
+                    | Request::Bundles { sale } => *sale,
+                    other => panic!("{other:?} names no sale"),
+                };
+                assert!(!books.sales.contains_key(sale), "sale {sale} is there");
+            }
+            Missing::Slot(slot) => {
+                let sale = match &self.asked.request {
+                    Request::ReadSlot { sale, .. } | Request::ChangeSlot { sale, .. } => *sale,
+                    _ => self.taking_of().sale,
+                };
+                assert!(books.slot(sale, slot).is_none(), "slot {slot} is there");
+            }
+            Missing::Cart | Missing::Order | Missing::Checkout => {
+                let Some(cart) = self.asked.cart() else { panic!("which cart?") };
+                match self.sight(cart) {
+                    Sight::Never | Sight::Maybe(_) => {}
+                    Sight::Sure(book) => {
+                        let other = matches!(self.asked.request, Request::ReadCheckout { attempt: 2.., .. });
+                        let none = *missing != Missing::Cart && book.stage != Stage::Ordered;
+                        assert!(none || other, "{cart:?} is there: {book:?}");
+                    }
+                }
+            }
+            Missing::Hold => {
+                let Some(cart) = self.asked.cart() else { panic!("which cart?") };
+                let book = self.seen(cart);
+                self.rests(answer, book.touched, "the cart");
+                let gone = |ordinal: &u8| !book.present().contains(ordinal);
+                match &self.asked.request {
+                    Request::Cancel { holds: Some(holds), .. } => assert!(holds.iter().any(gone)),
+                    Request::Release { ordinal, .. } | Request::Exchange { ordinal, .. } => {
+                        assert!(gone(ordinal), "hold {ordinal} is there: {book:?}");
+                    }
+                    other => panic!("{other:?} names no hold"),
+                }
+            }
+            Missing::Rule(rule) => {
+                let sale = match &self.asked.request {
+                    Request::Bundles { sale } => *sale,
+                    _ => self.taking_of().sale,
+                };
+                assert!(books.sales[sale].rules.bundle(rule).is_none(), "rule {rule} is there");
+            }
+            Missing::Venue(venue) => {
+                let sale = self.taking_of().sale;
+                let known =
+                    books.slots.iter().any(|((of, _), book)| *of == sale && book.spec.venue == *venue);
+                assert!(!known, "venue {venue} has slots");
+            }
+        }
+    }
+
+    fn rule(&self, why: &str) {
+        match &self.asked.request {
+            Request::Open { wants, .. } | Request::Add { wants, .. } => assert!(wants.is_empty(), "{why}"),
+            Request::PutSale { rules, .. } => assert!(rules.check().is_err(), "{why}"),
+            Request::Cancel { cart, holds } => {
+                let book = self.seen(*cart);
+                let out = holds.clone().unwrap_or_else(|| book.present());
+                assert!(out.is_empty() || book.torn_by(&out), "{why}: {out:?} of {book:?}");
+            }
+            other => panic!("{other:?} breaks no rule: {why}"),
+        }
+    }
+
+    fn limit<T>(&self, what: &str, limit: u64, answer: &Answer<T>) {
+        let books = &self.ledger.books;
+        let (sale, customer, wanted, leaving) = match self.asked.request {
+            Request::Checkout { cart } => {
+                let book = self.seen(cart);
+                (book.sale, book.customer, 0, 0)
+            }
+            _ => {
+                let taking = self.taking_of();
+                let back: u64 = taking.leaving.iter().map(|line| u64::from(line.quantity)).sum();
+                (taking.sale, taking.customer, units(taking.wants), back)
+            }
+        };
+        let having = books.having(customer, sale, answer.now.engine);
+        match what {
+            "orders" => assert!(having.orders >= limit, "{having:?} under a limit of {limit}"),
+            "units" => {
+                assert!(having.units + wanted > limit + leaving, "{having:?} and {wanted} fit {limit}")
+            }
+            other => panic!("nobody comes to the limit of {other} here"),
+        }
+        let touched = books.customers.get(&customer).copied().unwrap_or_default();
+        self.rests(answer, touched, "what the customer has");
+    }
+
+    fn shortage<T>(&self, refusal: &Refusal, conflicts: &[Conflict], answer: &Answer<T>) {
+        let (books, taking, at) = (&self.ledger.books, self.taking_of(), answer.now.engine);
+        let back = sums(&taking.leaving);
+        let (mut sold_out, mut none_free) = (false, false);
+        for conflict in conflicts {
+            let slot = conflict.slot.as_str();
+            let back = i64::from(back.get(slot).copied().unwrap_or(0));
+            let free = books.free(taking.sale, slot, at) + back;
+            assert_eq!(i64::from(conflict.free), free, "what is free of {slot}");
+            assert!(i64::from(conflict.wanted) > free, "{conflict:?} is no conflict");
+            sold_out |= free == 0 && books.held(taking.sale, slot, at) == 0;
+            none_free |= free == 0;
+            let book = &books.slots[&(taking.sale, slot.to_owned())];
+            self.rests(answer, book.touched, "the slot");
+        }
+        let right = match refusal {
+            Refusal::SoldOut(_) => sold_out,
+            Refusal::AllHeld(_) => none_free && !sold_out,
+            _ => !none_free,
+        };
+        assert!(right, "sold out: {sold_out}, none free: {none_free}");
+    }
+
+    /// Whether no two slots that could be held make the bundle that was asked for.
+    fn no_bundle(&self, rules: &SaleRules, taking: &Taking<'_>, now: Now) -> bool {
+        let books = &self.ledger.books;
+        let spoken_for: Vec<&str> = named(taking.wants).collect();
+        taking.wants.iter().any(|want| {
+            let Want::AnyBundle { venue, from, .. } = want else { return false };
+            let can = |(key, book): &(&(&'static str, String), &super::books::SlotBook)| {
+                key.0 == taking.sale
+                    && book.spec.venue == *venue
+                    && book.released(now.wall)
+                    && books.free(taking.sale, &key.1, now.engine) > 0
+                    && !spoken_for.contains(&key.1.as_str())
+            };
+            let slots: Vec<_> = books.slots.iter().filter(can).collect();
+            let inside = |book: &super::books::SlotBook| {
+                from.is_none_or(|from| book.spec.starts_at.is_some_and(|starts| starts >= from))
+            };
+            !slots.iter().filter(|(_, book)| inside(book)).any(|(first, _)| {
+                slots.iter().any(|(second, _)| is_bundle(books, taking.sale, rules, &[&first.1, &second.1]))
+            })
+        })
+    }
+
+    /// The terms of the sale that was asked for, which the answer must rest on.
+    fn rules<T>(&self, answer: &Answer<T>) -> SaleRules {
+        let sale = match self.asked.request {
+            Request::Extend { cart } => self.seen(cart).sale,
+            _ => self.taking_of().sale,
+        };
+        let book = &self.ledger.books.sales[sale];
+        self.rests(answer, book.touched, "the sale");
+        book.rules.clone()
+    }
+
+    fn taking_of(&self) -> Taking<'_> {
+        let of_cart = |cart, wants, ordinal: Option<u8>| {
+            let book = self.seen(cart);
+            let leaving = ordinal.and_then(|ordinal| book.whole(ordinal)).unwrap_or_default();
+            let leaving = leaving.iter().map(|ordinal| book.lines[usize::from(*ordinal)].clone()).collect();
+            Taking { sale: book.sale, customer: book.customer, wants, leaving }
+        };
+        match &self.asked.request {
+            Request::Open { sale, customer, wants, .. } => {
+                Taking { sale, customer: *customer, wants, leaving: Vec::new() }
+            }
+            Request::Add { cart, wants } => of_cart(*cart, wants, None),
+            Request::Exchange { cart, ordinal, want } => {
+                of_cart(*cart, std::slice::from_ref(want), Some(*ordinal))
+            }
+            other => panic!("{other:?} takes nothing"),
+        }
+    }
+}
+
+/// The slots that wants name.
+fn named(wants: &[Want]) -> impl Iterator<Item = &str> {
+    wants.iter().flat_map(|want| match want {
+        Want::Slot { slot, .. } => vec![slot.as_str()],
+        Want::Bundle { slots, .. } => slots.iter().map(String::as_str).collect(),
+        Want::AnyBundle { .. } | Want::Best { .. } => Vec::new(),
+    })
+}
+
+fn units(wants: &[Want]) -> u64 {
+    let of = |want: &Want| match want {
+        Want::Slot { quantity, .. } | Want::Best { quantity, .. } => u64::from(*quantity),
+        Want::Bundle { slots, .. } => slots.len() as u64,
+        Want::AnyBundle { .. } => 2,
+    };
+    wants.iter().map(of).sum()
+}

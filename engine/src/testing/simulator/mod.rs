@@ -1,0 +1,39 @@
+//! A world that one seed decides: the real engine on a simulated disk and simulated clocks, customers and operators who
+//! ask it everything, and a disk, a machine and a wall clock that misbehave.
+//!
+//! Nothing of the engine is replaced but clock, disk and chance: [`crate::start`] starts it, [`crate::commit::Writer`]
+//! writes, [`crate::ticker`] ticks. There are no threads here; what a thread would do at any time is a step, and the seed
+//! says which step is next. (What threads do to each other inside one step is shuttle's business.)
+//!
+//! | room | what it knows |
+//! |---|---|
+//! | `plan` | what a seed decides before the first step: settings, sales, how hostile the world is |
+//! | `world` | disk, clocks and the life of a process: start, death, start again |
+//! | `request`, `clients` | what can be asked, and who asks what next |
+//! | `books`, `entries` | a naive twin of the sale, kept from the answers alone |
+//! | `judge`, `legal`, `grounds`, `stock` | whether an answer was right: a success allowed, a refusal justified, a replay the same |
+//! | `homecoming` | whether after a crash all is there that was acknowledged, and the rest whole or not at all |
+//! | `follower` | the durable journal replayed on the side: same facts, same digests |
+//! | `faults` | what goes wrong: clocks, disk, power |
+//! | `run` | the loop, and the command that replays a seed |
+//!
+//! The twin rests on one property of the engine: a success carries the number of its own fact. So after a crash that left
+//! the facts up to some number, the twin forgets every answer beyond it and must then agree with the engine in all
+//! things: that is "entirely there or not at all". Whether that number may be so low is the mark's promise.
+
+mod books;
+mod clients;
+mod entries;
+mod faults;
+mod follower;
+mod grounds;
+mod homecoming;
+mod judge;
+mod legal;
+mod plan;
+mod request;
+mod run;
+mod stock;
+mod world;
+
+pub use run::{Report, run};

@@ -1,0 +1,158 @@
+//! What a seed decides before the first step: the settings of the engine, the sales and their stock, and how hostile the
+//! world is.
+
+use crate::commit::Ack;
+use crate::ids::ChannelIx;
+use crate::inventory::SlotSpec;
+use crate::journal::Options as JournalOptions;
+use crate::journal::frame::JournalId;
+use crate::limits::Limits;
+use crate::ports::Rng;
+use crate::request::Caller;
+use crate::sale::{BundleRule, ProductRule, SaleRules};
+use crate::sequence::Sequence;
+use crate::start::StartOptions;
+use crate::testing::rng::SimRng;
+use crate::time::{Millis, WallTime};
+
+/// Where the wall clock begins: 2021-03-23T16:00:00Z.
+pub(super) const START: WallTime = WallTime(1_616_515_200_000);
+
+/// The sale of two doses a bundle.
+pub(super) const DOSES: &str = "doses";
+/// The sale of seats, with limits.
+pub(super) const SHOW: &str = "show";
+/// The bundle rule of [`DOSES`].
+pub(super) const PAIR: &str = "pair";
+/// The venues of [`DOSES`].
+pub(super) const CENTRES: [&str; 3] = ["kiel", "husum", "plön-not"];
+/// The sections of the one venue of [`SHOW`].
+pub(super) const BLOCKS: [&str; 3] = ["a", "b", "c"];
+
+/// A shop on the web.
+pub(super) const WEB: Caller = Caller { credential: 1, channel: ChannelIx(0), operator: false };
+/// A phone desk.
+pub(super) const PHONE: Caller = Caller { credential: 2, channel: ChannelIx(1), operator: false };
+/// Who sees everything.
+pub(super) const OPERATOR: Caller = Caller { credential: 3, channel: ChannelIx(0), operator: true };
+
+/// What a seed decides at the beginning.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub options: StartOptions,
+    /// How likely each kind of step is; see `run`.
+    pub requests: u64,
+    pub writing: u64,
+    pub ticking: u64,
+    pub clocks: u64,
+    pub faults: u64,
+    pub crashes: u64,
+    /// How many customers there are: few meet their limits, many meet each other.
+    pub customers: u64,
+}
+
+impl Plan {
+    pub fn new(dice: &mut SimRng) -> Self {
+        let ack = *dice.pick(&[Ack::Fsync, Ack::Fsync, Ack::Fsync, Ack::Interval(Millis(50)), Ack::None]);
+        let keep = dice.between(20, 200) * 1_000;
+        let limits = Limits {
+            idempotency_keys: *dice.pick(&[100_000, 100_000, 40]),
+            idempotency_keep: Millis(keep),
+            cart_keep: Millis(keep + dice.between(0, 60_000)),
+            journal_buffer: *dice.pick(&[8_192, 16_384, 65_536, 1 << 20]),
+            max_away: Millis(*dice.pick(&[20_000, 120_000, 86_400_000])),
+        };
+        let largest = *dice.pick(&[4_096, 16_384, 65_536]);
+        let journal = JournalOptions {
+            segment_bytes: largest,
+            smallest_segment_bytes: largest.min(8_192),
+            largest_frame_bytes: 8_192,
+            spares: usize::try_from(dice.between(1, 2)).unwrap_or(1),
+            ..JournalOptions::new(JournalId(dice.next()), Sequence::ZERO)
+        };
+        let shards = *dice.pick(&[1, 2, 3, 8, 64]);
+        Self {
+            options: StartOptions { shards, ack, limits, journal, snapshot_every: Millis(0) },
+            requests: 60,
+            writing: *dice.pick(&[5, 20, 40]),
+            ticking: *dice.pick(&[1, 10]),
+            clocks: *dice.pick(&[5, 15, 40]),
+            faults: *dice.pick(&[0, 1, 3]),
+            crashes: *dice.pick(&[0, 1, 3, 6]),
+            customers: *dice.pick(&[2, 6, 30]),
+        }
+    }
+}
+
+/// The terms of a sale; `dice` makes each reading a little different.
+pub(super) fn rules(dice: &mut SimRng, sale: &str, wall: WallTime) -> SaleRules {
+    let ttl = dice.between(1, 30) * 1_000;
+    let soon = WallTime(wall.0.saturating_add_unsigned(dice.below(20_000)));
+    let later = WallTime(soon.0.saturating_add_unsigned(1 + dice.below(600_000)));
+    let base = SaleRules {
+        opens_at: dice.chance(15).then_some(soon),
+        closes_at: dice.chance(15).then_some(later),
+        hold_ttl: Millis(ttl),
+        hold_max: Millis(ttl + dice.below(60_000)),
+        keep_customer: dice.chance(50),
+        ..SaleRules::new(sale, "Europe/Berlin")
+    };
+    let few = u32::try_from(dice.between(1, 3)).unwrap_or(1);
+    let many = u32::try_from(dice.between(2, 6)).unwrap_or(2);
+    if sale == DOSES {
+        let rule = BundleRule {
+            name: PAIR.to_owned(),
+            parts: vec!["first".to_owned(), "second".to_owned()],
+            same_venue: true,
+            gap_days: dice.chance(80).then_some((1, 3)),
+            cancel_parts: dice.chance(40),
+        };
+        let only = |name: &str| ProductRule { name: name.to_owned(), sold_only_in: Some(PAIR.to_owned()) };
+        let products = if dice.chance(60) { vec![only("first"), only("second")] } else { Vec::new() };
+        return SaleRules {
+            limit_orders: dice.chance(40).then_some(few),
+            bundles: vec![rule],
+            products,
+            ..base
+        };
+    }
+    SaleRules {
+        limit_units: dice.chance(60).then_some(many),
+        limit_orders: dice.chance(30).then_some(few),
+        ..base
+    }
+}
+
+/// Slots as somebody may import them. Repeating an import gives known ones, some of them changed.
+pub(super) fn slots(dice: &mut SimRng, sale: &str, wall: WallTime) -> Vec<SlotSpec> {
+    let count = dice.between(1, 8);
+    (0..count).map(|_| if sale == DOSES { dose(dice) } else { seat(dice, wall) }).collect()
+}
+
+fn dose(dice: &mut SimRng) -> SlotSpec {
+    let (centre, day, second) = (*dice.pick(&CENTRES[..2]), dice.below(5), dice.chance(50));
+    let product = if second { "second" } else { "first" };
+    let capacity = u32::try_from(dice.between(0, 3)).unwrap_or(0);
+    let starts = WallTime(START.0.saturating_add_unsigned((day + 1) * 86_400_000));
+    SlotSpec {
+        starts_at: Some(starts),
+        product: Some(product.to_owned()),
+        ..SlotSpec::new(&format!("{centre}-{product}-{day}"), centre, capacity)
+    }
+}
+
+fn seat(dice: &mut SimRng, wall: WallTime) -> SlotSpec {
+    let (block, number) = (*dice.pick(&BLOCKS), dice.below(5));
+    let releases = WallTime(wall.0.saturating_add_unsigned(dice.below(30_000)));
+    let standing = number == 4;
+    let capacity = if standing { dice.between(0, 12) } else { 1 };
+    SlotSpec {
+        section: Some(block.to_owned()),
+        row: (!standing).then(|| "1".to_owned()),
+        seat: (!standing).then(|| number.to_string()),
+        price: Some(4_500),
+        releases_at: dice.chance(20).then_some(releases),
+        labels: vec![("gate".to_owned(), "north".to_owned())],
+        ..SlotSpec::new(&format!("{block}{number}"), "arena", u32::try_from(capacity).unwrap_or(1))
+    }
+}

@@ -1,0 +1,223 @@
+//! The loop: one seed, so many steps, then everything heals and must be as it should.
+
+use std::fmt;
+
+use crate::commit::Step;
+use crate::ports::Clock;
+use crate::state::State;
+use crate::testing::disk::Faults;
+use crate::time::Millis;
+
+use super::world::World;
+
+/// What happened under a seed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Requests asked and judged.
+    pub requests: u64,
+    /// Of those, refused.
+    pub refusals: u64,
+    /// Of those, replayed.
+    pub replays: u64,
+    /// Successful starts.
+    pub starts: u64,
+    /// Processes killed.
+    pub kills: u64,
+    /// Power cuts.
+    pub power_cuts: u64,
+    /// Successes that were never acknowledged and that a crash took.
+    pub lost: u64,
+}
+
+impl std::ops::AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.refusals += other.refusals;
+        self.replays += other.replays;
+        self.starts += other.starts;
+        self.kills += other.kills;
+        self.power_cuts += other.power_cuts;
+        self.lost += other.lost;
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} requests, {} refused, {} replayed; {} starts, {} kills, {} power cuts, {} unacknowledged successes lost",
+            self.requests, self.refusals, self.replays, self.starts, self.kills, self.power_cuts, self.lost
+        )
+    }
+}
+
+/// How many steps a seed has.
+const STEPS: u64 = 300;
+
+/// Tells, when a seed fails, what led to it and how to see it again.
+struct Signpost {
+    seed: u64,
+    world: World,
+}
+
+impl Drop for Signpost {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for line in self.world.past() {
+                eprintln!("{line}");
+            }
+            eprintln!("seed {} failed: {:?}", self.seed, self.world.plan);
+            eprintln!("ONSALE_SEED={} cargo test -p onsale-engine --test simulator", self.seed);
+        }
+    }
+}
+
+/// Runs one seed to its end.
+///
+/// # Panics
+/// If the engine was wrong. The last steps and the command that repeats them are on standard error then.
+pub fn run(seed: u64) -> Report {
+    let mut run = Signpost { seed, world: World::new(seed) };
+    let world = &mut run.world;
+    if world.dice.chance(30) {
+        world.doom();
+    }
+    world.come_home();
+    for _ in 0..STEPS {
+        world.step();
+    }
+    world.heal();
+    world.report
+}
+
+impl World {
+    /// One step of whoever the seed chooses.
+    fn step(&mut self) {
+        if self.life.is_none() {
+            self.come_home();
+            return;
+        }
+        let plan = &self.plan;
+        let weights =
+            [plan.requests, plan.writing, plan.ticking, plan.clocks, plan.faults, plan.crashes, 2, 2, 1];
+        match self.dice.weighted(&weights) {
+            0 => {
+                let wall = self.clock.wall();
+                let customers = self.plan.customers;
+                let asked = self.clients.next(&mut self.dice, customers, &self.ledger.books, wall);
+                self.ask(&asked);
+            }
+            1 => {
+                if self.write() == Some(Step::Failed) {
+                    self.die(true);
+                }
+            }
+            2 => {
+                if self.now().is_some()
+                    && let Some(life) = &mut self.life
+                {
+                    life.ticker.tick(&life.core, &life.door, || false);
+                }
+            }
+            3 => self.move_clocks(),
+            4 => self.spoil_disk(),
+            5 if self.dice.chance(50) => self.doom(),
+            5 => self.die(true),
+            6 => self.close_segment(),
+            7 => {
+                let now = self.now();
+                if let Some(life) = &mut self.life {
+                    life.late = if life.late.is_some() { None } else { now };
+                }
+            }
+            _ => self.compare(),
+        }
+        if self.dead() {
+            self.die(true);
+        }
+    }
+
+    /// What the engine does once a minute.
+    fn close_segment(&mut self) {
+        use crate::journal::Journal;
+        let Some(life) = &mut self.life else { return };
+        let closed = life.writer.journal().close_segment();
+        self.say(|| format!("segment closed: {closed:?}"));
+        if closed.is_err() {
+            // The engine learns of it from its next append.
+            self.die(true);
+        }
+    }
+
+    /// The follower, and the whole state if all of it is durable.
+    fn compare(&mut self) {
+        let Some(life) = &mut self.life else { return };
+        if self.faults != Faults::None {
+            return;
+        }
+        self.follower.follow(life.writer.journal());
+        if self.follower.last() == life.core.buffer.last() {
+            self.follower.compare(&life.core.state);
+        }
+        self.audit();
+    }
+
+    /// Nothing goes wrong any more: everything is written, compared, served, and in the end given back.
+    fn heal(&mut self) {
+        self.make_room();
+        if self.life.is_some() && (self.faults != Faults::None || self.dice.chance(50)) {
+            self.die(true);
+        }
+        self.faults = Faults::None;
+        self.disk.set_faults(Faults::None);
+        if self.life.is_none() {
+            self.come_home();
+        }
+        for _ in 0..100 {
+            if self.write() == Some(Step::Failed) {
+                panic!("the disk is good and the journal failed");
+            }
+        }
+        self.write_all();
+        self.sync();
+        self.compare();
+        let Some(life) = &self.life else { panic!("it was just started") };
+        assert_eq!(life.mark.durable(), life.core.buffer.last(), "everything is durable");
+        assert!(!life.core.disk_full.load(std::sync::atomic::Ordering::Relaxed), "there is room again");
+        assert_eq!(life.core.buffer.in_use(), 0, "bytes of the buffer that nobody gave back");
+        self.check_all();
+        self.write_all();
+        self.everything_ends();
+    }
+
+    fn sync(&mut self) {
+        if let Some(life) = &mut self.life {
+            assert!(life.writer.sync() != Step::Failed);
+        }
+    }
+
+    /// No hold outlives its deadline by more than a tick.
+    fn everything_ends(&mut self) {
+        let ends = self.ledger.books.carts.values().map(|cart| cart.deadline).max().unwrap_or_default();
+        while self.now().is_some_and(|now| now.engine < ends) {
+            self.clock.step(Millis(1_900));
+            self.write_all();
+        }
+        self.clock.step(Millis(300));
+        let Some(life) = &mut self.life else { return };
+        life.ticker.tick(&life.core, &life.door, || false);
+        assert!(!anything_held(&life.core.state), "something is held after every deadline");
+        self.check_all();
+        self.write_all();
+        self.sync();
+        self.compare();
+    }
+}
+
+/// Whether anything is held at all, past its deadline or not.
+fn anything_held(state: &State) -> bool {
+    (0..state.shards()).any(|number| {
+        let shard = state.lock_shard(number);
+        shard.expiry.live() > 0 || (0..shard.slot_count()).any(|index| shard.slot(index).held > 0)
+    })
+}

@@ -1,0 +1,54 @@
+//! The simulator, seed after seed.
+//!
+//! `ONSALE_SEEDS=20000` runs so many, `ONSALE_SEED=17` runs one and shows what happened; without either it is 1,000. A
+//! seed that fails prints the command that repeats it. The seeds are split over several tests so that all cores work.
+
+use onsale_engine::testing::simulator::{Report, run};
+
+/// How many seeds are run if nobody says.
+const SEEDS: u64 = 1_000;
+
+/// How many tests share them.
+const SHARES: u64 = 4;
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not `{text}`")))
+}
+
+fn share(share: u64) {
+    if let Some(seed) = number("ONSALE_SEED") {
+        if share == 0 {
+            let report = run(seed);
+            eprintln!("seed {seed}: {report}");
+            assert_eq!(report, run(seed), "a seed means the same every time");
+        }
+        return;
+    }
+    let seeds = number("ONSALE_SEEDS").unwrap_or(SEEDS);
+    let mut total = Report::default();
+    for seed in (share..seeds).step_by(usize::try_from(SHARES).unwrap_or(1)) {
+        total += run(seed);
+    }
+    eprintln!("share {share} of {seeds} seeds: {total}");
+}
+
+#[test]
+fn first_share() {
+    share(0);
+}
+
+#[test]
+fn second_share() {
+    share(1);
+}
+
+#[test]
+fn third_share() {
+    share(2);
+}
+
+#[test]
+fn fourth_share() {
+    share(3);
+}
