@@ -159,3 +159,81 @@ fn an_order_cancelled_line_by_line_never_runs_out_of_versions() {
     assert_eq!(order.state, OrderState::Cancelled);
     assert_eq!(invariants::check(&desk.core.state, desk.now().engine), Ok(()));
 }
+
+/// 64 bundles of 16 parts in one request came to more holds than a cart can number, and stopped the process.
+#[test]
+fn a_request_for_too_many_chosen_parts_is_refused() {
+    let mut desk = desk(&[product("a", 2_000, "p0")]);
+    let parts = vec!["p0".into(); 16];
+    let rule =
+        BundleRule { name: "many".into(), parts, same_venue: true, gap_days: None, cancel_parts: false };
+    desk.sale(SaleRules { bundles: vec![rule], ..rules() });
+    let wants = vec![any("many"); 64];
+    let refusal = desk.open("day", 1, &wants).result.err();
+    assert_eq!(refusal, Some(Refusal::TooLarge { field: "items", most: 250 }));
+    assert_eq!(desk.open("day", 1, &wants[..15]).result.expect("240 are free").items.len(), 240);
+}
+
+/// A search for a bundle of eight parts whose last was sold out tried every combination of days, 40 to the seventh, with
+/// the venue's lock held.
+#[test]
+fn a_bundle_that_cannot_be_had_is_not_looked_for_in_every_combination_of_days() {
+    const DAY: i64 = 86_400_000;
+    let mut slots: Vec<SlotSpec> = Vec::new();
+    for part in 0..8 {
+        for day in 0..40 {
+            let starts_at = Some(WallTime(START_MS.cast_signed() + day * DAY));
+            let capacity = u32::from(part < 7);
+            let spec = product(&format!("s{part}-{day}"), capacity, &format!("p{part}"));
+            slots.push(SlotSpec { starts_at, ..spec });
+        }
+    }
+    let mut desk = desk(&slots);
+    let parts = (0..8).map(|part| format!("p{part}")).collect();
+    let gap_days = Some((0, 40));
+    let rule = BundleRule { name: "course".into(), parts, same_venue: true, gap_days, cancel_parts: false };
+    desk.sale(SaleRules { bundles: vec![rule], ..rules() });
+    assert_eq!(desk.open("day", 1, &[any("course")]).result.err(), Some(Refusal::SoldOut(Vec::new())));
+}
+
+/// A journal whose facts gave a slot too little capacity, or named a slot that is not the next, stopped recovery in the
+/// middle of `apply` instead of with the number of the fact.
+#[test]
+fn a_wrong_journal_is_refused_before_it_is_applied() {
+    use onsale_engine::fact::{self, Cold, Fact, Kind, NewItem, SlotEntry};
+    use onsale_engine::ids::{SaleIx, SlotRef};
+    use onsale_engine::recovery::{RecoveryError, Replay};
+    use onsale_engine::testing::follower::Follower;
+
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 2), SlotSpec::new("b", "kiel", 1)]);
+    let cart = desk.open("day", 1, &[slot("a", 2)]).result.expect("free").cart;
+    desk.open("day", 1, &[slot("b", 1)]).result.expect("free");
+    let mut follower = Follower::default();
+    follower.drain(&desk.core.buffer).expect("what happened fits");
+    let sale = SaleIx(0);
+    let place = desk.core.state.names.slot(sale, "a").expect("it is there");
+    let other = desk.core.state.names.slot(sale, "b").expect("it is there");
+    let entry = |place, capacity| SlotEntry { place, day: None, spec: SlotSpec::new("a", "kiel", capacity) };
+    let beyond = SlotRef { index: 9, ..place };
+    let items = [NewItem { slot: other, quantity: 1, bundle: 0 }].into_iter().collect();
+    let wrong = [
+        Kind::Cold(Box::new(Cold::SlotChanged { slot: place, capacity: 1, blocked: 0, reason: None })),
+        Kind::Cold(Box::new(Cold::SlotsSet { sale, added: Vec::new(), updated: vec![entry(place, 1)] })),
+        Kind::Cold(Box::new(Cold::SlotsSet { sale, added: vec![entry(beyond, 1)], updated: Vec::new() })),
+        Kind::Exchanged { cart, out: [0].into_iter().collect(), items, key: None },
+    ];
+    for kind in wrong {
+        let mut replay = Replay::new([3, 4]);
+        let encoded = |fact: &Fact| {
+            let mut bytes = Vec::new();
+            fact::encode(fact, &mut bytes);
+            bytes
+        };
+        for fact in follower.facts() {
+            replay.record(replay.last().next(), &encoded(fact)).expect("this happened");
+        }
+        let wrong = Fact { at: desk.now().engine, kind };
+        let refused = replay.record(replay.last().next(), &encoded(&wrong));
+        assert!(matches!(refused, Err(RecoveryError::Misfit { .. })), "{wrong:?}: {refused:?}");
+    }
+}

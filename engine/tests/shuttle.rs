@@ -64,6 +64,11 @@ fn on(cart: CartId, key: u64) -> OnCart {
     OnCart { caller: SHOP, key: Some(KeyUse::new(1, "", &key.to_string(), key)), cart }
 }
 
+/// Without a key: the lock of a key would keep the time as well.
+fn unkeyed(cart: CartId) -> OnCart {
+    OnCart { caller: SHOP, key: None, cart }
+}
+
 /// Everything that must be true when a scene is over.
 fn close(core: &Core) {
     let mut follower = Follower::default();
@@ -117,6 +122,30 @@ fn two_requests_with_one_key_are_one() {
 }
 
 #[test]
+fn a_key_is_used_by_one_request_only() {
+    explore(|| {
+        let core = scene(2, None);
+        // Two customers, so that the visitors' locks keep nobody apart; the bodies differ.
+        let two: Vec<_> = (1..=2)
+            .map(|number: u64| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || {
+                    let key = KeyUse::new(1, "", "one", number);
+                    let (customer, wants) = (CustomerHash(number.into()), [slot("a", 1)]);
+                    let notes = Notes::default();
+                    let request = OpenCart { caller: SHOP, key, sale: "day", customer, wants: &wants, notes };
+                    core.open_cart(at(0), &request).result
+                })
+            })
+            .collect();
+        let answers: Vec<_> = two.into_iter().map(|one| one.join().unwrap()).collect();
+        let reused = answers.iter().filter(|answer| matches!(answer, Err(Refusal::KeyReused))).count();
+        assert_eq!((reused, answers.iter().filter(|answer| answer.is_ok()).count()), (1, 1), "{answers:?}");
+        close(&core);
+    });
+}
+
+#[test]
 fn a_cart_extended_late_is_not_revived_when_its_unit_is_sold_again() {
     explore(|| {
         let core = scene(1, None);
@@ -124,7 +153,7 @@ fn a_cart_extended_late_is_not_revived_when_its_unit_is_sold_again() {
         let late = {
             let core = Arc::clone(&core);
             // Read at the door before the deadline, and then the thread waits.
-            thread::spawn(move || core.extend(at(TTL - 1), on(cart, 2)).result)
+            thread::spawn(move || core.extend(at(TTL - 1), unkeyed(cart)).result)
         };
         let other = {
             let core = Arc::clone(&core);
@@ -145,7 +174,7 @@ fn a_cart_extended_late_is_not_revived_when_its_customer_had_room_for_another() 
         let cart = open(&core, 0, 1, &[slot("a", 1)], 1).result.expect("free").cart;
         let late = {
             let core = Arc::clone(&core);
-            thread::spawn(move || core.extend(at(TTL - 1), on(cart, 2)).result)
+            thread::spawn(move || core.extend(at(TTL - 1), unkeyed(cart)).result)
         };
         // In another shard: only the visitor's lock knows that time has gone on.
         let other = {

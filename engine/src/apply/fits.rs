@@ -3,10 +3,11 @@
 
 use std::fmt;
 
-use crate::carts::Stage;
+use crate::carts::{Item, Stage};
 use crate::fact::{Cold, Fact, Kind, NewItem};
-use crate::ids::{CartId, SlotRef};
-use crate::state::Held;
+use crate::ids::{CartId, Quantity, SlotRef};
+use crate::inventory::Slot;
+use crate::state::{Held, MAX_SHARDS};
 use crate::time::Timestamp;
 
 /// Why a fact cannot be applied.
@@ -45,19 +46,20 @@ pub fn fits(held: &mut impl Held, fact: &Fact) -> Result<(), Misfit> {
             demand!(home.rules(opened.sale).is_some(), "there is no sale {}", opened.sale.0);
             demand!(!opened.items.is_empty(), "a cart without items");
             demand!(at < opened.deadline, "a deadline that has passed");
-            takes(held, &opened.items)
+            takes(held, &opened.items, &[])
         }
         Kind::Added { cart, items, .. } => {
             open_cart(held, *cart, at, &[])?;
-            takes(held, items)
+            takes(held, items, &[])
         }
         Kind::Released { cart, out, .. } => open_cart(held, *cart, at, out),
         Kind::Exchanged { cart, out, items, .. } => {
             open_cart(held, *cart, at, out)?;
-            for item in items {
-                slot(held, item.slot)?;
-            }
-            Ok(())
+            #[expect(clippy::cast_possible_truncation, reason = "open_cart has checked it")]
+            let home = held.shard(cart.shard() as u8);
+            let leaving: Vec<_> =
+                out.iter().map(|place| home.carts[cart.index()].items[usize::from(*place)]).collect();
+            takes(held, items, &leaving)
         }
         Kind::Extended { cart, deadline, .. } => {
             open_cart(held, *cart, at, &[])?;
@@ -84,14 +86,24 @@ fn slot(held: &mut impl Held, place: SlotRef) -> Result<(), Misfit> {
     Ok(())
 }
 
-fn takes(held: &mut impl Held, items: &[NewItem]) -> Result<(), Misfit> {
+/// Whether there are so many units free, those of `leaving` items included.
+fn takes(held: &mut impl Held, items: &[NewItem], leaving: &[Item]) -> Result<(), Misfit> {
     for item in items {
         slot(held, item.slot)?;
         let wanted: u32 =
             items.iter().filter(|other| other.slot == item.slot).map(|other| other.quantity).sum();
-        let free = held.shard(item.slot.shard).slot(item.slot.index).free();
+        let back = leaving.iter().filter(|other| other.slot() == item.slot);
+        let back: u32 = back.map(|other| u32::from(other.quantity)).sum();
+        let free = held.shard(item.slot.shard).slot(item.slot.index).free() + back;
         demand!(free >= wanted, "{wanted} units of slot {:?}, which has {free} free", item.slot);
     }
+    Ok(())
+}
+
+/// Whether a capacity has room for what is held, sold and blocked.
+fn room(slot: &Slot, capacity: Quantity, blocked: Quantity) -> Result<(), Misfit> {
+    let needed = u64::from(slot.held) + u64::from(slot.sold) + u64::from(blocked);
+    demand!(needed <= u64::from(capacity), "a capacity of {capacity} for {needed} units");
     Ok(())
 }
 
@@ -136,14 +148,25 @@ fn cold_fits(held: &mut impl Held, fact: &Cold) -> Result<(), Misfit> {
             demand!(known + 1 == *revision, "revision {revision} of a sale at {known}");
         }
         Cold::SlotsSet { added, updated, .. } => {
+            let mut before = [0_u32; MAX_SHARDS as usize];
             for entry in added {
-                demand!(entry.place.shard < held.shards(), "there is no shard {}", entry.place.shard);
+                let SlotRef { shard, index } = entry.place;
+                demand!(shard < held.shards(), "there is no shard {shard}");
+                let before = &mut before[usize::from(shard)];
+                let next = held.shard(shard).slot_count() + *before;
+                demand!(index == next, "{:?} is not the next slot, {next} is", entry.place);
+                *before += 1;
             }
             for entry in updated {
                 slot(held, entry.place)?;
+                let standing = held.shard(entry.place.shard).slot(entry.place.index);
+                room(standing, entry.spec.capacity, standing.blocked)?;
             }
         }
-        Cold::SlotChanged { slot: place, .. } => slot(held, *place)?,
+        Cold::SlotChanged { slot: place, capacity, blocked, .. } => {
+            slot(held, *place)?;
+            room(held.shard(place.shard).slot(place.index), *capacity, *blocked)?;
+        }
         Cold::ShardDigest { shard, digest } => {
             demand!(*shard < held.shards(), "there is no shard {shard}");
             let here = held.shard(*shard).digest.0;

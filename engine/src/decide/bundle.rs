@@ -4,6 +4,8 @@
 //! the days looked at and not with the slots. Only when that finds nothing, and only if some deadline may have come, are
 //! slots looked at one by one for holds that are due.
 
+use std::collections::BTreeSet;
+
 use smallvec::SmallVec;
 
 use super::Decision;
@@ -39,6 +41,9 @@ impl Window {
 /// The slots of a bundle, a part each.
 pub(crate) type Parts = SmallVec<[SlotRef; 4]>;
 
+/// A rest of a bundle: which part is next, the day before it, and chosen slots of products that are still to come.
+type Tried = (usize, Option<i32>, Parts);
+
 /// One search: the shards of a venue, all held.
 pub(crate) struct Search<'a> {
     pub sale: SaleIx,
@@ -56,7 +61,7 @@ impl Search<'_> {
     /// The first bundle in the order of days.
     pub fn first(&self) -> Option<Parts> {
         let mut parts = Parts::new();
-        self.extend(&mut parts, None).then_some(parts)
+        self.extend(&mut parts, None, &mut BTreeSet::new()).then_some(parts)
     }
 
     /// Bundles that each begin with another slot, at most `most`, in the order of days.
@@ -76,7 +81,7 @@ impl Search<'_> {
                     let begins = shard.released(index, self.window.wall)
                         && self.window.starts_inside(shard.info(index).starts_at);
                     let mut parts = Parts::from_slice(&[SlotRef { shard: *number, index }]);
-                    if begins && self.extend(&mut parts, group.key.day) {
+                    if begins && self.extend(&mut parts, group.key.day, &mut BTreeSet::new()) {
                         found.push(parts);
                     } else if begins {
                         // No other slot of this day finds what this one did not.
@@ -89,8 +94,20 @@ impl Search<'_> {
     }
 
     /// Adds parts to what is chosen until the bundle is whole; leaves `parts` as it was if it cannot be.
-    pub fn extend(&self, parts: &mut Parts, day_before: Option<i32>) -> bool {
+    ///
+    /// Whether the rest of a bundle can be had depends on the part that is next, the day before it, and the units of
+    /// products that are still to come: each of these is tried once. With k products and d days that is k × d × d looks,
+    /// not d to the k.
+    fn extend(&self, parts: &mut Parts, day_before: Option<i32>, in_vain: &mut BTreeSet<Tried>) -> bool {
         let Some(product) = self.rule.parts.get(parts.len()) else { return true };
+        let to_come = &self.rule.parts[parts.len()..];
+        let chosen = parts.iter().zip(&self.rule.parts).filter(|(_, product)| to_come.contains(product));
+        let mut shared: Parts = chosen.map(|(slot, _)| *slot).collect();
+        shared.sort_unstable();
+        let tried = (parts.len(), day_before, shared);
+        if in_vain.contains(&tried) {
+            return false;
+        }
         let days = match (day_before, self.rule.gap_days) {
             (Some(before), Some((least, most))) => {
                 Some((before + i32::from(least), before + i32::from(most)))
@@ -108,12 +125,13 @@ impl Search<'_> {
                 }
                 let Some(index) = self.slot_in(*number, shard, group, parts) else { continue };
                 parts.push(SlotRef { shard: *number, index });
-                if self.extend(parts, group.key.day) {
+                if self.extend(parts, group.key.day, in_vain) {
                     return true;
                 }
                 parts.pop();
             }
         }
+        in_vain.insert(tried);
         false
     }
 
