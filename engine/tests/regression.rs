@@ -159,3 +159,22 @@ fn an_order_cancelled_line_by_line_never_runs_out_of_versions() {
     assert_eq!(order.state, OrderState::Cancelled);
     assert_eq!(invariants::check(&desk.core.state, desk.now().engine), Ok(()));
 }
+
+/// The server sold a bundle whose first part had no day although its rule asks for days between the parts, and passed over
+/// one that fitted. Found by the simulator.
+#[test]
+fn a_part_without_a_day_is_in_no_bundle_with_a_gap() {
+    let mut desk = Desk::new(4);
+    let mut rules = rules();
+    rules.bundles[0].gap_days = Some((1, 3));
+    desk.sale(rules);
+    let on_day = |id: &str, product: &str, day: u64| SlotSpec {
+        starts_at: Some(WallTime((START_MS + day * 86_400_000).cast_signed())),
+        ..self::product(id, 1, product)
+    };
+    desk.slots("day", &[product("walk-in", 1, "dose1"), on_day("second", "dose2", 3)]);
+    assert!(desk.open("day", 1, &[any("pair")]).result.is_err());
+    desk.slots("day", &[on_day("first", "dose1", 1)]);
+    let items = desk.open("day", 1, &[any("pair")]).result.expect("these fit").items;
+    assert_eq!(items.iter().map(|item| item.slot.as_str()).collect::<Vec<_>>(), ["first", "second"]);
+}
