@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::decide::{Core, OrderQuery, SlotQuery};
+use crate::decide::{Core, OrderQuery, Page, SlotQuery};
 use crate::ids::CartId;
 use crate::outcome::Answer;
 use crate::request::OpenCart;
@@ -118,14 +118,23 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
             put!(checkout, core.checkout_of(now, asked.caller, *cart, *attempt))
         }
         Request::ReadSlot { sale, slot } => put!(slot, core.slot(now, sale, slot)),
-        Request::ListSlots { sale } => {
-            let query = SlotQuery { limit: 1_000, ..Default::default() };
-            put!(slot_list, core.slots(now, sale, &query))
-        }
-        Request::ListOrders { sale } => {
-            let query = OrderQuery { limit: 1_000, ..Default::default() };
-            put!(order_list, core.orders(now, asked.caller, sale, &query))
-        }
+        Request::ListSlots { sale, page } => put!(
+            slot_list,
+            all_pages(|after| core.slots(
+                now,
+                sale,
+                &SlotQuery { limit: *page, after, ..Default::default() }
+            ))
+        ),
+        Request::ListOrders { sale, page } => put!(
+            order_list,
+            all_pages(|after| {
+                let query = OrderQuery { limit: *page, after, ..Default::default() };
+                core.orders(now, asked.caller, sale, &query)
+            })
+        ),
+        Request::NameChannel { name } => put!(channel, core.channel(now, name)),
+        Request::ReadSale { sale } => put!(sale_read, core.sale(now, sale)),
         Request::Totals { sale } => put!(totals, core.availability(now, sale, true, true, None)),
         Request::Bundles { sale } => {
             put!(offers, core.bundles(now, sale, PAIR, None, None, 10))
@@ -136,4 +145,20 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
         }
         Request::ChangeSlot { sale, slot, change } => put!(slot, core.change_slot(now, sale, slot, change)),
     }
+}
+
+/// A list, page by page, as one.
+fn all_pages<T>(mut page: impl FnMut(Option<&str>) -> Answer<Page<T>>) -> Answer<Page<T>> {
+    let mut answer = page(None);
+    while let Ok(Page { next: Some(next), .. }) = &answer.result {
+        let more = page(Some(next));
+        let rests_on = answer.rests_on.max(more.rests_on);
+        let result = answer.result.and_then(|mut all| {
+            let Page { items, next } = more.result?;
+            all.items.extend(items);
+            Ok(Page { next, ..all })
+        });
+        answer = Answer { rests_on, now: answer.now, replayed: false, result };
+    }
+    answer
 }

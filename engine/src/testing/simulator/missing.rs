@@ -17,8 +17,9 @@ impl Judge<'_> {
                     | Request::AddSlots { sale, .. }
                     | Request::ChangeSlot { sale, .. }
                     | Request::ReadSlot { sale, .. }
-                    | Request::ListSlots { sale }
-                    | Request::ListOrders { sale }
+                    | Request::ListSlots { sale, .. }
+                    | Request::ListOrders { sale, .. }
+                    | Request::ReadSale { sale }
                     | Request::Totals { sale }
                     | Request::Bundles { sale } => *sale,
                     other => panic!("{other:?} names no sale"),

@@ -15,6 +15,7 @@
 //! | `homecoming` | whether after a crash all is there that was acknowledged, and the rest whole or not at all |
 //! | `follower` | the durable journal replayed on the side: same facts, same digests |
 //! | `faults` | what goes wrong: clocks, disk, power |
+//! | `vandal` | what a crash does not do: flipped bits, lost files, foreign records |
 //! | `run` | the loop, and the command that replays a seed |
 //!
 //! The twin rests on one property of the engine: a success carries the number of its own fact. So after a crash that left
@@ -37,6 +38,7 @@ mod plan;
 mod request;
 mod run;
 mod stock;
+mod vandal;
 mod world;
 
 pub use run::{Report, run};

@@ -140,6 +140,7 @@ fn dose(dice: &mut SimRng) -> SlotSpec {
     SlotSpec {
         starts_at: (!walk_in).then_some(starts),
         product: Some(product.to_owned()),
+        section: dice.chance(2).then(|| "annex".to_owned()),
         ..SlotSpec::new(&format!("{centre}-{product}-{when}"), centre, capacity)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::commit::{Mark, Step, Writer};
 use crate::decide::Core;
 use crate::door::Door;
-use crate::journal::FileJournal;
+use crate::journal::{FileJournal, Preparer};
 use crate::ports::{Clock, Rng};
 use crate::sequence::Sequence;
 use crate::testing::clock::SimClock;
@@ -30,6 +30,7 @@ pub(super) struct Life {
     pub door: Door,
     pub writer: Writer<FileJournal<SimDisk>>,
     pub ticker: Ticker,
+    pub preparer: Preparer<SimDisk>,
     /// The journal's count of this opening.
     pub incarnation: u32,
     /// The last number of the frame it began with.
@@ -160,7 +161,12 @@ impl World {
         let life = self.life.as_mut()?;
         let step = life.writer.step();
         if step == Step::Idle {
-            life.writer.prepare();
+            // The helper thread's way and the writer's own come to the same.
+            if self.dice.chance(50) {
+                life.preparer.step();
+            } else {
+                life.writer.prepare();
+            }
         }
         life.core.note_space(life.writer.space());
         let (durable, last) = (life.mark.durable(), life.core.buffer.last());
