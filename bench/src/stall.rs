@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use onsale_engine::commit::{Ack, Mark, Writer};
+use onsale_engine::customers::CustomerKey;
 use onsale_engine::decide::Core;
 use onsale_engine::ids::{CartId, CustomerHash};
 use onsale_engine::inventory::SlotSpec;
@@ -36,7 +37,7 @@ pub struct Stall {
     pub goods: Goods,
     /// The writer, unless facts are only counted.
     pub writer: Option<Writer<FileJournal<FolderDisk>>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// The one instant of a bench: deadlines never come.
@@ -66,7 +67,7 @@ impl Stall {
                 .expect("an empty journal");
             Writer::new(Arc::clone(&core.buffer), Arc::new(Mark::new(Sequence::ZERO)), file, Ack::None)
         });
-        let mut stall = Self { core, goods, writer, _folder: folder };
+        let mut stall = Self { core, goods, writer, folder };
         for venue in 0..goods.venues {
             let slots: Vec<_> = (0..goods.slots)
                 .map(|slot| SlotSpec {
@@ -81,6 +82,12 @@ impl Stall {
             }
         }
         stall
+    }
+
+    /// Where the journal is.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Empties the buffer: into the journal, or away.
@@ -110,6 +117,7 @@ pub struct Counter {
     open: VecDeque<CartId>,
     live: usize,
     number: u64,
+    folder: CustomerKey,
 }
 
 impl Counter {
@@ -126,13 +134,18 @@ impl Counter {
             let want = |slot| Want::Slot { slot: slot_name(venue, slot), quantity: 1 };
             wants.push([want(one), want(other)]);
         }
-        Self { wants, open: VecDeque::new(), live, number: seed << 40 }
+        Self { wants, open: VecDeque::new(), live, number: seed << 40, folder: CustomerKey::unkept([7; 32]) }
     }
 
     fn key(&mut self) -> KeyUse {
         self.number += 1;
-        // As the gateway does it: a hash over credential and key text.
-        KeyUse::new(1, "bench", &format!("key-{:016x}", self.number), self.number)
+        // As the gateway does it, with a text of the usual length and a request of 150 bytes.
+        let mut text = [b'k'; 24];
+        for (place, byte) in text.iter_mut().take(16).enumerate() {
+            *byte = b"0123456789abcdef"[usize::try_from(self.number >> (4 * place) & 15).unwrap_or(0)];
+        }
+        let text = std::str::from_utf8(&text).unwrap_or_default();
+        self.folder.key_use(1, "bench", text, &[b"POST", b"/v1/sales/bench/carts", &[b'x'; 150]])
     }
 
     /// Opens a cart under a key.

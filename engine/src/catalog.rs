@@ -22,7 +22,7 @@ pub struct SaleRecord {
 }
 
 /// Both clocks at the last heartbeat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Heartbeat {
     /// Engine time.
     pub at: Timestamp,

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crossbeam::utils::CachePadded;
 
@@ -15,7 +15,7 @@ use crate::decide::Core;
 use crate::ports::Clock;
 use crate::refusal::Refusal;
 use crate::sync::Mutex;
-use crate::time::{Millis, Now, Timestamp};
+use crate::time::{Millis, Now, Timestamp, WallTime};
 
 /// A gap between two readings that means that we were away.
 pub const JUMP: Millis = Millis(2_000);
@@ -25,6 +25,8 @@ pub struct Door {
     clock: Arc<dyn Clock>,
     /// Engine time minus boot clock, wrapping.
     offset: CachePadded<AtomicU64>,
+    /// Wall time minus boot clock, as last compared.
+    wall: CachePadded<AtomicI64>,
     /// The boot clock at the last reading.
     seen: CachePadded<AtomicU64>,
     resuming: Mutex<()>,
@@ -34,6 +36,14 @@ impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Door").field("seen", &self.seen).finish_non_exhaustive()
     }
+}
+
+/// How far the wall may stray from the boot clock before it is followed. Two clocks cut to milliseconds differ by one
+/// between any two readings; a deadline shown to people must not.
+const STRAY_MS: u64 = 5;
+
+fn wall_ahead(clock: &dyn Clock, boot: u64) -> i64 {
+    clock.wall().0.saturating_sub_unsigned(boot)
 }
 
 /// How long we were away since the last heartbeat: by the boot clock if it is the same boot, else by the wall, never
@@ -53,6 +63,7 @@ impl Door {
         let boot = clock.boot();
         Self {
             offset: CachePadded::new(AtomicU64::new(at.0.wrapping_sub(boot))),
+            wall: CachePadded::new(AtomicI64::new(wall_ahead(&*clock, boot))),
             seen: CachePadded::new(AtomicU64::new(boot)),
             clock,
             resuming: Mutex::new(()),
@@ -83,9 +94,16 @@ impl Door {
     }
 
     fn at(&self, boot: u64) -> Now {
-        Now {
-            engine: Timestamp(boot.wrapping_add(self.offset.load(Ordering::Acquire))),
-            wall: self.clock.wall(),
+        let engine = Timestamp(boot.wrapping_add(self.offset.load(Ordering::Acquire)));
+        Now { engine, wall: WallTime(self.wall.load(Ordering::Acquire).saturating_add_unsigned(boot)) }
+    }
+
+    /// Compares the wall with the boot clock and follows it if it has strayed. The ticker does this on every tick, so a
+    /// wall that was set is believed within 50 ms.
+    pub fn look_at_wall(&self) {
+        let ahead = wall_ahead(&*self.clock, self.clock.boot());
+        if ahead.abs_diff(self.wall.load(Ordering::Acquire)) > STRAY_MS {
+            self.wall.store(ahead, Ordering::Release);
         }
     }
 
@@ -94,6 +112,7 @@ impl Door {
         let _one = self.resuming.lock();
         let boot = self.clock.boot();
         let seen = self.seen.load(Ordering::Acquire);
+        self.look_at_wall();
         // Whoever waited for the lock finds the work done.
         if boot.saturating_sub(seen) > JUMP.0 {
             let gap = Millis(boot - seen);

@@ -16,6 +16,7 @@ use crate::decide::{
     Availability, BundleOffer, Core, OrderQuery, Page, SalePut, SlotChange, SlotQuery, SlotsAdded,
 };
 use crate::door::Door;
+use crate::follower::{Followed, Follower};
 use crate::ids::{CartId, ChannelIx, CustomerHash};
 use crate::inventory::SlotSpec;
 use crate::journal::FileJournal;
@@ -26,7 +27,7 @@ use crate::os::rng::MachineRng;
 use crate::os::threads;
 use crate::outcome::{Answer, CartView, CheckoutView, OrderView, SlotView};
 use crate::refusal::Refusal;
-use crate::request::{Caller, OnCart, OpenCart, Want};
+use crate::request::{Caller, KeyUse, OnCart, OpenCart, Want};
 use crate::sale::{IfMatch, SaleRules, SaleView};
 use crate::sequence::Sequence;
 use crate::start::{self, StartOptions, Started};
@@ -46,13 +47,24 @@ pub struct EngineOptions {
     pub ack: Ack,
     /// The bounds.
     pub limits: Limits,
+    /// How often a snapshot is made; 0 is never, not even at the end.
+    pub snapshot_every: Millis,
+    /// How long the last snapshot, at the shutdown, may take; 0 is none.
+    pub last_snapshot: Millis,
 }
 
 impl EngineOptions {
-    /// The defaults: 64 shards, every answer after its sync.
+    /// The defaults: 64 shards, every answer after its sync, a snapshot a minute.
     #[must_use]
     pub fn new(data: impl Into<PathBuf>) -> Self {
-        Self { data: data.into(), shards: MAX_SHARDS, ack: Ack::Fsync, limits: Limits::default() }
+        Self {
+            data: data.into(),
+            shards: MAX_SHARDS,
+            ack: Ack::Fsync,
+            limits: Limits::default(),
+            snapshot_every: Millis(60_000),
+            last_snapshot: Millis(10_000),
+        }
     }
 }
 
@@ -78,6 +90,12 @@ pub struct Gauges {
     pub syncs: u64,
     /// Bytes of facts waiting for the disk or reserved.
     pub buffer_bytes: u64,
+    /// The last fact the follower has applied.
+    pub followed: u64,
+    /// The last fact of the last snapshot that stands; 0 before there is one in this run.
+    pub snapshot: u64,
+    /// Snapshots that could not be made since the start.
+    pub hindered_snapshots: u64,
     /// Live holds.
     pub holds: u64,
     /// Carts and orders remembered.
@@ -110,6 +128,10 @@ struct Shared {
     stopped_writing: AtomicBool,
     frames: AtomicU64,
     syncs: AtomicU64,
+    followed: AtomicU64,
+    snapshot: AtomicU64,
+    hindered: AtomicU64,
+    last_snapshot: Millis,
 }
 
 /// One partition, running. See the module.
@@ -124,15 +146,15 @@ impl Engine {
     ///
     /// # Errors
     /// See [`OpenError`]. Nothing has been changed on disk but a torn tail that was cut.
-    pub fn open(
-        options: EngineOptions,
-        progress: impl FnMut(Sequence, Sequence),
-    ) -> Result<(Self, Start), OpenError> {
+    pub fn open(options: EngineOptions, progress: impl FnMut(Sequence)) -> Result<(Self, Start), OpenError> {
         let mut rng = MachineRng::new()?;
         let disk = FolderDisk::open(&options.data)?;
-        let start_options = StartOptions::new(options.shards, options.ack, options.limits, &mut rng);
+        let start_options = StartOptions {
+            snapshot_every: options.snapshot_every,
+            ..StartOptions::new(options.shards, options.ack, options.limits, &mut rng)
+        };
         let clock = Arc::new(MachineClock::new());
-        let Started { core, customers, mark, door, writer, start } =
+        let Started { core, customers, mark, door, writer, follower, start } =
             start::start(&disk, clock, &mut rng, start_options, progress)?;
 
         let shared = Arc::new(Shared {
@@ -145,17 +167,28 @@ impl Engine {
             stopped_writing: AtomicBool::new(false),
             frames: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
+            followed: AtomicU64::new(0),
+            snapshot: AtomicU64::new(0),
+            hindered: AtomicU64::new(0),
+            last_snapshot: if options.snapshot_every == Millis(0) {
+                Millis(0)
+            } else {
+                options.last_snapshot
+            },
         });
         let writing = Arc::clone(&shared);
         let ticking = Arc::clone(&shared);
+        let following = Arc::clone(&shared);
         let threads = vec![
             threads::start("journal", move || writing.write(writer))?,
             threads::start("ticker", move || ticking.tick())?,
+            threads::start("follower", move || following.follow(follower))?,
         ];
         Ok((Self { shared, threads: parking_lot::Mutex::new(threads) }, start))
     }
 
-    /// Stops: writes what is left, syncs, and ends the threads. Answers still waiting are woken by the last sync.
+    /// Stops: writes what is left, syncs, makes a last snapshot if that takes no longer than it may, and ends the threads.
+    /// Answers still waiting are woken by the last sync.
     pub fn shutdown(&self) {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.core.writer.wake();
@@ -204,6 +237,26 @@ impl Engine {
     #[must_use]
     pub fn customer(&self, name: &str) -> CustomerHash {
         self.shared.customers.hash(name)
+    }
+
+    /// An idempotency key of a caller in a scope, and the request it stands for, as the engine knows them.
+    #[must_use]
+    pub fn key_use(&self, credential: u64, scope: &str, key: &str, request: &[&[u8]]) -> KeyUse {
+        self.shared.customers.key_use(credential, scope, key, request)
+    }
+
+    /// Whether the sale keeps what the shop calls the customer. For who prepares a request; nothing rests on it.
+    #[must_use]
+    pub fn keeps_customer(&self, sale: &str) -> bool {
+        let listing = self.shared.core.state.names.listing();
+        listing.sale(sale).is_some_and(|sale| listing.sales[usize::from(sale.0)].rules.keep_customer)
+    }
+
+    /// The public id of the sale of a cart the caller may see. For who prepares a request; nothing rests on it.
+    #[must_use]
+    pub fn sale_of_cart(&self, caller: Caller, cart: CartId) -> Option<Arc<str>> {
+        let sale = self.shared.core.sale_of(caller, cart)?;
+        Some(self.shared.core.state.names.listing().sale_id(sale))
     }
 
     /// When answers may leave.
@@ -258,6 +311,9 @@ impl Engine {
             durable: self.durable().0,
             frames: self.shared.frames.load(Ordering::Relaxed),
             syncs: self.shared.syncs.load(Ordering::Relaxed),
+            followed: self.shared.followed.load(Ordering::Relaxed),
+            snapshot: self.shared.snapshot.load(Ordering::Relaxed),
+            hindered_snapshots: self.shared.hindered.load(Ordering::Relaxed),
             buffer_bytes: core.buffer.in_use(),
             opened: core.costs.opened.load(Ordering::Relaxed),
             opened_locks: core.costs.opened_locks.load(Ordering::Relaxed),
@@ -359,6 +415,12 @@ requests! {
 /// How often the ticker looks at every shard.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long the follower sleeps when it has caught up: what it does then costs one wake-up, however little has come.
+const IDLE: Duration = Duration::from_millis(20);
+
+/// The follower's pause after each slice of a snapshot: at most 256 MiB/s.
+const BETWEEN_SLICES: Duration = Duration::from_millis(1);
+
 impl Shared {
     /// The writer's thread: one frame after the other, until the engine stops and the buffer is empty.
     fn write(&self, mut writer: Writer<FileJournal<FolderDisk>>) {
@@ -370,6 +432,9 @@ impl Shared {
             self.frames.store(frames, Ordering::Relaxed);
             self.syncs.store(syncs, Ordering::Relaxed);
             self.core.note_space(writer.space());
+            if writer.run_errands() == Step::Failed {
+                break;
+            }
             match step {
                 Step::Wrote => {}
                 Step::Failed => break,
@@ -396,6 +461,30 @@ impl Shared {
         }
         writer.sync();
         self.stopped_writing.store(true, Ordering::Release);
+    }
+
+    /// The follower's thread: behind everybody else, and a last snapshot when the writer has ended.
+    fn follow(&self, mut follower: Follower<FolderDisk>) {
+        threads::give_way();
+        let parker = crossbeam::sync::Parker::new();
+        while !self.stopping.load(Ordering::Acquire) {
+            match follower.step(self.door.clock().boot()) {
+                Ok(Followed::Applied | Followed::Made(..)) => {}
+                Ok(Followed::Sliced) => parker.park_timeout(BETWEEN_SLICES),
+                Ok(Followed::Idle) => parker.park_timeout(IDLE),
+                Ok(Followed::Hindered(_)) => {
+                    self.hindered.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(_) => return,
+            }
+            self.followed.store(follower.last().0, Ordering::Relaxed);
+            self.snapshot.store(follower.snapshot().0, Ordering::Relaxed);
+        }
+        while !self.stopped_writing.load(Ordering::Acquire) {
+            parker.park_timeout(Duration::from_millis(1));
+        }
+        let end = self.door.clock().boot() + self.last_snapshot.0;
+        follower.wind_up(|| self.door.clock().boot() < end);
     }
 
     /// The ticker's thread.

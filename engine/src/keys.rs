@@ -53,6 +53,30 @@ impl KeyRecord {
         u128::from(self.key[0]) | u128::from(self.key[1]) << 64
     }
 
+    /// The record as a snapshot keeps it.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 40] {
+        let mut bytes = [0; 40];
+        let words = [self.key[0], self.key[1], self.fingerprint, self.cart.0, self.packed];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// The record that [`KeyRecord::to_bytes`] wrote.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 40]) -> Self {
+        let mut words = [0; 5];
+        for (word, place) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(place);
+            *word = u64::from_le_bytes(eight);
+        }
+        let [low, high, fingerprint, cart, packed] = words;
+        Self { key: [low, high], fingerprint, cart: CartId(cart), packed }
+    }
+
     /// When the change was made.
     #[must_use]
     pub fn at(&self) -> Timestamp {
@@ -163,6 +187,11 @@ impl KeyShard {
             cart,
             packed: at.0 << 16 | u64::from(version) << 8 | answered as u64,
         };
+        self.restore(record);
+    }
+
+    /// Puts a record behind the others.
+    pub fn restore(&mut self, record: KeyRecord) {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "numbers wrap; there are fewer than 2^32 records"
@@ -190,6 +219,19 @@ impl KeyShard {
     #[must_use]
     pub fn indexed(&self) -> usize {
         self.index.len()
+    }
+
+    /// Makes room for so many records at once.
+    pub fn expect(&mut self, records: usize) {
+        self.records.reserve(records);
+        let (known, first) = (&self.records, self.first);
+        self.index.reserve(records, |number| known[number.wrapping_sub(first) as usize].key[0]);
+    }
+
+    /// A record by its age; 0 is the oldest.
+    #[must_use]
+    pub fn nth(&self, place: usize) -> Option<&KeyRecord> {
+        self.records.get(place)
     }
 
     /// All records, the oldest first.

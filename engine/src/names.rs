@@ -93,6 +93,7 @@ impl Listing {
 /// All names of a partition.
 #[derive(Debug)]
 pub struct Names {
+    kept: bool,
     listing: ArcSwap<Listing>,
     slots: DashMap<NameHash, SlotRef, BuildAsItIs>,
     /// The inventory shards of each venue, as masks.
@@ -105,7 +106,18 @@ impl Names {
     /// No names yet; `seeds` come from the random source of this process.
     #[must_use]
     pub fn new(seeds: [u64; 2]) -> Self {
+        Self { kept: true, ..Self::unkept(seeds) }
+    }
+
+    /// Names that nobody will ask for: nothing is kept of them. The follower's state has such.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::unkept([0; 2])
+    }
+
+    fn unkept(seeds: [u64; 2]) -> Self {
         Self {
+            kept: false,
             listing: ArcSwap::default(),
             slots: DashMap::with_hasher(BuildAsItIs),
             venues: DashMap::with_hasher(BuildAsItIs),
@@ -121,6 +133,9 @@ impl Names {
 
     /// A sale or a channel changed.
     pub fn set_listing(&self, listing: Listing) {
+        if !self.kept {
+            return;
+        }
         self.listing.store(Arc::new(listing));
     }
 
@@ -149,11 +164,17 @@ impl Names {
 
     /// A venue got its first slot in a shard.
     pub fn add_venue(&self, sale: SaleIx, venue: &str, shard: u8) {
+        if !self.kept {
+            return;
+        }
         *self.venues.entry(self.hash(sale, venue)).or_insert(0) |= 1 << shard;
     }
 
     /// A slot came in.
     pub fn add_slot(&self, sale: SaleIx, slot: &str, place: SlotRef) {
+        if !self.kept {
+            return;
+        }
         self.slots.insert(self.hash(sale, slot), place);
     }
 }

@@ -1,7 +1,13 @@
-//! From a data folder to a state: every fact of the journal, checked, then applied.
+//! From a data folder to a state: the newest snapshot that is whole, then every later fact of the journal, checked, then
+//! applied.
 //!
 //! | what is found | what happens |
 //! |---|---|
+//! | a newest snapshot that is damaged | said, and the older generation is used, if the journal reaches back to it |
+//! | no snapshot that is whole | the journal from its first fact on, or a stop if that is gone |
+//! | a snapshot of a newer version | the start stops with both versions |
+//! | a snapshot, damaged or not, newer than the last good frame | the start stops with both numbers |
+//! | a snapshot of another journal, or of another past of this one | the start stops with the file |
 //! | nothing | a new folder: the first fact is the founding |
 //! | a torn tail | the journal has cut it and counted the bytes; the rest is replayed |
 //! | damage, a newer version, another process | the start stops with file and offset, or with the version |
@@ -13,8 +19,11 @@ use std::fmt;
 use crate::apply::{apply, fits};
 use crate::fact::{self, Cold, Fact, Kind};
 use crate::inventory::Stamp;
-use crate::journal::{FrameReader, Journal, StorageError};
+use crate::journal::{FileJournal, Frame, FrameReader, Journal, Opened, Options, StorageError};
+use crate::names::Names;
+use crate::ports::Disk;
 use crate::sequence::Sequence;
+use crate::snapshot::{self, Generations, Head, Restored, snapshot_name};
 use crate::state::{MAX_SHARDS, State};
 use crate::time::Timestamp;
 
@@ -37,6 +46,15 @@ pub enum RecoveryError {
         /// What does not fit.
         why: String,
     },
+    /// One of these, and where its frame stands.
+    In {
+        /// The segment.
+        file: String,
+        /// Where the frame begins.
+        offset: u64,
+        /// What is wrong.
+        error: Box<RecoveryError>,
+    },
 }
 
 impl fmt::Display for RecoveryError {
@@ -47,11 +65,20 @@ impl fmt::Display for RecoveryError {
             Self::Misfit { at, why } => {
                 write!(f, "fact {at} of the journal does not fit the state before it: {why}")
             }
+            Self::In { file, offset, error } => write!(f, "{file}, frame at offset {offset}: {error}"),
         }
     }
 }
 
 impl std::error::Error for RecoveryError {}
+
+impl RecoveryError {
+    /// Says where the frame stands.
+    #[must_use]
+    pub fn at(self, file: &str, offset: u64) -> Self {
+        Self::In { file: file.to_owned(), offset, error: Box::new(self) }
+    }
+}
 
 impl From<StorageError> for RecoveryError {
     fn from(error: StorageError) -> Self {
@@ -76,7 +103,7 @@ pub struct Recovered {
 #[derive(Debug)]
 pub struct Replay {
     state: Option<State>,
-    seeds: [u64; 2],
+    seeds: Option<[u64; 2]>,
     last: Sequence,
     at: Timestamp,
     facts: u64,
@@ -86,7 +113,34 @@ impl Replay {
     /// From before the first fact.
     #[must_use]
     pub fn new(seeds: [u64; 2]) -> Self {
-        Self { state: None, seeds, last: Sequence::ZERO, at: Timestamp(0), facts: 0 }
+        Self { state: None, seeds: Some(seeds), last: Sequence::ZERO, at: Timestamp(0), facts: 0 }
+    }
+
+    /// From before the first fact, for a state that nobody asks by name: no memory is spent on an index of names.
+    #[must_use]
+    pub fn nameless() -> Self {
+        Self { seeds: None, ..Self::new([0; 2]) }
+    }
+
+    /// Names as this replay keeps them.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.seeds.map_or_else(Names::none, Names::new)
+    }
+
+    /// Goes on from a snapshot instead of from before the first fact.
+    #[must_use]
+    pub fn resume(self, restored: Restored) -> Self {
+        let Head { sequence, at, .. } = restored.head;
+        Self { state: Some(restored.state), last: sequence, at, ..self }
+    }
+
+    /// Applies a frame.
+    ///
+    /// # Errors
+    /// As [`Replay::record`]; the facts before the one it names are applied.
+    pub fn frame(&mut self, frame: &Frame<'_>) -> Result<(), RecoveryError> {
+        frame.records().try_for_each(|(number, record)| self.record(number, record))
     }
 
     /// Reads one record and applies it.
@@ -114,7 +168,7 @@ impl Replay {
             if !(1..=MAX_SHARDS).contains(&shards) {
                 return Err(misfit(format!("a founding with {shards} shards")));
             }
-            self.state = Some(State::new(shards, self.seeds));
+            self.state = Some(State::with_names(shards, self.names()));
         }
         if let Some(state) = &mut self.state {
             let mut alone = state.alone();
@@ -131,6 +185,18 @@ impl Replay {
     #[must_use]
     pub fn last(&self) -> Sequence {
         self.last
+    }
+
+    /// The latest time any fact had.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// How many facts were applied.
+    #[must_use]
+    pub fn facts(&self) -> u64 {
+        self.facts
     }
 
     /// The state so far, if there was a first fact.
@@ -172,4 +238,99 @@ pub fn recover(
         return Err(RecoveryError::Misfit { at: replay.last().next(), why });
     }
     Ok(replay.finish())
+}
+
+/// What the folder was started from.
+#[derive(Debug)]
+pub struct Found<D: Disk> {
+    /// The journal, ready to be appended to.
+    pub journal: FileJournal<D>,
+    /// What opening it found and mended.
+    pub opened: Opened,
+    /// Everything that is known; `None` in a folder without a fact.
+    pub recovered: Option<Recovered>,
+    /// The last fact of the snapshot that was used, if one was.
+    pub snapshot: Option<Sequence>,
+    /// Snapshots that could not be used, each with its reason.
+    pub damaged: Vec<String>,
+    /// The snapshots to go on with, for the follower.
+    pub generations: Generations,
+}
+
+/// Opens a folder: reads the newest snapshot that is whole and replays what came after it, in one pass over the journal.
+/// `progress` is told the last number, now and then.
+///
+/// # Errors
+/// See [`RecoveryError`]; the table is in the module.
+pub fn start<D: Disk>(
+    disk: &D,
+    mut options: Options,
+    seeds: [u64; 2],
+    mut progress: impl FnMut(Sequence),
+) -> Result<Found<D>, RecoveryError> {
+    let lock = FileJournal::lock(disk)?;
+    let mut generations = Generations::of(disk)?;
+    options.known_durable = generations.good().last().copied().unwrap_or_default();
+    let mut damaged = Vec::new();
+    let restored = newest_whole(disk, seeds, &mut generations, &mut damaged)?;
+    let head = restored.as_ref().map(|restored| restored.head);
+    let mut replay = Replay::new(seeds);
+    if let Some(restored) = restored {
+        replay = replay.resume(restored);
+    }
+    options.start = replay.last().next();
+
+    let mut failure = None;
+    let replayed = FileJournal::open_locked(disk.clone(), lock, options, &mut |file, offset, frame| {
+        // Snapshots stand at the ends of frames, so the first frame after one begins at its number and links to it.
+        if let Some(head) = &head
+            && replay.last() == head.sequence
+            && (frame.header().first != head.sequence.next() || !frame.links_to(head.chain))
+        {
+            return Err(other_past(head));
+        }
+        let applied = replay.frame(&frame);
+        progress(replay.last());
+        applied.map_err(|error| {
+            let stopped = StorageError::damaged(file, offset, &error);
+            failure = Some(error.at(file, offset));
+            stopped
+        })
+    });
+    let (journal, opened) = match (replayed, failure) {
+        (_, Some(failure)) => return Err(failure),
+        (replayed, None) => replayed?,
+    };
+    if let Some(head) = &head
+        && (head.journal != journal.id() || head.sequence == journal.last() && head.chain != journal.chain())
+    {
+        return Err(other_past(head).into());
+    }
+    let snapshot = head.map(|head| head.sequence);
+    Ok(Found { journal, opened, recovered: replay.finish(), snapshot, damaged, generations })
+}
+
+/// The newest snapshot that can be read whole. Those that cannot are said and distrusted.
+fn newest_whole<D: Disk>(
+    disk: &D,
+    seeds: [u64; 2],
+    generations: &mut Generations,
+    damaged: &mut Vec<String>,
+) -> Result<Option<Restored>, StorageError> {
+    while let Some(newest) = generations.good().last().copied() {
+        match snapshot::read(disk, newest, Names::new(seeds)) {
+            Ok(restored) => return Ok(Some(restored)),
+            Err(error @ StorageError::Damaged { .. }) => {
+                damaged.push(error.to_string());
+                generations.distrust(newest);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+fn other_past(head: &Head) -> StorageError {
+    let why = format!("it does not belong to this journal as it was at fact {}", head.sequence);
+    StorageError::damaged(&snapshot_name(head.sequence), 16, why)
 }

@@ -93,8 +93,13 @@ impl<T> Slab<T> {
         for value in values {
             slab.push(value);
         }
-        slab.free = free;
+        slab.restore_free(free);
         slab
+    }
+
+    /// Says which places of a slab that was put together with [`Slab::push`] are free, in the order they were freed.
+    pub fn restore_free(&mut self, free: Vec<u32>) {
+        self.free = free;
     }
 }
 

@@ -9,17 +9,18 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use crate::commit::{Ack, Buffer, Mark, Step, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{Core, Costs};
 use crate::door::{self, Door};
+use crate::follower::Follower;
 use crate::journal::frame::JournalId;
-use crate::journal::{FileJournal, Opened, Options as JournalOptions, Space, StorageError};
+use crate::journal::{FileJournal, Opened, Options as JournalOptions, StorageError};
 use crate::limits::Limits;
 use crate::ports::{Clock, Disk, Rng};
-use crate::recovery::{self, Recovered, RecoveryError};
+use crate::recovery::{self, Found, Recovered, RecoveryError};
 use crate::refusal::Refusal;
 use crate::sequence::Sequence;
 use crate::state::State;
@@ -80,6 +81,10 @@ impl OpenError {
 pub struct Start {
     /// What the journal found and mended.
     pub journal: Opened,
+    /// The last fact of the snapshot that was used, if one was.
+    pub snapshot: Option<Sequence>,
+    /// Snapshots that could not be used, each with its reason.
+    pub damaged_snapshots: Vec<String>,
     /// Facts replayed.
     pub facts: u64,
     /// How long engine time had stood still.
@@ -99,14 +104,17 @@ pub struct StartOptions {
     pub limits: Limits,
     /// How the journal is opened.
     pub journal: JournalOptions,
+    /// How often the follower makes a snapshot; 0 for never.
+    pub snapshot_every: Millis,
 }
 
 impl StartOptions {
-    /// The journal's defaults, with frames as large as the buffer. A new journal gets an id nobody can know.
+    /// The journal's defaults, with frames as large as the buffer, and no snapshots. A new journal gets an id nobody can
+    /// know.
     pub fn new(shards: u8, ack: Ack, limits: Limits, rng: &mut dyn Rng) -> Self {
         let mut journal = JournalOptions::new(JournalId(rng.next()), Sequence::ZERO);
         journal.largest_frame_bytes = limits.journal_buffer as u64;
-        Self { shards, ack, limits, journal }
+        Self { shards, ack, limits, journal, snapshot_every: Millis(0) }
     }
 }
 
@@ -123,6 +131,8 @@ pub struct Started<D: Disk> {
     pub door: Door,
     /// Empties the core's buffer into the journal.
     pub writer: Writer<FileJournal<D>>,
+    /// Replays behind the writer and makes the snapshots.
+    pub follower: Follower<D>,
     /// What the start found.
     pub start: Start,
 }
@@ -136,11 +146,11 @@ pub fn start<D: Disk>(
     clock: Arc<dyn Clock>,
     rng: &mut dyn Rng,
     options: StartOptions,
-    progress: impl FnMut(Sequence, Sequence),
+    progress: impl FnMut(Sequence),
 ) -> Result<Started<D>, OpenError> {
     let seeds = [rng.next(), rng.next()];
-    let (journal, opened) = FileJournal::open(disk.clone(), options.journal)?;
-    let recovered = recovery::recover(&journal, seeds, progress)?;
+    let Found { journal, opened, recovered, snapshot, damaged, generations } =
+        recovery::start(disk, options.journal, seeds, progress)?;
     let founded = recovered.is_none();
     let customers = CustomerKey::of_folder(disk, founded, rng)?;
     let Recovered { state, last, at, facts } =
@@ -170,11 +180,20 @@ pub fn start<D: Disk>(
     let mark = Arc::new(Mark::new(last));
     let door = Door::new(Arc::clone(&clock), at);
     let mut writer = Writer::new(Arc::clone(&core.buffer), Arc::clone(&mark), journal, options.ack);
+    let errands = writer.errands();
+    let follower = Follower::new(
+        disk.clone(),
+        writer.journal(),
+        generations,
+        Arc::clone(&mark),
+        errands,
+        options.snapshot_every,
+    )?;
     first_facts(&core, &*clock, at, away, founded)
         .map_err(|refusal| OpenError::NotWritten(format!("{refusal:?}")))?;
     first_frame(&mut writer, &mark)?;
-    let start = Start { journal: opened, facts, away, founded };
-    Ok(Started { core, customers, mark, door, writer, start })
+    let start = Start { journal: opened, snapshot, damaged_snapshots: damaged, facts, away, founded };
+    Ok(Started { core, customers, mark, door, writer, follower, start })
 }
 
 /// What a new folder starts from. Engine time begins at the wall's, so that a journal reads naturally.
@@ -209,13 +228,5 @@ fn first_frame<D: Disk>(writer: &mut Writer<FileJournal<D>>, mark: &Mark) -> Res
             let why = mark.failure().map_or_else(String::new, |failure| failure.0);
             Err(OpenError::NotWritten(why))
         }
-    }
-}
-
-impl Core {
-    /// Takes note of how much room the journal has: unless there is enough, new holds are refused, so that releases,
-    /// confirms and expiry can go on from the reserve.
-    pub fn note_space(&self, space: Space) {
-        self.disk_full.store(space != Space::Ok, Ordering::Relaxed);
     }
 }

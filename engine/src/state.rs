@@ -41,6 +41,12 @@ impl State {
     /// A partition before its first fact, with so many shards of each kind.
     #[must_use]
     pub fn new(shards: u8, seeds: [u64; 2]) -> Self {
+        Self::with_names(shards, Names::new(seeds))
+    }
+
+    /// As [`State::new`], with the names given.
+    #[must_use]
+    pub fn with_names(shards: u8, names: Names) -> Self {
         assert!((1..=MAX_SHARDS).contains(&shards), "{shards} shards; 1 to {MAX_SHARDS} are possible");
         let catalog = Catalog { places_of_shard: vec![0; usize::from(shards)], ..Catalog::default() };
         Self {
@@ -48,7 +54,7 @@ impl State {
             keys: locks(shards),
             shards: locks(shards),
             catalog: CachePadded::new(Mutex::new(catalog)),
-            names: Names::new(seeds),
+            names,
         }
     }
 

@@ -34,6 +34,7 @@ impl Ticker {
     /// One tick. `stopping` ends a long settling early. If the time cannot be read now (a resume fact that does not fit
     /// the buffer) or the buffer is full, what was left out comes with a later tick.
     pub fn tick(&mut self, core: &Core, door: &Door, stopping: impl Fn() -> bool) {
+        door.look_at_wall();
         let Ok(now) = door.now(core) else { return };
         settle(core, now, stopping);
         let boot = door.clock().boot();

@@ -36,6 +36,14 @@ pub struct Visitor {
     pub carts: SmallVec<[VisitorCart; 1]>,
 }
 
+impl Visitor {
+    /// Who it is.
+    #[must_use]
+    pub fn customer(&self) -> CustomerHash {
+        CustomerHash(u128::from(self.customer[0]) | u128::from(self.customer[1]) << 64)
+    }
+}
+
 /// What counts against the limits at an instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Having {
@@ -137,20 +145,54 @@ impl VisitorShard {
     fn add(&mut self, customer: CustomerHash, sale: SaleIx) -> u32 {
         let customer = halves(customer);
         let place = self.visitors.insert(Visitor { customer, sale, carts: SmallVec::new() });
-        let visitors = &self.visitors;
-        self.index.insert_unique(hash(customer, sale), place, |place| {
-            let visitor = &visitors[*place];
-            hash(visitor.customer, visitor.sale)
-        });
+        self.enter(place);
         place
+    }
+
+    fn enter(&mut self, place: u32) {
+        let visitors = &self.visitors;
+        let of = |place: u32| hash(visitors[place].customer, visitors[place].sale);
+        self.index.insert_unique(of(place), place, |place| of(*place));
+    }
+
+    /// All places, free ones included: those have nothing.
+    #[must_use]
+    pub fn places(&self) -> &Slab<Visitor> {
+        &self.visitors
+    }
+
+    /// Puts a visitor back into the next place, or a free place if they have nothing.
+    pub fn restore(
+        &mut self,
+        customer: CustomerHash,
+        sale: SaleIx,
+        carts: impl IntoIterator<Item = VisitorCart>,
+    ) {
+        let customer = halves(customer);
+        let carts: SmallVec<_> = carts.into_iter().collect();
+        let free = carts.is_empty();
+        let place = self.visitors.push(Visitor { customer, sale, carts });
+        if !free {
+            self.enter(place);
+        }
+    }
+
+    /// Says which places are free, in the order they were freed.
+    pub fn restore_free(&mut self, free: Vec<u32>) {
+        self.visitors.restore_free(free);
+    }
+
+    /// Makes room for so many visitors at once.
+    pub fn expect(&mut self, visitors: usize) {
+        let known = &self.visitors;
+        self.index.reserve(visitors, |place| hash(known[*place].customer, known[*place].sale));
     }
 
     /// All visitors that have something, in the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = (CustomerHash, SaleIx, &[VisitorCart])> {
-        self.visitors.iter().filter(|visitor| !visitor.carts.is_empty()).map(|visitor| {
-            let customer =
-                CustomerHash(u128::from(visitor.customer[0]) | u128::from(visitor.customer[1]) << 64);
-            (customer, visitor.sale, visitor.carts.as_slice())
-        })
+        self.visitors
+            .iter()
+            .filter(|visitor| !visitor.carts.is_empty())
+            .map(|visitor| (visitor.customer(), visitor.sale, visitor.carts.as_slice()))
     }
 }

@@ -10,7 +10,7 @@ use onsale_engine::time::Millis;
 use onsale_engine::{Engine, EngineOptions};
 
 fn open(folder: &std::path::Path) -> Engine {
-    Engine::open(EngineOptions::new(folder), |_, _| {}).expect("the folder opens").0
+    Engine::open(EngineOptions::new(folder), |_| {}).expect("the folder opens").0
 }
 
 fn key(n: u64) -> KeyUse {

@@ -24,7 +24,7 @@ fn begin(disk: &SimDisk, clock: &SimClock, limits: &Limits) -> Started<SimDisk> 
     let mut rng = SimRng::new(1);
     let mut options = StartOptions::new(4, Ack::Fsync, limits.clone(), &mut rng);
     (options.journal.segment_bytes, options.journal.smallest_segment_bytes) = (1 << 16, 1 << 16);
-    start(disk, Arc::new(clock.clone()), &mut rng, options, |_, _| {}).expect("it starts")
+    start(disk, Arc::new(clock.clone()), &mut rng, options, |_| {}).expect("it starts")
 }
 
 /// Seed 542: a start was killed after it had written the customers' key and before the sync. The next start believed

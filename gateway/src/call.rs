@@ -155,8 +155,8 @@ impl Call {
     /// `malformed`
     pub fn key(&self, caller: Caller, sale: &str) -> Result<KeyUse, Problem> {
         let key = idempotency::required(&self.headers)?;
-        let Self { method, uri, .. } = self;
-        Ok(idempotency::key_use(caller.credential, sale, key, method, uri.path(), self.bytes()))
+        let request = [self.method.as_str().as_bytes(), self.uri.path().as_bytes(), self.bytes()];
+        Ok(self.engine().key_use(caller.credential, sale, key, &request))
     }
 
     /// The same for a call that names a cart: the scope is the cart's sale, which is looked up.
@@ -165,8 +165,7 @@ impl Call {
     /// `malformed`
     pub fn key_of_cart(&self, caller: Caller, cart: CartId) -> Result<KeyUse, Problem> {
         idempotency::required(&self.headers)?;
-        // What is read here decides nothing by itself and is not shown, so nobody waits for it.
-        let sale = self.engine().cart(caller, cart).result.map(|view| view.sale);
+        let sale = self.engine().sale_of_cart(caller, cart);
         self.key(caller, sale.as_deref().unwrap_or_default())
     }
 

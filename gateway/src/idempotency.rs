@@ -2,11 +2,10 @@
 //!
 //! A key belongs to the credential and the sale. Where the path names the sale, that is the scope; where it names a
 //! cart or an order, the scope is the sale of that cart, and where there is no such cart the empty scope, because then
-//! nothing can be changed under the key. The request a key stands for is told by the first 64 bits of blake3 over
-//! method, path and body: enough to notice a client's mistake, which is all it is for.
+//! nothing can be changed under the key. The request a key stands for is told by 64 bits of a hash over method, path and
+//! body: enough to notice a client's mistake, which is all it is for.
 
-use http::{HeaderMap, Method};
-use onsale_engine::request::KeyUse;
+use http::HeaderMap;
 
 use crate::problem::Problem;
 
@@ -44,26 +43,6 @@ pub fn optional(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// What a key stands for.
-#[must_use]
-pub fn key_use(credential: u64, scope: &str, key: &str, method: &Method, path: &str, body: &[u8]) -> KeyUse {
-    KeyUse::new(credential, scope, key, fingerprint(method, path, body))
-}
-
-fn fingerprint(method: &Method, path: &str, body: &[u8]) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    // Neither a method nor a path contains a line feed, so the three parts cannot be mistaken for one another.
-    hasher
-        .update(method.as_str().as_bytes())
-        .update(b"\n")
-        .update(path.as_bytes())
-        .update(b"\n")
-        .update(body);
-    let mut first = [0_u8; 8];
-    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
-    u64::from_le_bytes(first)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,25 +76,5 @@ mod tests {
         assert_eq!(optional(&HeaderMap::new()).unwrap(), None);
         assert!(optional(&headers(&[(HEADERS[0], b"a"), (HEADERS[1], b"b")])).is_err());
         assert_eq!(optional(&headers(&[(HEADERS[0], b"a"), (HEADERS[1], b"a")])).unwrap(), Some("a"));
-    }
-
-    #[test]
-    fn a_key_stands_for_one_request_of_one_caller_in_one_sale() {
-        let base = key_use(1, "sh", "k", &Method::POST, "/v1/x", b"{}");
-        assert_eq!(base, key_use(1, "sh", "k", &Method::POST, "/v1/x", b"{}"));
-        for other in [
-            key_use(2, "sh", "k", &Method::POST, "/v1/x", b"{}"),
-            key_use(1, "hh", "k", &Method::POST, "/v1/x", b"{}"),
-        ] {
-            assert_ne!(base.key, other.key);
-        }
-        for other in [
-            key_use(1, "sh", "k", &Method::POST, "/v1/x", b"{} "),
-            key_use(1, "sh", "k", &Method::POST, "/v1/y", b"{}"),
-            key_use(1, "sh", "k", &Method::PUT, "/v1/x", b"{}"),
-        ] {
-            assert_eq!(base.key, other.key);
-            assert_ne!(base.fingerprint, other.fingerprint);
-        }
     }
 }

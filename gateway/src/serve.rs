@@ -147,10 +147,10 @@ fn open_engine(config: &Config) -> Result<Arc<Engine>, StartError> {
         Ack::None => commit::Ack::None,
     };
     let mut told = Instant::now();
-    let progress = |done: Sequence, all: Sequence| {
+    let progress = |done: Sequence| {
         if told.elapsed() >= TELL_PROGRESS_EVERY {
             told = Instant::now();
-            tracing::info!("recovering: {done} of {all} facts");
+            tracing::info!("recovering: {done} facts so far");
         }
     };
     let (engine, start) = Engine::open(options, progress).map_err(|error| {
@@ -170,8 +170,12 @@ fn open_engine(config: &Config) -> Result<Arc<Engine>, StartError> {
             "a torn end of the journal was cut: it had never been acknowledged"
         );
     }
+    for snapshot in &start.damaged_snapshots {
+        tracing::warn!("a snapshot could not be used, an older one was: {snapshot}");
+    }
     if !start.founded {
-        tracing::info!(facts = start.facts, away_ms = start.away.0, "recovered");
+        let snapshot = start.snapshot.map_or(0, |snapshot| snapshot.0);
+        tracing::info!(snapshot, facts = start.facts, away_ms = start.away.0, "recovered");
     }
     Ok(Arc::new(engine))
 }

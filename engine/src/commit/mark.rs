@@ -75,8 +75,10 @@ impl Mark {
         self.wake();
     }
 
-    pub(super) fn fail(&self, failure: Failure) {
-        *self.failure.lock() = Some(failure);
+    /// Nothing is acknowledged from here on: the writer's disk failed, or the follower found that memory and journal
+    /// differ. The first reason stays.
+    pub fn fail(&self, failure: Failure) {
+        self.failure.lock().get_or_insert(failure);
         self.failed.store(true, Ordering::Release);
         self.wake();
     }

@@ -4,9 +4,11 @@
 //! journal, one frame at a time; `mark` says how far that has come and wakes who waits for it.
 
 mod buffer;
+mod errands;
 mod mark;
 mod writer;
 
 pub use buffer::{Batch, Buffer, NoRoom, Reservation};
+pub use errands::Errands;
 pub use mark::{Failure, Mark};
 pub use writer::{Ack, Step, Writer};

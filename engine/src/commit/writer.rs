@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::buffer::{Batch, Buffer};
+use super::errands::Errands;
 use super::mark::{Failure, Mark};
 use crate::journal::{Appended, FrameDraft, Journal, Preparing, Space, StorageError, Sync};
 use crate::sequence::Sequence;
@@ -54,6 +55,7 @@ pub struct Writer<J> {
     mark: Arc<Mark>,
     journal: J,
     ack: Ack,
+    errands: Arc<Errands>,
     batch: Batch,
     last: Sequence,
     frames: u64,
@@ -64,7 +66,8 @@ impl<J: Journal> Writer<J> {
     /// A writer that goes on after the journal's last number.
     pub fn new(buffer: Arc<Buffer>, mark: Arc<Mark>, journal: J, ack: Ack) -> Self {
         let last = journal.last();
-        Self { buffer, mark, journal, ack, batch: Batch::default(), last, frames: 0, syncs: 0 }
+        let errands = Arc::default();
+        Self { buffer, mark, journal, ack, errands, batch: Batch::default(), last, frames: 0, syncs: 0 }
     }
 
     /// Writes what is in the buffer as one frame.
@@ -122,6 +125,31 @@ impl<J: Journal> Writer<J> {
         match self.journal.sync() {
             Ok(durable) => {
                 self.syncs += 1;
+                self.mark.advance(self.mark.answerable(), durable);
+                Step::Wrote
+            }
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+
+    /// What others ask of this writer; see [`Writer::run_errands`].
+    #[must_use]
+    pub fn errands(&self) -> Arc<Errands> {
+        Arc::clone(&self.errands)
+    }
+
+    /// Does what was asked since the last time. Between two steps.
+    pub fn run_errands(&mut self) -> Step {
+        if self.mark.has_failed() {
+            return Step::Failed;
+        }
+        if !self.errands.take_close() {
+            return Step::Idle;
+        }
+        match self.journal.close_segment() {
+            Ok(_) => {
+                // Closing has synced what was only written.
+                let durable = self.journal.durable();
                 self.mark.advance(self.mark.answerable(), durable);
                 Step::Wrote
             }

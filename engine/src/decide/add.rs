@@ -58,7 +58,8 @@ impl Core {
         })
     }
 
-    fn sale_of(&self, caller: Caller, cart: CartId) -> Option<SaleIx> {
+    /// The sale of a cart the caller may see.
+    pub(crate) fn sale_of(&self, caller: Caller, cart: CartId) -> Option<SaleIx> {
         let shard = u8::try_from(cart.shard()).ok().filter(|shard| *shard < self.state.shards())?;
         let shard = self.state.lock_shard(shard);
         let found = shard.carts.get(cart.index()).filter(|found| found.generation == cart.generation())?;

@@ -152,6 +152,11 @@ impl Core {
         Answer { rests_on: Sequence::ZERO, now, replayed: false, result: Err(refusal) }
     }
 
+    /// The journal says how much room it has: new holds are refused while it is not plenty, and nothing else is.
+    pub fn note_space(&self, space: crate::journal::Space) {
+        self.disk_full.store(space != crate::journal::Space::Ok, Ordering::Relaxed);
+    }
+
     fn note_opened(&self, locks: usize) {
         self.costs.opened.fetch_add(1, Ordering::Relaxed);
         self.costs.opened_locks.fetch_add(locks as u64, Ordering::Relaxed);

@@ -196,20 +196,35 @@ impl Expiry {
         *due = Due { head: CROWDED, tail: CROWDED };
     }
 
-    /// The nodes as they stand and the free places, for a snapshot; links are rebuilt by [`Expiry::restore`].
+    /// How many places for holds there are, and which of them are free, for a snapshot.
     #[must_use]
-    pub fn nodes(&self) -> &Slab<Node> {
-        &self.nodes
+    pub fn places(&self) -> (u32, &[u32]) {
+        (self.nodes.places(), self.nodes.free_places())
     }
 
-    /// Starts again from places that [`Expiry::nodes`] gave; every live one is then linked with [`Expiry::relink`].
-    #[must_use]
-    pub fn restore(nodes: Slab<Node>) -> Self {
-        Self { nodes, ..Self::default() }
+    /// The places of the slot's holds, in order.
+    pub fn places_of(&self, slot: u32, due: &Due) -> impl Iterator<Item = u32> {
+        let tree = (due.head == CROWDED).then(|| self.crowded.get(&slot)).flatten();
+        let mut at = if tree.is_some() { NONE } else { due.head };
+        let list = std::iter::from_fn(move || {
+            let place = (at < CROWDED).then_some(at)?;
+            at = self.nodes[place].next;
+            Some(place)
+        });
+        tree.into_iter().flat_map(|tree| tree.values().copied()).chain(list)
     }
 
-    /// Links a restored hold. Callers go through each slot's holds in ascending order, so each goes to the tail.
-    pub fn relink(&mut self, slot: u32, due: &mut Due, place: u32) {
+    /// Starts again with what [`Expiry::places`] gave; every place that is not free then gets its hold with
+    /// [`Expiry::restore_hold`].
+    #[must_use]
+    pub fn restore(places: u32, free: Vec<u32>) -> Self {
+        let blank = Node::new(Timestamp(0), 0, 0, NONE, 0);
+        Self { nodes: Slab::restore((0..places).map(|_| blank.clone()), free), ..Self::default() }
+    }
+
+    /// Puts a hold back into its place. Callers go through each slot's holds in ascending order, so each goes to the tail.
+    pub fn restore_hold(&mut self, slot: u32, due: &mut Due, place: u32, node: Node) {
+        self.nodes[place] = node;
         self.link(slot, due, place);
     }
 }

@@ -4,12 +4,14 @@
 //! `shard` all of it under one lock with the moves of units, `text` the packed names.
 
 mod group;
+mod restore;
 mod shard;
 mod slot;
 mod spec;
 mod text;
 
 pub use group::{Group, GroupKey};
+pub use restore::SavedSlot;
 pub use shard::{Shard, Stamp};
 pub use slot::{ALWAYS, Slot, SlotExtra, SlotInfo};
 pub use spec::{MAX_CAPACITY, SlotSpec};

@@ -50,11 +50,11 @@ pub struct Shard {
     pub sales: Vec<Option<Arc<SaleRules>>>,
     /// Names of venues, sections and products.
     pub names: Interned,
-    slots: Slab<Slot>,
-    infos: Slab<SlotInfo>,
-    texts: Texts,
-    groups: Vec<Group>,
-    group_of: std::collections::BTreeMap<GroupKey, u32>,
+    pub(super) slots: Slab<Slot>,
+    pub(super) infos: Slab<SlotInfo>,
+    pub(super) texts: Texts,
+    pub(super) groups: Vec<Group>,
+    pub(super) group_of: std::collections::BTreeMap<GroupKey, u32>,
 }
 
 impl Shard {
@@ -180,7 +180,7 @@ impl Shard {
         }
     }
 
-    fn group(&mut self, key: GroupKey) -> u32 {
+    pub(super) fn group(&mut self, key: GroupKey) -> u32 {
         let groups = &mut self.groups;
         *self.group_of.entry(key).or_insert_with(|| {
             groups.push(Group::new(key));

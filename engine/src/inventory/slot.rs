@@ -85,7 +85,7 @@ pub struct SlotInfo {
 }
 
 /// What only some slots have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SlotExtra {
     /// The row of a numbered seat.
     pub row: Option<String>,

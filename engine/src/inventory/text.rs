@@ -64,6 +64,11 @@ impl Interned {
         number
     }
 
+    /// All names, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
     /// The number of a name that is known.
     #[must_use]
     pub fn known(&self, name: &str) -> Option<u32> {

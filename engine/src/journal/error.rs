@@ -69,12 +69,12 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    pub(super) fn io(doing: &'static str, file: impl Into<String>) -> impl FnOnce(io::Error) -> StorageError {
+    pub(crate) fn io(doing: &'static str, file: impl Into<String>) -> impl FnOnce(io::Error) -> StorageError {
         let file = file.into();
         move |source| StorageError::Io { doing, file, source }
     }
 
-    pub(super) fn damaged(file: &str, offset: u64, why: impl fmt::Display) -> StorageError {
+    pub(crate) fn damaged(file: &str, offset: u64, why: impl fmt::Display) -> StorageError {
         StorageError::Damaged { file: file.to_owned(), offset, why: why.to_string() }
     }
 }
@@ -91,7 +91,7 @@ impl fmt::Display for StorageError {
                 write!(f, "the disk is full: a frame needs {needed} bytes, the segment has {left} left")
             }
             StorageError::Damaged { file, offset, why } => {
-                write!(f, "the journal is damaged in {file} at offset {offset}: {why}")
+                write!(f, "{file} is damaged at offset {offset}: {why}")
             }
             StorageError::NewerVersion { file, offset, found, known } => write!(
                 f,

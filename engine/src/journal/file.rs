@@ -34,6 +34,9 @@ pub struct Options {
     /// The first fact that is needed, one more than the newest snapshot holds; earlier segments are not read and may be
     /// gone. `Sequence::ZERO` reads whatever there is.
     pub start: Sequence,
+    /// Says that more was durable than what is before `start`: a newer snapshot is there, and damaged. A journal that ends
+    /// before either is refused.
+    pub known_durable: Sequence,
     /// The id of the journal if this opening makes it: random, so that no client can know it. Otherwise unused.
     pub new_id: JournalId,
     /// Bytes of a segment at full size, 64 MiB.
@@ -52,6 +55,7 @@ impl Options {
     pub fn new(new_id: JournalId, start: Sequence) -> Options {
         Options {
             start,
+            known_durable: Sequence::ZERO,
             new_id,
             segment_bytes: 64 << 20,
             smallest_segment_bytes: 4 << 20,
@@ -84,7 +88,7 @@ pub struct FileJournal<D: Disk> {
     scratch: Vec<u8>,
     appends_since_probe: u32,
     poison: Option<String>,
-    _lock: D::Lock,
+    lock: Arc<D::Lock>,
 }
 
 /// The segment being written.
@@ -97,6 +101,40 @@ struct Current<F> {
     bytes: u64,
     /// The offset after its last frame.
     end: u64,
+}
+
+/// Gives up old segments beside the writer, for the follower: removing files and syncing their folder takes milliseconds
+/// that no append should wait for.
+#[derive(Debug)]
+pub struct Trimmer<D: Disk> {
+    disk: D,
+    shared: Arc<Shared>,
+    /// The folder is ours as long as anybody removes files in it.
+    _lock: Arc<D::Lock>,
+}
+
+impl<D: Disk> Trimmer<D> {
+    /// As [`Journal::trim`]. The caller knows that the journal is not poisoned.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`]; the next call goes on.
+    pub fn trim(&self, before: Sequence) -> Result<u64, StorageError> {
+        trim(&self.disk, &self.shared, before)
+    }
+}
+
+/// Removes whole segments before a fact, one at a time and oldest first: a power cut must not leave a gap between segments.
+fn trim<D: Disk>(disk: &D, shared: &Shared, before: Sequence) -> Result<u64, StorageError> {
+    let mut freed = 0;
+    while let Some(number) = shared.oldest_ending_before(before) {
+        let name = segment_name(number);
+        let bytes = disk.open(&name).and_then(|file| file.len()).map_err(StorageError::io("open", &name))?;
+        disk.remove(&name).map_err(StorageError::io("remove", &name))?;
+        disk.sync_folder().map_err(StorageError::io("sync the data folder", ""))?;
+        shared.drop_oldest(number);
+        freed += bytes;
+    }
+    Ok(freed)
 }
 
 /// Makes spare segments beside the writer, for a helper thread.
@@ -155,9 +193,30 @@ impl<D: Disk> FileJournal<D> {
         options: Options,
         replay: &mut dyn FnMut(&str, u64, Frame<'_>) -> Result<(), StorageError>,
     ) -> Result<(FileJournal<D>, Opened), StorageError> {
-        let lock = open::lock(&disk)?;
+        let lock = FileJournal::lock(&disk)?;
+        FileJournal::open_locked(disk, lock, options, replay)
+    }
+
+    /// Takes the folder for this process: for a start that reads snapshots before it opens the journal.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] if another process has it.
+    pub fn lock(disk: &D) -> Result<Arc<D::Lock>, StorageError> {
+        open::lock(disk).map(Arc::new)
+    }
+
+    /// As [`FileJournal::open_and_replay`], in a folder that [`FileJournal::lock`] took.
+    ///
+    /// # Errors
+    /// As [`FileJournal::open_and_replay`].
+    pub fn open_locked(
+        disk: D,
+        lock: Arc<D::Lock>,
+        options: Options,
+        replay: &mut dyn FnMut(&str, u64, Frame<'_>) -> Result<(), StorageError>,
+    ) -> Result<(FileJournal<D>, Opened), StorageError> {
         let survey = Survey::of(&disk)?;
-        let recovered = open::recover(&disk, &survey, options.start, replay)?;
+        let recovered = open::recover(&disk, &survey, options.start, options.known_durable, replay)?;
         let spares = survey.sort_out_spares(&disk)?;
         let used = recovered
             .as_ref()
@@ -220,7 +279,7 @@ impl<D: Disk> FileJournal<D> {
             appends_since_probe: 0,
             poison: None,
             options,
-            _lock: lock,
+            lock,
         };
         Ok((journal, opened))
     }
@@ -231,10 +290,22 @@ impl<D: Disk> FileJournal<D> {
         Preparer { shelf: Arc::clone(&self.shelf) }
     }
 
+    /// A handle that gives up old segments in another thread.
+    #[must_use]
+    pub fn trimmer(&self) -> Trimmer<D> {
+        Trimmer { disk: self.disk.clone(), shared: Arc::clone(&self.shared), _lock: Arc::clone(&self.lock) }
+    }
+
     /// The journal's id, for whoever copies its frames.
     #[must_use]
     pub fn id(&self) -> JournalId {
         self.id
+    }
+
+    /// The chain after the last frame.
+    #[must_use]
+    pub fn chain(&self) -> frame::Chain {
+        self.tip.chain
     }
 
     /// The number of this opening.
@@ -432,18 +503,7 @@ impl<D: Disk> Journal for FileJournal<D> {
 
     fn trim(&mut self, before: Sequence) -> Result<u64, StorageError> {
         self.alive()?;
-        let mut freed = 0;
-        while let Some(number) = self.shared.oldest_ending_before(before) {
-            let name = segment_name(number);
-            let bytes =
-                self.disk.open(&name).and_then(|file| file.len()).map_err(StorageError::io("open", &name))?;
-            self.disk.remove(&name).map_err(StorageError::io("remove", &name))?;
-            // One at a time and oldest first: a power cut must not leave a gap between segments.
-            self.disk.sync_folder().map_err(StorageError::io("sync the data folder", ""))?;
-            self.shared.drop_oldest(number);
-            freed += bytes;
-        }
-        Ok(freed)
+        trim(&self.disk, &self.shared, before)
     }
 
     fn close_segment(&mut self) -> Result<bool, StorageError> {

@@ -3,7 +3,7 @@
 //! Reads only, takes no lock and mends nothing. Beside a running server the last frame may be seen half written.
 
 use super::error::StorageError;
-use super::frame::{Chain, FrameHeader};
+use super::frame::{Chain, Frame, FrameHeader};
 use super::open::{Survey, read_header};
 use super::scan::{Beyond, Scan, Tip};
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
@@ -63,6 +63,8 @@ pub struct Inspection<D: Disk> {
     window: Window,
     open: Option<OpenSegment<D::File>>,
     before: Option<Tip>,
+    /// The frame given last: its offset and header.
+    shown: Option<(u64, FrameHeader)>,
 }
 
 #[derive(Debug)]
@@ -87,10 +89,18 @@ pub fn inspect<D: Disk>(disk: &D) -> Result<Inspection<D>, StorageError> {
         window: Window::default(),
         open: None,
         before: None,
+        shown: None,
     })
 }
 
 impl<D: Disk> Inspection<D> {
+    /// The frame given last, if that is what was given last.
+    #[must_use]
+    pub fn frame(&self) -> Option<Frame<'_>> {
+        let (offset, header) = self.shown?;
+        self.window.get(offset, header.frame_bytes()).map(|bytes| Frame::checked(header, bytes))
+    }
+
     fn begin(&mut self, number: u64) -> Result<Finding, StorageError> {
         let name = segment_name(number);
         let file = self.disk.open(&name).map_err(StorageError::io("open", &name))?;
@@ -133,6 +143,7 @@ impl<D: Disk> Inspection<D> {
                 open.tip = Tip { next: header.last().next(), chain, incarnation: header.incarnation };
                 let finding =
                     Finding::Frame { file: open.name.clone(), offset: open.offset, header, chain, linked };
+                self.shown = Some((open.offset, header));
                 open.offset += header.frame_bytes() as u64;
                 self.open = Some(open);
                 return Ok(finding);
@@ -168,6 +179,7 @@ impl<D: Disk> Iterator for Inspection<D> {
     type Item = Result<Finding, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.shown = None;
         if let Some(open) = self.open.take() {
             return Some(self.step(open));
         }

@@ -18,7 +18,7 @@ mod spares;
 mod window;
 
 pub use error::StorageError;
-pub use file::{FileJournal, Options, Preparer};
+pub use file::{FileJournal, Options, Preparer, Trimmer};
 pub use frame::{Frame, FrameDraft};
 pub use inspect::{Finding, Inspection, inspect};
 pub use open::Opened;

@@ -147,9 +147,10 @@ pub(super) fn recover<D: Disk>(
     disk: &D,
     survey: &Survey,
     start: Sequence,
+    known_durable: Sequence,
     replay: &mut dyn FnMut(&str, u64, Frame<'_>) -> Result<(), StorageError>,
 ) -> Result<Option<Recovered<D::File>>, StorageError> {
-    let durable = Sequence(start.0.saturating_sub(1));
+    let durable = known_durable.max(Sequence(start.0.saturating_sub(1)));
     if survey.segments.is_empty() {
         return if durable == Sequence::ZERO {
             Ok(None)

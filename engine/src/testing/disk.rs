@@ -43,9 +43,9 @@ pub enum Faults {
     At(u64, Fault),
     /// Every n-th call.
     Every(u64, Fault),
-    /// The n-th call and all after it: the process or the machine dies there. Until [`SimDisk::restart`] or
+    /// The n-th call and all after it: the process, the machine or the disk dies there. Until [`SimDisk::restart`] or
     /// [`SimDisk::crash`] nothing more reaches the disk.
-    From(u64),
+    From(u64, Fault),
 }
 
 #[derive(Debug)]
@@ -211,8 +211,8 @@ impl State {
         let fault = match self.faults {
             Faults::At(call, fault) if call == self.calls => fault,
             Faults::Every(every, fault) if self.calls.is_multiple_of(every) => fault,
-            Faults::From(call) if self.calls >= call => Fault::Io,
-            Faults::None | Faults::At(..) | Faults::Every(..) | Faults::From(_) => return Ok(()),
+            Faults::From(call, fault) if self.calls >= call => fault,
+            Faults::None | Faults::At(..) | Faults::Every(..) | Faults::From(..) => return Ok(()),
         };
         Err(match fault {
             Fault::Io => io::Error::other("simulated EIO"),
@@ -475,7 +475,7 @@ impl DiskFile for SimFile {
         let node = &mut nodes[self.node];
         match outcome {
             // Whoever dies before asking has not been told anything, and the system has forgotten nothing.
-            Err(error) if matches!(faults, Faults::From(_)) => Err(error),
+            Err(error) if matches!(faults, Faults::From(..)) => Err(error),
             // Some of it is on the disk, the rest is forgotten: the next sync will not bring it there.
             Err(error) => {
                 node.settle(dice, 50);

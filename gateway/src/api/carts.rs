@@ -32,7 +32,7 @@ pub async fn open(call: Call) -> Outcome {
     let wants = wants(items, || zone_of(&call, sale))?;
     let mut notes = notes(reference, metadata)?;
     // In clear only if the sale says so. An unknown sale is told by the call below.
-    if call.engine().sale(sale).result.is_ok_and(|sale| sale.rules.keep_customer) {
+    if call.engine().keeps_customer(sale) {
         notes.customer = Some(customer.as_ref().to_owned());
     }
     let customer = call.engine().customer(&customer);

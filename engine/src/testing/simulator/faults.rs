@@ -87,7 +87,7 @@ impl World {
     /// The machine or the process will die at one of the next disk calls.
     pub fn doom(&mut self) {
         let call = self.disk.calls() + self.dice.between(1, 30);
-        self.set_faults(Faults::From(call));
+        self.set_faults(Faults::From(call, Fault::Io));
     }
 
     /// The process ends here: by a power cut, which takes what was not synced, or by a kill, which takes only memory.

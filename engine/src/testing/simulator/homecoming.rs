@@ -8,7 +8,7 @@ use crate::ports::Clock;
 use crate::recovery::RecoveryError;
 use crate::sequence::Sequence;
 use crate::start::{self, OpenError, StartOptions, Started};
-use crate::testing::disk::{Faults, SimDisk};
+use crate::testing::disk::{Fault, Faults, SimDisk};
 use crate::ticker::Ticker;
 use crate::time::Millis;
 
@@ -27,7 +27,7 @@ impl World {
             // A folder keeps its shards, whatever is asked for later.
             let shards = *self.dice.pick(&[1, 2, 3, 8, 64]);
             let options = StartOptions { shards, ..self.plan.options.clone() };
-            match start::start(&self.disk, clock, &mut self.dice, options, |_, _| {}) {
+            match start::start(&self.disk, clock, &mut self.dice, options, |_| {}) {
                 Ok(started) => break started,
                 Err(error) => self.not_started(&error, tries),
             }
@@ -82,7 +82,7 @@ impl World {
         self.make_room();
         if tries < 4 && self.dice.chance(30) && self.waits_for_sync() {
             let call = self.disk.calls() + self.dice.between(1, 40);
-            self.set_faults(Faults::From(call));
+            self.set_faults(Faults::From(call, Fault::Io));
         }
     }
 

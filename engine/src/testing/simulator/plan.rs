@@ -72,7 +72,7 @@ impl Plan {
         };
         let shards = *dice.pick(&[1, 2, 3, 8, 64]);
         Self {
-            options: StartOptions { shards, ack, limits, journal },
+            options: StartOptions { shards, ack, limits, journal, snapshot_every: Millis(0) },
             requests: 60,
             writing: *dice.pick(&[5, 20, 40]),
             ticking: *dice.pick(&[1, 10]),

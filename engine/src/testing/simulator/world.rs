@@ -135,14 +135,14 @@ impl World {
     pub fn struck(&self) -> bool {
         match self.faults {
             Faults::None => false,
-            Faults::At(call, _) | Faults::From(call) => self.disk.calls() >= call,
+            Faults::At(call, _) | Faults::From(call, _) => self.disk.calls() >= call,
             Faults::Every(..) => true,
         }
     }
 
     /// Whether the process, or the machine, has died at a disk call.
     pub fn dead(&self) -> bool {
-        matches!(self.faults, Faults::From(call) if self.disk.calls() >= call)
+        matches!(self.faults, Faults::From(call, _) if self.disk.calls() >= call)
     }
 
     /// Reads the time at the door, as every request does. None: no room to write down that we were away.

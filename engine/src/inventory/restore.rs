@@ -1,0 +1,83 @@
+//! A shard put together again from a snapshot: what `add_slot` and `take` do, from how things stood instead of from what
+//! happened. Counters, ranks, the map of free slots, the schedule and the digest are made again, not believed.
+
+use super::group::{Group, GroupKey};
+use super::shard::Shard;
+use super::slot::{Slot, SlotExtra, SlotInfo};
+use crate::expiry::Node;
+use crate::ids::Quantity;
+use crate::time::WallTime;
+
+/// A slot as a snapshot has it.
+#[derive(Clone, Debug)]
+pub struct SavedSlot<'a> {
+    /// Its group in the shard.
+    pub group: u32,
+    /// Capacity, held, sold, blocked.
+    pub units: [Quantity; 4],
+    /// Not for sale before.
+    pub releases_at: WallTime,
+    /// Its public id.
+    pub name: &'a str,
+    /// When it begins.
+    pub starts_at: Option<WallTime>,
+    /// When it ends.
+    pub ends_at: Option<WallTime>,
+    /// What only some slots have.
+    pub extra: Option<Box<SlotExtra>>,
+}
+
+impl Shard {
+    /// All groups, in the order they were made.
+    #[must_use]
+    pub fn groups_in_order(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The next group, still without slots. False if there is one with this key.
+    pub fn restore_group(&mut self, key: GroupKey) -> bool {
+        let groups = self.groups.len();
+        self.group(key) as usize == groups
+    }
+
+    /// The next slot, its holds still to come. False if no such slot can be.
+    pub fn restore_slot(&mut self, saved: SavedSlot<'_>) -> bool {
+        let [capacity, held, sold, blocked] = saved.units;
+        let used = u64::from(held) + u64::from(sold) + u64::from(blocked);
+        let Some(group) = self.groups.get_mut(saved.group as usize) else { return false };
+        if used > u64::from(capacity) || saved.name.len() > usize::from(u8::MAX) {
+            return false;
+        }
+        let index = self.slots.places();
+        let rank = group.add(index);
+        let slot = Slot {
+            held,
+            sold,
+            blocked,
+            ..Slot::new(group.key.sale, capacity, saved.releases_at, saved.group, rank)
+        };
+        group.counts.capacity += u64::from(capacity);
+        group.counts.held += u64::from(held);
+        group.counts.sold += u64::from(sold);
+        group.counts.blocked += u64::from(blocked);
+        group.note_free(rank, slot.free() > 0);
+        self.digest.add(slot.digest(index));
+        self.slots.push(slot);
+        let name = self.texts.add(saved.name);
+        let (starts_at, ends_at) = (saved.starts_at, saved.ends_at);
+        self.infos.push(SlotInfo { name, starts_at, ends_at, extra: saved.extra });
+        true
+    }
+
+    /// A live hold of a slot, the next in its order.
+    pub fn restore_hold(&mut self, index: u32, place: u32, node: Node) {
+        let slot = &mut self.slots[index];
+        self.expiry.schedule.note(index, &mut slot.scheduled, node.deadline);
+        self.expiry.restore_hold(index, &mut slot.due, place, node);
+    }
+
+    /// The places of the live holds of a slot, in the order they are due.
+    pub fn places_of_holds(&self, index: u32) -> impl Iterator<Item = u32> {
+        self.expiry.places_of(index, &self.slots[index].due)
+    }
+}

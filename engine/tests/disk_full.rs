@@ -1,0 +1,140 @@
+//! The disk fills up while we sell: new holds are refused, and releases, confirms and expiry go on from the reserve. When
+//! space is back, everything is, and nobody restarts anything.
+
+mod follow_support;
+
+use std::sync::Arc;
+
+use follow_support::{image, options};
+use onsale_engine::commit::{Ack, Mark, Step, Writer};
+use onsale_engine::inventory::SlotSpec;
+use onsale_engine::journal::{FileJournal, Space};
+use onsale_engine::outcome::OrderState;
+use onsale_engine::recovery;
+use onsale_engine::refusal::Refusal;
+use onsale_engine::sale::SaleRules;
+use onsale_engine::sequence::Sequence;
+use onsale_engine::testing::desk::{Desk, slot};
+use onsale_engine::testing::disk::SimDisk;
+use onsale_engine::time::Millis;
+
+struct Till {
+    desk: Desk,
+    disk: SimDisk,
+    writer: Writer<FileJournal<SimDisk>>,
+    mark: Arc<Mark>,
+}
+
+impl Till {
+    fn new() -> Self {
+        let desk = Desk::new(2);
+        desk.sale(SaleRules { hold_ttl: Millis(600_000), ..SaleRules::new("day", "UTC") });
+        desk.slots("day", &[SlotSpec::new("a", "kiel", 1_000_000)]);
+        let disk = SimDisk::new(1);
+        let (journal, _) = FileJournal::open(disk.clone(), options()).unwrap();
+        let mark = Arc::new(Mark::new(Sequence::ZERO));
+        let writer = Writer::new(Arc::clone(&desk.core.buffer), Arc::clone(&mark), journal, Ack::Fsync);
+        let mut till = Self { desk, disk, writer, mark };
+        assert_eq!(till.write(), Step::Wrote);
+        while till.writer.prepare() {}
+        till
+    }
+
+    /// What the writer's thread does in one round.
+    fn write(&mut self) -> Step {
+        let step = self.writer.step();
+        self.desk.core.note_space(self.writer.space());
+        step
+    }
+
+    fn durable(&self) -> bool {
+        self.mark.durable() == self.desk.core.buffer.last()
+    }
+}
+
+#[test]
+fn holds_are_refused_first_and_come_back_without_a_restart() {
+    let mut till = Till::new();
+    let mut carts = Vec::new();
+    for customer in 0..300 {
+        carts.push(till.desk.open("day", customer, &[slot("a", 1)]).result.unwrap().cart);
+        till.write();
+    }
+    while till.writer.prepare() {}
+    till.disk.set_capacity(till.disk.used() + 100);
+
+    let mut customer = 1_000;
+    let refused = loop {
+        customer += 1;
+        assert!(customer < 5_000, "the disk never got full");
+        match till.desk.open("day", customer, &[slot("a", 1)]).result {
+            Ok(cart) => carts.push(cart.cart),
+            Err(refusal) => break refusal,
+        }
+        assert_eq!(till.write(), Step::Wrote);
+    };
+    assert_eq!(refused, Refusal::DiskFull);
+    assert!(till.durable(), "everything acknowledged so far is on disk");
+
+    // From the reserve: payments, releases, and what runs past its deadline.
+    for cart in carts.iter().take(40) {
+        assert_eq!(till.desk.checkout(*cart).result.unwrap().order.state, OrderState::Confirmed);
+        let on = till.desk.on(carts[carts.len() - 1]);
+        let _ = till.desk.core.abandon(till.desk.now(), on);
+        assert_eq!(till.write(), Step::Wrote);
+        assert!(till.durable());
+    }
+    till.desk.clock += 600_000;
+    while till.desk.core.settle_shard(till.desk.now(), 0).unwrap().more {}
+    while till.desk.core.settle_shard(till.desk.now(), 1).unwrap().more {}
+    assert_eq!(till.write(), Step::Wrote);
+    assert!(till.durable());
+    assert!(!till.desk.core.anything_held());
+    let still = till.desk.open("day", 9_999, &[slot("a", 1)]).result;
+    assert_eq!(still.err(), Some(Refusal::DiskFull));
+
+    // Space comes back.
+    till.disk.set_capacity(u64::MAX);
+    while till.writer.prepare() {}
+    till.write();
+    assert_eq!(till.writer.space(), Space::Ok);
+    let cart = till.desk.open("day", 10_000, &[slot("a", 1)]).result.unwrap().cart;
+    till.desk.checkout(cart).result.unwrap();
+    assert_eq!(till.write(), Step::Wrote);
+    assert!(till.durable());
+
+    // And all of it was kept.
+    let Till { mut desk, disk, writer, .. } = till;
+    drop(writer);
+    let found = recovery::start(&disk, options(), [5, 6], |_| {}).unwrap();
+    assert!(image(&mut desk.core.state) == image(&mut found.recovered.unwrap().state));
+}
+
+#[test]
+fn when_nothing_fits_the_facts_wait_and_nothing_is_acknowledged() {
+    let mut till = Till::new();
+    till.disk.set_capacity(till.disk.used());
+    let mut blocked = false;
+    for customer in 0..20_000 {
+        // Whoever ignores the refusals of a full disk gets here.
+        till.desk.core.note_space(Space::Ok);
+        let Ok(cart) = till.desk.open("day", customer, &[slot("a", 1)]).result else { break };
+        let on = till.desk.on(cart.cart);
+        till.desk.core.abandon(till.desk.now(), on).result.unwrap();
+        if till.writer.step() == Step::Blocked {
+            blocked = true;
+            break;
+        }
+    }
+    assert!(blocked);
+    assert!(!till.durable());
+    let mark = till.mark.durable();
+    for _ in 0..5 {
+        assert_eq!(till.writer.step(), Step::Blocked);
+    }
+    assert_eq!(till.mark.durable(), mark);
+    assert!(!till.mark.has_failed(), "full is not poisoned");
+    till.disk.set_capacity(u64::MAX);
+    assert_eq!(till.write(), Step::Wrote, "the same frame, when there is room");
+    assert!(till.durable());
+}

@@ -1,0 +1,268 @@
+//! Small scenes whose every lock is shuttle's, so that its scheduler tries the interleavings that real threads almost
+//! never meet. Each scene ends with all invariants, and with a replay of its facts to the same digests.
+//!
+//! `cargo test -p onsale-engine --features shuttle --test shuttle`; `SHUTTLE_SEED` and `SHUTTLE_ROUNDS` try others. A
+//! failure prints the schedule, which `shuttle::replay` plays again. dashmap and the atomics are real: neither is
+//! held or relied on across a lock.
+
+use std::sync::Arc;
+
+use onsale_engine::decide::Core;
+use onsale_engine::ids::{CartId, CustomerHash};
+use onsale_engine::invariants;
+use onsale_engine::inventory::SlotSpec;
+use onsale_engine::outcome::{Answer, CartState, CartView};
+use onsale_engine::refusal::Refusal;
+use onsale_engine::request::{KeyUse, Notes, OnCart, OpenCart, Want};
+use onsale_engine::sale::{IfMatch, SaleRules};
+use onsale_engine::testing::desk::{Desk, SHOP, START_MS, slot};
+use onsale_engine::testing::follower::Follower;
+use onsale_engine::time::{Millis, Now, Timestamp, WallTime};
+use shuttle::thread;
+
+const TTL: u64 = 1_000;
+
+fn from_env(name: &str, standard: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(standard)
+}
+
+fn explore(scene: fn()) {
+    let rounds = usize::try_from(from_env("SHUTTLE_ROUNDS", 1_500)).expect("a number of rounds");
+    shuttle::check_random_with_seed(scene, from_env("SHUTTLE_SEED", 1), rounds);
+    shuttle::check_pct(scene, rounds / 3, 3);
+}
+
+fn at(clock: u64) -> Now {
+    let at = START_MS + clock;
+    Now { engine: Timestamp(at), wall: WallTime(at.cast_signed()) }
+}
+
+/// Two venues, so two shards: `a` and `c` in one, `b` in the other.
+fn scene(units: u32, limit_units: Option<u32>) -> Arc<Core> {
+    let core = Desk::new(2).core;
+    let rules = SaleRules { hold_ttl: Millis(TTL), limit_units, ..SaleRules::new("day", "UTC") };
+    core.put_sale(at(0), rules, IfMatch::Absent).result.expect("a sale");
+    let slots = [
+        SlotSpec::new("a", "kiel", units),
+        SlotSpec::new("b", "husum", units),
+        SlotSpec::new("c", "kiel", units),
+    ];
+    core.add_slots(at(0), "day", &slots, true).result.expect("slots");
+    Arc::new(core)
+}
+
+fn open(core: &Core, now: u64, customer: u128, wants: &[Want], key: u64) -> Answer<CartView> {
+    let key = KeyUse::new(1, "", &key.to_string(), key);
+    let customer = CustomerHash(customer);
+    core.open_cart(
+        at(now),
+        &OpenCart { caller: SHOP, key, sale: "day", customer, wants, notes: Notes::default() },
+    )
+}
+
+fn on(cart: CartId, key: u64) -> OnCart {
+    OnCart { caller: SHOP, key: Some(KeyUse::new(1, "", &key.to_string(), key)), cart }
+}
+
+/// Everything that must be true when a scene is over.
+fn close(core: &Core) {
+    let mut follower = Follower::default();
+    follower.drain(&core.buffer).expect("what happened fits");
+    let at = follower.at();
+    assert_eq!(invariants::check(&core.state, at), Ok(()));
+    assert_eq!(invariants::check(follower.state(), at), Ok(()), "replayed");
+    assert_eq!(invariants::digests_of(&core.state), invariants::digests_of(follower.state()));
+}
+
+#[test]
+fn the_last_units_go_to_one_cart_in_whatever_order_they_are_named() {
+    explore(|| {
+        let core = scene(1, None);
+        let buyers: Vec<_> = [["a", "b"], ["b", "a"], ["b", "c"]]
+            .into_iter()
+            .zip(1_u64..)
+            .map(|(names, number)| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || {
+                    let wants = names.map(|name| slot(name, 1));
+                    open(&core, 0, number.into(), &wants, number).result.is_ok()
+                })
+            })
+            .collect();
+        let won: Vec<bool> = buyers.into_iter().map(|buyer| buyer.join().unwrap()).collect();
+        let won = won.iter().filter(|won| **won).count();
+        assert_eq!(won, 1, "everybody wants b, of which there is one");
+        close(&core);
+    });
+}
+
+#[test]
+fn two_requests_with_one_key_are_one() {
+    explore(|| {
+        let core = scene(2, None);
+        let twice: Vec<_> = (0..2)
+            .map(|_| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || open(&core, 0, 1, &[slot("a", 1)], 7))
+            })
+            .collect();
+        let answers: Vec<_> = twice.into_iter().map(|one| one.join().unwrap()).collect();
+        assert_eq!(answers.iter().filter(|answer| answer.replayed).count(), 1);
+        // The second rests on the fact of the first.
+        assert_eq!(answers[0].rests_on, answers[1].rests_on);
+        let carts: Vec<_> = answers.into_iter().map(|answer| answer.result.expect("free").cart).collect();
+        assert_eq!(carts[0], carts[1]);
+        close(&core);
+    });
+}
+
+#[test]
+fn a_cart_extended_late_is_not_revived_when_its_unit_is_sold_again() {
+    explore(|| {
+        let core = scene(1, None);
+        let cart = open(&core, 0, 1, &[slot("a", 1)], 1).result.expect("free").cart;
+        let late = {
+            let core = Arc::clone(&core);
+            // Read at the door before the deadline, and then the thread waits.
+            thread::spawn(move || core.extend(at(TTL - 1), on(cart, 2)).result)
+        };
+        let other = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || open(&core, TTL, 2, &[slot("a", 1)], 3).result)
+        };
+        match (late.join().unwrap(), other.join().unwrap()) {
+            (Ok(_), Err(Refusal::AllHeld(_))) | (Err(Refusal::CartExpired), Ok(_)) => {}
+            both => panic!("{both:?}"),
+        }
+        close(&core);
+    });
+}
+
+#[test]
+fn a_cart_extended_late_is_not_revived_when_its_customer_had_room_for_another() {
+    explore(|| {
+        let core = scene(1, Some(1));
+        let cart = open(&core, 0, 1, &[slot("a", 1)], 1).result.expect("free").cart;
+        let late = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || core.extend(at(TTL - 1), on(cart, 2)).result)
+        };
+        // In another shard: only the visitor's lock knows that time has gone on.
+        let other = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || open(&core, TTL, 1, &[slot("b", 1)], 3).result)
+        };
+        match (late.join().unwrap(), other.join().unwrap()) {
+            (Ok(_), Err(Refusal::LimitReached { .. })) | (Err(Refusal::CartExpired), Ok(_)) => {}
+            both => panic!("one unit is allowed: {both:?}"),
+        }
+        close(&core);
+    });
+}
+
+#[test]
+fn a_cart_over_two_shards_is_paid_whole_or_lapses_whole() {
+    explore(|| {
+        let core = scene(1, None);
+        let cart = open(&core, 0, 1, &[slot("a", 1), slot("b", 1)], 1).result.expect("free").cart;
+        let paying = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || core.checkout(at(TTL - 1), on(cart, 2)).result)
+        };
+        let ticking = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || {
+                (0..2).map(|shard| core.settle_shard(at(TTL + 300), shard).unwrap().settled).sum::<u32>()
+            })
+        };
+        let other = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || open(&core, TTL, 2, &[slot("b", 1)], 3).result)
+        };
+        match (paying.join().unwrap(), ticking.join().unwrap(), other.join().unwrap()) {
+            (Ok(_), 0, Err(Refusal::SoldOut(_) | Refusal::AllHeld(_))) => {}
+            (Err(Refusal::CartExpired), 1 | 2, Ok(_)) => {}
+            all => panic!("{all:?}"),
+        }
+        close(&core);
+    });
+}
+
+#[test]
+fn an_order_is_read_while_its_cart_is_exchanged_paid_and_cancelled() {
+    explore(|| {
+        let core = scene(1, None);
+        let cart = open(&core, 0, 1, &[slot("a", 1)], 1).result.expect("free").cart;
+        let changing = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || {
+                core.exchange_hold(at(0), on(cart, 2), 0, &slot("b", 1)).result.expect("b is free");
+                core.checkout(at(0), on(cart, 3)).result.expect("it is open");
+                core.cancel_order(at(0), on(cart, 4), None).result.expect("it is an order");
+            })
+        };
+        let reading = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || {
+                if let Ok(order) = core.order(at(0), SHOP, cart).result {
+                    assert_eq!((order.items.len(), order.items[0].slot.as_str()), (1, "b"));
+                }
+                let seen = core.cart(at(0), SHOP, cart).result.expect("it is there");
+                let expected = if seen.state == CartState::Open { 1..2 } else { 0..2 };
+                assert!(expected.contains(&seen.items.len()), "{seen:?}");
+            })
+        };
+        changing.join().unwrap();
+        reading.join().unwrap();
+        close(&core);
+    });
+}
+
+#[test]
+fn two_exchanges_of_each_other_s_last_unit_leave_both_whole() {
+    explore(|| {
+        let core = scene(1, None);
+        let one = open(&core, 0, 1, &[slot("a", 1)], 1).result.expect("free").cart;
+        let other = open(&core, 0, 2, &[slot("b", 1)], 2).result.expect("free").cart;
+        let swaps: Vec<_> = [(one, "b", 3), (other, "a", 4), (other, "c", 5)]
+            .into_iter()
+            .map(|(cart, name, key)| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || {
+                    core.exchange_hold(at(0), on(cart, key), 0, &slot(name, 1)).result.is_ok()
+                })
+            })
+            .collect();
+        let done: Vec<bool> = swaps.into_iter().map(|swap| swap.join().unwrap()).collect();
+        assert!(done[1..].iter().filter(|done| **done).count() <= 1, "one hold is exchanged once: {done:?}");
+        close(&core);
+    });
+}
+
+#[test]
+fn two_imports_of_a_new_venue_agree_where_it_lives() {
+    explore(|| {
+        let core = scene(1, None);
+        let imports: Vec<_> = ["x", "y"]
+            .into_iter()
+            .map(|name| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || {
+                    let slots = [SlotSpec::new(name, "new", 1), SlotSpec::new("z", "new", 1)];
+                    core.add_slots(at(0), "day", &slots, false).result.expect("an answer")
+                })
+            })
+            .collect();
+        let buying = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || open(&core, 0, 1, &[slot("z", 1), slot("a", 1)], 1).result)
+        };
+        let done: Vec<_> = imports.into_iter().map(|import| import.join().unwrap()).collect();
+        assert_eq!(done.iter().map(|done| done.added).sum::<u64>(), 3, "{done:?}");
+        match buying.join().unwrap() {
+            Ok(_) | Err(Refusal::NotFound(_)) => {}
+            Err(refusal) => panic!("{refusal:?}"),
+        }
+        close(&core);
+    });
+}
