@@ -123,6 +123,10 @@ impl Search<'_> {
                 if days.is_some_and(|(_, most)| group.key.day.is_none_or(|day| day > most)) {
                     break;
                 }
+                // Between parts of which one has no day there is no gap.
+                if self.rule.gap_days.is_some() && group.key.day.is_none() {
+                    continue;
+                }
                 let Some(index) = self.slot_in(*number, shard, group, parts) else { continue };
                 parts.push(SlotRef { shard: *number, index });
                 if self.extend(parts, group.key.day, in_vain) {

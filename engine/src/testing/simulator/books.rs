@@ -94,6 +94,7 @@ pub(super) struct Having {
 /// Everything that was answered, as it stands.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Books {
+    pub channels: Vec<String>,
     pub sales: BTreeMap<&'static str, SaleBook>,
     pub slots: BTreeMap<(&'static str, String), SlotBook>,
     pub carts: BTreeMap<CartId, CartBook>,

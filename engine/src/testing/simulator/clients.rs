@@ -97,7 +97,7 @@ impl Clients {
 
     fn request(&mut self, dice: &mut SimRng, customers: u64, books: &Books) -> Request {
         let sale = *dice.pick(&[DOSES, SHOW]);
-        let kind = if self.carts.is_empty() { 0 } else { dice.weighted(&[30, 8, 6, 8, 6, 3, 14, 5, 8, 6]) };
+        let kind = if self.carts.is_empty() { 0 } else { dice.weighted(&[30, 8, 6, 8, 6, 3, 14, 5, 14, 6]) };
         if kind == 0 {
             let customer = CustomerHash(u128::from(dice.below(customers)) << 64 | u128::from(dice.below(2)));
             return Request::Open { sale, customer, wants: wants(dice, books, sale, 3), notes: notes(dice) };
@@ -121,9 +121,9 @@ impl Clients {
                 let some = (0..dice.below(3)).map(|_| u8::try_from(dice.below(3)).unwrap_or(0)).collect();
                 Request::Cancel { cart, holds: dice.chance(50).then_some(some) }
             }
-            8 => match dice.below(3) {
-                0 => Request::ReadCart { cart },
-                1 => Request::ReadOrder { cart },
+            8 => match dice.below(6) {
+                0..=3 => Request::ReadCart { cart },
+                4 => Request::ReadOrder { cart },
                 _ => Request::ReadCheckout { cart, attempt: 1 + ordinal },
             },
             _ => look(dice, books, sale),
@@ -134,8 +134,8 @@ impl Clients {
 /// What everybody may look at.
 fn look(dice: &mut SimRng, books: &Books, sale: &'static str) -> Request {
     match dice.below(5) {
-        0 => Request::ListSlots { sale },
-        1 => Request::ListOrders { sale },
+        0 => Request::ListSlots { sale, page: if dice.chance(50) { 3 } else { 1_000 } },
+        1 => Request::ListOrders { sale, page: if dice.chance(50) { 2 } else { 1_000 } },
         2 => Request::Totals { sale },
         3 => Request::Bundles { sale },
         _ => Request::ReadSlot { sale, slot: some_slot(dice, books, sale) },
@@ -200,6 +200,12 @@ fn operator(dice: &mut SimRng, books: &Books, wall: WallTime) -> Asked {
     let sale = *dice.pick(&[DOSES, SHOW]);
     let known = books.sales.get(sale);
     let stocked = books.slots.keys().any(|(of, _)| *of == sale);
+    if dice.chance(10) {
+        let name = (*dice.pick(&["web", "phone", "desk", "no name"])).to_owned();
+        let request =
+            if dice.chance(50) { Request::NameChannel { name } } else { Request::ReadSale { sale } };
+        return Asked::new(OPERATOR, None, request);
+    }
     let request = match (known, dice.below(10)) {
         (None, _) | (Some(_), 0..3) => {
             let revision = known.map_or(1, |book| book.revision) + u64::from(dice.chance(10));

@@ -14,6 +14,7 @@ use super::books::{Books, CartBook, KeyBook, Line, SaleBook, SlotBook, Stage};
 /// What a success changed.
 #[derive(Clone, Debug)]
 pub(super) enum Entry {
+    Channel { name: String },
     Sale { sale: &'static str, rules: Box<SaleRules>, revision: u64 },
     Slots { sale: &'static str, specs: Vec<SlotSpec> },
     Units { sale: &'static str, slot: String, capacity: Quantity, blocked: Quantity },
@@ -89,6 +90,7 @@ impl Books {
             self.keys.insert(*key, book.clone());
         }
         match entry {
+            Entry::Channel { name } => self.channels.push(name.clone()),
             Entry::Sale { sale, rules, revision } => {
                 let book = SaleBook { rules: (**rules).clone(), revision: *revision, touched: *number };
                 self.sales.insert(sale, book);

@@ -26,6 +26,12 @@ impl Follower {
         self.replay.last()
     }
 
+    /// A durable record.
+    pub fn record(&self, number: Sequence) -> Option<&[u8]> {
+        let place = usize::try_from(number.0.checked_sub(1)?).ok()?;
+        self.records.get(place).map(Vec::as_slice)
+    }
+
     /// Reads on to the durable mark.
     pub fn follow(&mut self, journal: &impl Journal) {
         let mut reader = journal.reader(self.last().next()).expect("nothing was trimmed");

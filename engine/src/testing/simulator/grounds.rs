@@ -2,19 +2,19 @@
 //! rest on every success that made it true, so that nobody is sent away on account of what a crash may undo.
 
 use crate::outcome::Answer;
-use crate::refusal::{Conflict, Missing, Refusal};
+use crate::refusal::{Conflict, Refusal};
 use crate::request::Want;
 use crate::sale::{IfMatch, SaleRules};
 use crate::time::Now;
 
-use super::books::{Line, Sight, Stage};
+use super::books::{Line, Stage};
 use super::judge::Judge;
 use super::legal::{is_bundle, sums};
 use super::request::Request;
 
 /// What a request would have taken, and what would have left in the same step.
-struct Taking<'a> {
-    sale: &'static str,
+pub(super) struct Taking<'a> {
+    pub sale: &'static str,
     customer: crate::ids::CustomerHash,
     wants: &'a [Want],
     leaving: Vec<Line>,
@@ -122,78 +122,6 @@ impl Judge<'_> {
         }
     }
 
-    fn missing<T>(&self, missing: &Missing, answer: &Answer<T>) {
-        let books = &self.ledger.books;
-        match missing {
-            Missing::Sale => {
-                let sale = match &self.asked.request {
-                    Request::Open { sale, .. }
-                    | Request::AddSlots { sale, .. }
-                    | Request::ChangeSlot { sale, .. }
-                    | Request::ReadSlot { sale, .. }
-                    | Request::ListSlots { sale }
-                    | Request::ListOrders { sale }
-                    | Request::Totals { sale }
-                    | Request::Bundles { sale } => *sale,
-                    other => panic!("{other:?} names no sale"),
-                };
-                assert!(!books.sales.contains_key(sale), "sale {sale} is there");
-            }
-            Missing::Slot(slot) => {
-                let sale = match &self.asked.request {
-                    Request::ReadSlot { sale, .. } | Request::ChangeSlot { sale, .. } => *sale,
-                    _ => self.taking_of().sale,
-                };
-                assert!(books.slot(sale, slot).is_none(), "slot {slot} is there");
-            }
-            Missing::Cart | Missing::Order | Missing::Checkout => {
-                let Some(cart) = self.asked.cart() else { panic!("which cart?") };
-                match self.sight(cart) {
-                    Sight::Never | Sight::Maybe(_) => {}
-                    Sight::Sure(book) => {
-                        let other = matches!(self.asked.request, Request::ReadCheckout { attempt: 2.., .. });
-                        let none = *missing != Missing::Cart && book.stage != Stage::Ordered;
-                        assert!(none || other, "{cart:?} is there: {book:?}");
-                    }
-                }
-            }
-            Missing::Hold => {
-                let Some(cart) = self.asked.cart() else { panic!("which cart?") };
-                let book = self.seen(cart);
-                self.rests(answer, book.touched, "the cart");
-                let gone = |ordinal: &u8| !book.present().contains(ordinal);
-                match &self.asked.request {
-                    Request::Cancel { holds: Some(holds), .. } => assert!(holds.iter().any(gone)),
-                    Request::Release { ordinal, .. } | Request::Exchange { ordinal, .. } => {
-                        assert!(gone(ordinal), "hold {ordinal} is there: {book:?}");
-                    }
-                    other => panic!("{other:?} names no hold"),
-                }
-            }
-            Missing::Rule(rule) => {
-                let sale = match &self.asked.request {
-                    Request::Bundles { sale } => *sale,
-                    _ => self.taking_of().sale,
-                };
-                assert!(books.sales[sale].rules.bundle(rule).is_none(), "rule {rule} is there");
-            }
-            Missing::Venue(venue) => {
-                let sale = self.taking_of().sale;
-                let known =
-                    books.slots.iter().any(|((of, _), book)| *of == sale && book.spec.venue == *venue);
-                assert!(!known, "venue {venue} has slots");
-            }
-            Missing::Section(section) => {
-                let sale = self.taking_of().sale;
-                let known = books
-                    .slots
-                    .iter()
-                    .any(|((of, _), book)| *of == sale && book.spec.section.as_ref() == Some(section));
-                assert!(!known, "section {section} has slots");
-            }
-        }
-    }
-
     fn rule(&self, why: &str) {
         match &self.asked.request {
             Request::Open { wants, .. } | Request::Add { wants, .. } => assert!(wants.is_empty(), "{why}"),
@@ -289,7 +217,7 @@ impl Judge<'_> {
         book.rules.clone()
     }
 
-    fn taking_of(&self) -> Taking<'_> {
+    pub fn taking_of(&self) -> Taking<'_> {
         let of_cart = |cart, wants, ordinal: Option<u8>| {
             let book = self.seen(cart);
             let leaving = ordinal.and_then(|ordinal| book.whole(ordinal)).unwrap_or_default();

@@ -35,7 +35,8 @@ impl World {
         self.report.starts += 1;
         self.say(|| format!("started: {:?}", started.start));
         let last = self.found(&mut started);
-        let Started { core, mark, door, writer, start, .. } = started;
+        let Started { core, mark, door, mut writer, start, .. } = started;
+        let preparer = writer.journal().preparer();
         let ticker = Ticker::new(core.state.shards());
         let incarnation = start.journal.incarnation;
         let first_frame = core.buffer.last();
@@ -45,6 +46,7 @@ impl World {
             door,
             writer,
             ticker,
+            preparer,
             incarnation,
             first_frame,
             stops: Vec::new(),
@@ -137,8 +139,9 @@ impl World {
             all.push(operator(Request::ReadSlot { sale, slot: slot.clone() }));
         }
         for sale in [DOSES, SHOW] {
-            all.push(operator(Request::ListOrders { sale }));
-            all.push(operator(Request::ListSlots { sale }));
+            all.push(operator(Request::ListOrders { sale, page: 1_000 }));
+            all.push(operator(Request::ListSlots { sale, page: 7 }));
+            all.push(operator(Request::ReadSale { sale }));
             all.push(operator(Request::Totals { sale }));
         }
         all.extend(self.clients.asked().rev().take(12).cloned());

@@ -2,7 +2,7 @@
 //! refusal is justified, and every answer rests on what it speaks of.
 
 use crate::ids::CartId;
-use crate::outcome::{Answer, CartState, CartView, CheckoutView, OrderState, OrderView};
+use crate::outcome::{Answer, CartState, CartView};
 use crate::refusal::{Missing, Refusal};
 use crate::request::Notes;
 use crate::sequence::Sequence;
@@ -41,7 +41,7 @@ impl Judge<'_> {
     }
 
     /// What the key says: the kept answer if this must be a replay of it.
-    fn kept<T>(&self, answer: &Answer<T>) -> Option<KeyBook> {
+    pub fn kept<T>(&self, answer: &Answer<T>) -> Option<KeyBook> {
         let Some(key) = self.asked.key else {
             assert!(!answer.replayed, "a replay without a key");
             return None;
@@ -184,7 +184,7 @@ impl Judge<'_> {
         self.enter(entry, kept, answer);
     }
 
-    fn enter<T>(&mut self, entry: Entry, kept: Kept, answer: &Answer<T>) {
+    pub fn enter<T>(&mut self, entry: Entry, kept: Kept, answer: &Answer<T>) {
         let (number, at) = (answer.rests_on, answer.now.engine);
         let key =
             self.asked.key.map(|key| (key.key, KeyBook { fingerprint: key.fingerprint, at, kept, number }));
@@ -206,7 +206,7 @@ impl Judge<'_> {
     }
 
     /// A change of a cart was accepted: it still had its units.
-    fn open_still<T>(&self, cart: CartId, answer: &Answer<T>) {
+    pub fn open_still<T>(&self, cart: CartId, answer: &Answer<T>) {
         let book = self.seen(cart);
         assert!(book.live(answer.now.engine), "changed at {}, but {book:?}", answer.now.engine);
     }
@@ -219,93 +219,5 @@ impl Judge<'_> {
         assert_eq!(view.hard_deadline, book.hard_deadline, "the hard deadline of {:?}", view.cart);
         assert_eq!((&*view.sale, view.customer), (book.sale, book.customer));
         assert_eq!(view.notes.as_deref().cloned().unwrap_or_default(), book.notes);
-    }
-
-    /// An answer that shows an order.
-    pub fn order(&mut self, answer: &Answer<OrderView>) {
-        if let Some(known) = self.kept(answer) {
-            let Ok(view) = &answer.result else { panic!("a replay that refuses") };
-            assert_eq!(kept_order(view), known.kept, "the replay is not what was answered");
-            return;
-        }
-        let view = match &answer.result {
-            Err(Refusal::KeyReused) => return,
-            Err(refusal) => return self.justify(refusal, answer),
-            Ok(view) => view,
-        };
-        match &self.asked.request {
-            Request::ReadOrder { .. } | Request::ReadCheckout { .. } => {
-                let book = self.seen(view.cart);
-                self.rests(answer, book.touched, "the order");
-            }
-            Request::Checkout { cart } => {
-                self.open_still(*cart, answer);
-                let book = self.seen(*cart);
-                let having = self.ledger.books.having(book.customer, book.sale, answer.now.engine);
-                let limit = self.ledger.books.sales[book.sale].rules.limit_orders;
-                assert!(limit.is_none_or(|limit| having.orders < u64::from(limit)), "one order too many");
-                self.enter(Entry::Confirmed { cart: *cart }, kept_order(view), answer);
-            }
-            Request::Cancel { cart, holds } => {
-                let book = self.seen(*cart);
-                let out = holds.clone().unwrap_or_else(|| book.present());
-                assert_eq!(book.stage, Stage::Ordered, "cancelled what is no order");
-                assert!(
-                    !out.is_empty() && out.iter().all(|o| book.present().contains(o)),
-                    "{out:?}, {book:?}"
-                );
-                assert!(!book.torn_by(&out), "a bundle was cancelled in parts: {out:?}, {book:?}");
-                let entry = Entry::Changed { cart: *cart, out, lines: Vec::new() };
-                self.enter(entry, kept_order(view), answer);
-            }
-            other => panic!("{other:?} does not show an order"),
-        }
-        self.same_order(view);
-    }
-
-    /// An answer that shows a checkout.
-    pub fn checkout(&mut self, answer: &Answer<CheckoutView>) {
-        if let Ok(view) = &answer.result {
-            assert_eq!(view.attempt, 1);
-        }
-        self.order(&answer.clone().map(|view| view.order));
-    }
-
-    pub fn same_order(&self, view: &OrderView) {
-        let book = self.seen(view.cart);
-        assert_eq!(book.stage, Stage::Ordered, "{:?} is no order", view.cart);
-        let lines = book.order_lines();
-        let cancelled = lines.iter().filter(|line| line.cancelled).count();
-        let state = match cancelled {
-            0 => OrderState::Confirmed,
-            all if all == lines.len() => OrderState::Cancelled,
-            _ => OrderState::PartlyCancelled,
-        };
-        assert_eq!((view.items.to_vec(), view.state), (lines, state), "the lines of {:?}", view.cart);
-        assert_eq!(view.confirmed_at, book.deadline, "when {:?} was confirmed", view.cart);
-        assert_eq!((&*view.sale, view.customer), (book.sale, book.customer));
-        assert_eq!(view.notes.as_deref().cloned().unwrap_or_default(), book.notes);
-    }
-}
-
-fn kept_order(view: &OrderView) -> Kept {
-    Kept::Order {
-        cart: view.cart,
-        state: view.state,
-        items: view.items.to_vec(),
-        confirmed_at: view.confirmed_at,
-    }
-}
-
-impl CartBook {
-    /// Whether cancelling these would leave a part of an indivisible bundle.
-    pub fn torn_by(&self, out: &[u8]) -> bool {
-        out.iter().any(|ordinal| {
-            let line = &self.lines[usize::from(*ordinal)];
-            let together = |other: &u8| self.lines[usize::from(*other)].bundle == line.bundle;
-            line.bundle != 0
-                && !line.divisible
-                && self.present().iter().any(|other| together(other) && !out.contains(other))
-        })
     }
 }

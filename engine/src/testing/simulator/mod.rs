@@ -9,18 +9,20 @@
 //! |---|---|
 //! | `plan` | what a seed decides before the first step: settings, sales, how hostile the world is |
 //! | `world` | disk, clocks and the life of a process: start, death, start again |
-//! | `request`, `clients` | what can be asked, and who asks what next |
+//! | `request`, `clients`, `asking` | what can be asked, who asks what next, and how it is put |
 //! | `books`, `entries` | a naive twin of the sale, kept from the answers alone |
-//! | `judge`, `legal`, `grounds`, `stock` | whether an answer was right: a success allowed, a refusal justified, a replay the same |
+//! | `judge`, `orders`, `stock`, `legal`, `grounds`, `missing` | whether an answer was right: a success allowed, a refusal justified, a replay the same |
 //! | `homecoming` | whether after a crash all is there that was acknowledged, and the rest whole or not at all |
 //! | `follower` | the durable journal replayed on the side: same facts, same digests |
 //! | `faults` | what goes wrong: clocks, disk, power |
+//! | `vandal` | what a crash does not do: flipped bits, lost files, foreign records |
 //! | `run` | the loop, and the command that replays a seed |
 //!
 //! The twin rests on one property of the engine: a success carries the number of its own fact. So after a crash that left
 //! the facts up to some number, the twin forgets every answer beyond it and must then agree with the engine in all
 //! things: that is "entirely there or not at all". Whether that number may be so low is the mark's promise.
 
+mod asking;
 mod books;
 mod clients;
 mod entries;
@@ -30,10 +32,13 @@ mod grounds;
 mod homecoming;
 mod judge;
 mod legal;
+mod missing;
+mod orders;
 mod plan;
 mod request;
 mod run;
 mod stock;
+mod vandal;
 mod world;
 
 pub use run::{Report, run};

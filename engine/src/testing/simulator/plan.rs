@@ -125,7 +125,7 @@ pub(super) fn rules(dice: &mut SimRng, sale: &str, wall: WallTime) -> SaleRules 
 
 /// Slots as somebody may import them. Repeating an import gives known ones, some of them changed.
 pub(super) fn slots(dice: &mut SimRng, sale: &str, wall: WallTime) -> Vec<SlotSpec> {
-    let count = dice.between(1, 8);
+    let count = dice.between(1, 20);
     (0..count).map(|_| if sale == DOSES { dose(dice) } else { seat(dice, wall) }).collect()
 }
 
@@ -134,10 +134,14 @@ fn dose(dice: &mut SimRng) -> SlotSpec {
     let product = if second { "second" } else { "first" };
     let capacity = u32::try_from(dice.between(0, 3)).unwrap_or(0);
     let starts = WallTime(START.0.saturating_add_unsigned((day + 1) * 86_400_000));
+    // Some walk in at any time: no start, so no day, so no part of a bundle with a gap.
+    let walk_in = dice.chance(8);
+    let when = if walk_in { "any".to_owned() } else { day.to_string() };
     SlotSpec {
-        starts_at: Some(starts),
+        starts_at: (!walk_in).then_some(starts),
         product: Some(product.to_owned()),
-        ..SlotSpec::new(&format!("{centre}-{product}-{day}"), centre, capacity)
+        section: dice.chance(2).then(|| "annex".to_owned()),
+        ..SlotSpec::new(&format!("{centre}-{product}-{when}"), centre, capacity)
     }
 }
 

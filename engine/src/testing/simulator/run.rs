@@ -87,6 +87,7 @@ pub fn run(seed: u64) -> Report {
         world.step();
     }
     world.heal();
+    world.vandalise();
     world.report
 }
 

@@ -1,9 +1,11 @@
 //! Whether answers about stock and sales were right: what operators set, and what everybody may look at.
 
 use crate::decide::{Availability, BundleOffer, Page, SalePut, SlotRejection, SlotsAdded};
+use crate::ids::{ChannelIx, is_id};
 use crate::inventory::SlotSpec;
 use crate::outcome::{Answer, Counts, OrderView, SlotView};
 use crate::refusal::Refusal;
+use crate::sale::SaleView;
 use crate::sequence::Sequence;
 
 use super::books::Stage;
@@ -32,6 +34,37 @@ impl Judge<'_> {
                 let sale = if rules.id == DOSES { DOSES } else { SHOW };
                 let (rules, revision) = (rules.clone(), put.sale.revision);
                 self.set(Entry::Sale { sale, rules, revision }, answer);
+            }
+        }
+    }
+
+    /// A sale was read.
+    pub fn sale_read(&mut self, answer: &Answer<SaleView>) {
+        let Request::ReadSale { sale } = self.asked.request else { panic!("no sale was read") };
+        match &answer.result {
+            Err(refusal) => self.justify(refusal, answer),
+            Ok(view) => {
+                let book = &self.ledger.books.sales[sale];
+                assert_eq!((&*view.rules, view.revision), (&book.rules, book.revision));
+                self.rests(answer, book.touched, "the sale");
+            }
+        }
+    }
+
+    /// A channel got its index, or had it.
+    pub fn channel(&mut self, answer: &Answer<ChannelIx>) {
+        let Request::NameChannel { name } = &self.asked.request else { panic!("no channel was named") };
+        let index = match &answer.result {
+            Err(Refusal::Rule { .. }) => return assert!(!is_id(name), "{name} is a good name"),
+            Err(refusal) => return self.justify(refusal, answer),
+            Ok(index) => usize::from(index.0),
+        };
+        let channels = &self.ledger.books.channels;
+        match channels.iter().position(|known| known == name) {
+            Some(known) => assert_eq!(index, known, "channel {name}"),
+            None => {
+                assert_eq!(index, channels.len(), "channel {name}");
+                self.set(Entry::Channel { name: name.clone() }, answer);
             }
         }
     }
@@ -66,7 +99,13 @@ impl Judge<'_> {
             match why {
                 SlotRejection::Malformed(_) => {
                     let twice = slots[..*place].iter().any(|other| other.id == spec.id);
-                    assert!(twice || spec.check().is_err(), "{spec:?} was rejected: {why:?}");
+                    let known = self.ledger.books.slot(sale, &spec.id).map(|book| &book.spec);
+                    let moved = known.is_some_and(|known| {
+                        (&known.venue, &known.section, &known.product)
+                            != (&spec.venue, &spec.section, &spec.product)
+                            || known.starts_at != spec.starts_at
+                    });
+                    assert!(twice || moved || spec.check().is_err(), "{spec:?} was rejected: {why:?}");
                 }
                 SlotRejection::Refused(Refusal::BelowCommitted { .. }) => {
                     let (books, at) = (&self.ledger.books, answer.now.engine);
@@ -117,7 +156,7 @@ impl Judge<'_> {
 
     /// All slots of a sale. A list may count holds that are past their deadline and not yet settled.
     pub fn slot_list(&mut self, answer: &Answer<Page<SlotView>>) {
-        let Request::ListSlots { sale } = self.asked.request else { panic!("no list of slots") };
+        let Request::ListSlots { sale, .. } = self.asked.request else { panic!("no list of slots") };
         let page = match &answer.result {
             Err(refusal) => return self.justify(refusal, answer),
             Ok(page) => page,
@@ -156,7 +195,7 @@ impl Judge<'_> {
 
     /// All orders the caller may see.
     pub fn order_list(&mut self, answer: &Answer<Page<OrderView>>) {
-        let Request::ListOrders { sale } = self.asked.request else { panic!("no list of orders") };
+        let Request::ListOrders { sale, .. } = self.asked.request else { panic!("no list of orders") };
         let page = match &answer.result {
             Err(refusal) => return self.justify(refusal, answer),
             Ok(page) => page,

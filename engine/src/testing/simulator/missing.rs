@@ -1,0 +1,83 @@
+//! Whether what was not found is not there, or not for who asks.
+
+use crate::outcome::Answer;
+use crate::refusal::Missing;
+
+use super::books::{Sight, Stage};
+use super::judge::Judge;
+use super::request::Request;
+
+impl Judge<'_> {
+    pub fn missing<T>(&self, missing: &Missing, answer: &Answer<T>) {
+        let books = &self.ledger.books;
+        match missing {
+            Missing::Sale => {
+                let sale = match &self.asked.request {
+                    Request::Open { sale, .. }
+                    | Request::AddSlots { sale, .. }
+                    | Request::ChangeSlot { sale, .. }
+                    | Request::ReadSlot { sale, .. }
+                    | Request::ListSlots { sale, .. }
+                    | Request::ListOrders { sale, .. }
+                    | Request::ReadSale { sale }
+                    | Request::Totals { sale }
+                    | Request::Bundles { sale } => *sale,
+                    other => panic!("{other:?} names no sale"),
+                };
+                assert!(!books.sales.contains_key(sale), "sale {sale} is there");
+            }
+            Missing::Slot(slot) => {
+                let sale = match &self.asked.request {
+                    Request::ReadSlot { sale, .. } | Request::ChangeSlot { sale, .. } => *sale,
+                    _ => self.taking_of().sale,
+                };
+                assert!(books.slot(sale, slot).is_none(), "slot {slot} is there");
+            }
+            Missing::Cart | Missing::Order | Missing::Checkout => {
+                let Some(cart) = self.asked.cart() else { panic!("which cart?") };
+                match self.sight(cart) {
+                    Sight::Never | Sight::Maybe(_) => {}
+                    Sight::Sure(book) => {
+                        let other = matches!(self.asked.request, Request::ReadCheckout { attempt: 2.., .. });
+                        let none = *missing != Missing::Cart && book.stage != Stage::Ordered;
+                        assert!(none || other, "{cart:?} is there: {book:?}");
+                    }
+                }
+            }
+            Missing::Hold => {
+                let Some(cart) = self.asked.cart() else { panic!("which cart?") };
+                let book = self.seen(cart);
+                self.rests(answer, book.touched, "the cart");
+                let gone = |ordinal: &u8| !book.present().contains(ordinal);
+                match &self.asked.request {
+                    Request::Cancel { holds: Some(holds), .. } => assert!(holds.iter().any(gone)),
+                    Request::Release { ordinal, .. } | Request::Exchange { ordinal, .. } => {
+                        assert!(gone(ordinal), "hold {ordinal} is there: {book:?}");
+                    }
+                    other => panic!("{other:?} names no hold"),
+                }
+            }
+            Missing::Rule(rule) => {
+                let sale = match &self.asked.request {
+                    Request::Bundles { sale } => *sale,
+                    _ => self.taking_of().sale,
+                };
+                assert!(books.sales[sale].rules.bundle(rule).is_none(), "rule {rule} is there");
+            }
+            Missing::Venue(venue) => {
+                let sale = self.taking_of().sale;
+                let known =
+                    books.slots.iter().any(|((of, _), book)| *of == sale && book.spec.venue == *venue);
+                assert!(!known, "venue {venue} has slots");
+            }
+            Missing::Section(section) => {
+                let sale = self.taking_of().sale;
+                let known = books
+                    .slots
+                    .iter()
+                    .any(|((of, _), book)| *of == sale && book.spec.section.as_ref() == Some(section));
+                assert!(!known, "section {section} has slots");
+            }
+        }
+    }
+}
