@@ -16,7 +16,7 @@
 
 use std::fmt;
 
-use crate::apply::{apply, fits, look_ahead};
+use crate::apply::{apply, fits};
 use crate::fact::{self, Cold, Fact, Kind};
 use crate::inventory::Stamp;
 use crate::journal::{FileJournal, Frame, FrameReader, Journal, Opened, Options, StorageError};
@@ -99,9 +99,6 @@ pub struct Recovered {
     pub facts: u64,
 }
 
-/// How many facts are looked at before the first of them is applied.
-const RUN: usize = 32;
-
 /// Applies facts in order, each checked first. Recovery, the follower and a standby are built on it.
 #[derive(Debug)]
 pub struct Replay {
@@ -110,22 +107,13 @@ pub struct Replay {
     last: Sequence,
     at: Timestamp,
     facts: u64,
-    /// Facts decoded and not yet applied; kept to keep its memory.
-    run: Vec<Fact>,
 }
 
 impl Replay {
     /// From before the first fact.
     #[must_use]
     pub fn new(seeds: [u64; 2]) -> Self {
-        Self {
-            state: None,
-            seeds: Some(seeds),
-            last: Sequence::ZERO,
-            at: Timestamp(0),
-            facts: 0,
-            run: Vec::new(),
-        }
+        Self { state: None, seeds: Some(seeds), last: Sequence::ZERO, at: Timestamp(0), facts: 0 }
     }
 
     /// From before the first fact, for a state that nobody asks by name: no memory is spent on an index of names.
@@ -152,33 +140,7 @@ impl Replay {
     /// # Errors
     /// As [`Replay::record`]; the facts before the one it names are applied.
     pub fn frame(&mut self, frame: &Frame<'_>) -> Result<(), RecoveryError> {
-        let mut records = frame.records().peekable();
-        while let Some((first, _)) = records.peek() {
-            let first = *first;
-            self.run.clear();
-            let mut bad = None;
-            for (number, record) in records.by_ref().take(RUN) {
-                match fact::decode(record) {
-                    Ok(fact) => self.run.push(fact),
-                    Err(error) => {
-                        bad = Some(RecoveryError::NoFact { at: number, why: error.to_string() });
-                        break;
-                    }
-                }
-            }
-            if let Some(state) = &mut self.state {
-                look_ahead(&mut state.alone(), &self.run);
-            }
-            let run = std::mem::take(&mut self.run);
-            let numbers = (first.0..).map(Sequence);
-            let applied = numbers.zip(&run).try_for_each(|(number, fact)| self.fact(number, fact));
-            self.run = run;
-            applied?;
-            if let Some(bad) = bad {
-                return Err(bad);
-            }
-        }
-        Ok(())
+        frame.records().try_for_each(|(number, record)| self.record(number, record))
     }
 
     /// Reads one record and applies it.

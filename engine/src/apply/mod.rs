@@ -4,12 +4,10 @@
 //! `apply` cannot fail: whoever decided has checked, and whoever replays asks [`fits`] first. It touches only what the
 //! fact's decider held.
 
-mod ahead;
 mod carts;
 mod cold;
 mod fits;
 
-pub use ahead::look_ahead;
 pub use cold::forgettable;
 pub use fits::{Misfit, fits};
 

@@ -103,12 +103,6 @@ impl Expiry {
         &self.nodes[node]
     }
 
-    /// Looks at a place, whatever is there: see `apply/ahead.rs`.
-    #[must_use]
-    pub fn glance(&self, place: u32) -> u64 {
-        self.nodes.get(place).map_or(0, |node| u64::from(node.cart_index))
-    }
-
     /// The hold of the slot that is due first.
     #[must_use]
     pub fn first(&self, slot: u32, due: &Due) -> Option<u32> {

@@ -71,12 +71,6 @@ impl Shard {
         &self.slots[index]
     }
 
-    /// Looks at a slot, if there is one: see `apply/ahead.rs`.
-    #[must_use]
-    pub fn glance(&self, index: u32) -> u64 {
-        self.slots.get(index).map_or(0, |slot| u64::from(slot.held))
-    }
-
     /// The public id of a slot.
     #[must_use]
     pub fn slot_name(&self, index: u32) -> &str {
