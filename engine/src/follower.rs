@@ -156,7 +156,7 @@ impl<D: Disk> Follower<D> {
             self.go_on(boot)
         };
         followed.map_err(|error| {
-            let failure = Failure(format!("memory and journal may differ: {error}"));
+            let failure = Failure(format!("the follower cannot go on: {error}"));
             self.mark.fail(failure.clone());
             failure
         })

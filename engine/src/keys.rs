@@ -4,13 +4,12 @@
 //! key either waits for the first or finds its record. It does not hold the answer but where to rebuild it from: the
 //! cart and the version of its items.
 
-use std::collections::VecDeque;
-
 use hashbrown::HashTable;
 
 use crate::fact::Configuration;
 use crate::ids::CartId;
 use crate::inventory::Stamp;
+use crate::queue::Queue;
 use crate::request::KeyUse;
 use crate::time::{Millis, Timestamp};
 
@@ -111,7 +110,7 @@ pub struct KeyShard {
     pub stamp: Stamp,
     index: HashTable<u32>,
     /// In the order they came, so in the order of their times.
-    records: VecDeque<KeyRecord>,
+    records: Queue<KeyRecord>,
     /// The number of `records[0]`; the index speaks of numbers, which wrap.
     first: u32,
     most: u32,
@@ -123,7 +122,7 @@ impl Default for KeyShard {
         Self {
             stamp: Stamp::default(),
             index: HashTable::new(),
-            records: VecDeque::new(),
+            records: Queue::default(),
             first: 0,
             most: u32::MAX,
             keep: Millis(86_400_000),
@@ -171,7 +170,8 @@ impl KeyShard {
     }
 
     fn record(&self, number: u32) -> &KeyRecord {
-        &self.records[number.wrapping_sub(self.first) as usize]
+        let place = number.wrapping_sub(self.first);
+        self.records.get(place as usize).unwrap_or_else(|| panic!("no record of key {number}"))
     }
 
     /// Remembers what a key did; what is too old or too many is forgotten.
@@ -200,7 +200,7 @@ impl KeyShard {
         self.records.push_back(record);
         let (records, first) = (&self.records, self.first);
         self.index.insert_unique(record.key[0], number, |number| {
-            records[number.wrapping_sub(first) as usize].key[0]
+            records.get(number.wrapping_sub(first) as usize).map_or(0, |record| record.key[0])
         });
     }
 
@@ -223,9 +223,10 @@ impl KeyShard {
 
     /// Makes room for so many records at once.
     pub fn expect(&mut self, records: usize) {
-        self.records.reserve(records);
         let (known, first) = (&self.records, self.first);
-        self.index.reserve(records, |number| known[number.wrapping_sub(first) as usize].key[0]);
+        self.index.reserve(records, |number| {
+            known.get(number.wrapping_sub(first) as usize).map_or(0, |record| record.key[0])
+        });
     }
 
     /// A record by its age; 0 is the oldest.

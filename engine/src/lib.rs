@@ -27,6 +27,7 @@ pub mod names;
 pub mod os;
 pub mod outcome;
 pub mod ports;
+pub mod queue;
 pub mod recovery;
 pub mod refusal;
 pub mod request;

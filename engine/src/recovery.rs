@@ -228,9 +228,7 @@ pub fn recover(
     let mut reader: Box<dyn FrameReader> = journal.reader(Sequence::ZERO.next())?;
     while replay.last() < to {
         let Some(frame) = reader.next_frame()? else { break };
-        for (number, record) in frame.records() {
-            replay.record(number, record)?;
-        }
+        replay.frame(&frame)?;
         progress(replay.last(), to);
     }
     if replay.last() != to {

@@ -49,7 +49,7 @@ impl World {
     fn start_again(&mut self) -> Result<Sequence, OpenError> {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let options = self.plan.options.clone();
-        let started = start::start(&self.disk, clock, &mut self.dice, options, |_, _| {})?;
+        let started = start::start(&self.disk, clock, &mut self.dice, options, |_| {})?;
         Ok(started.start.journal.last)
     }
 
