@@ -2,6 +2,7 @@
 //! one thread opens and confirms carts while a fixed number stays live.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use onsale_engine::commit::{Ack, Mark, Writer};
@@ -36,7 +37,7 @@ pub struct Stall {
     pub goods: Goods,
     /// The writer, unless facts are only counted.
     pub writer: Option<Writer<FileJournal<FolderDisk>>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// The one instant of a bench: deadlines never come.
@@ -53,7 +54,16 @@ impl Stall {
     /// If the core refuses the sale, or there is no memory folder.
     #[must_use]
     pub fn new(goods: Goods, journal: bool) -> Self {
-        let core = Arc::new(desk::core(64, Limits { idempotency_keys: 50_000_000, ..Limits::default() }));
+        Self::with(goods, journal, Limits { idempotency_keys: 50_000_000, ..Limits::default() })
+    }
+
+    /// The same within other bounds.
+    ///
+    /// # Panics
+    /// As [`Stall::new`].
+    #[must_use]
+    pub fn with(goods: Goods, journal: bool, limits: Limits) -> Self {
+        let core = Arc::new(desk::core(64, limits));
         core.found(now(), now().wall).expect("founding");
         core.configure(now()).expect("configuring");
         core.channel(now(), "web").result.expect("a channel");
@@ -66,7 +76,7 @@ impl Stall {
                 .expect("an empty journal");
             Writer::new(Arc::clone(&core.buffer), Arc::new(Mark::new(Sequence::ZERO)), file, Ack::None)
         });
-        let mut stall = Self { core, goods, writer, _folder: folder };
+        let mut stall = Self { core, goods, writer, folder };
         for venue in 0..goods.venues {
             let slots: Vec<_> = (0..goods.slots)
                 .map(|slot| SlotSpec {
@@ -81,6 +91,12 @@ impl Stall {
             }
         }
         stall
+    }
+
+    /// Where its journal is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Empties the buffer: into the journal, or away.
@@ -126,6 +142,11 @@ impl Counter {
             wants.push([want(one), want(other)]);
         }
         Self { wants, open: VecDeque::new(), live, number: seed << 40 }
+    }
+
+    /// Makes room for so many open carts beforehand.
+    pub fn expect(&mut self, carts: usize) {
+        self.open.reserve(carts);
     }
 
     fn key(&mut self) -> KeyUse {
