@@ -86,7 +86,7 @@ impl Stall {
                 .collect();
             for part in slots.chunks(1_000) {
                 let done = stall.core.add_slots(now(), "bench", part, false).result.expect("slots");
-                assert_eq!(done.added as usize, part.len());
+                assert_eq!(done.added, part.len() as u64);
                 stall.drain();
             }
         }
@@ -115,6 +115,11 @@ pub fn drain(core: &Core, writer: Option<&mut Writer<FileJournal<FolderDisk>>>) 
     }
 }
 
+/// One of `of` places; a remainder of a length fits into one.
+fn pick(number: u64, of: usize) -> usize {
+    usize::try_from(number % of as u64).unwrap_or(0)
+}
+
 fn slot_name(venue: usize, slot: usize) -> String {
     format!("v{venue}-slot-{slot:05}")
 }
@@ -136,8 +141,8 @@ impl Counter {
         let mut state = seed + 1;
         for _ in 0..4_096 {
             state = onsale_engine::digest::mix(state, 7);
-            let venue = from + (state as usize >> 3) % (to - from);
-            let (one, other) = ((state >> 20) as usize % goods.slots, (state >> 40) as usize % goods.slots);
+            let venue = from + pick(state >> 3, to - from);
+            let (one, other) = (pick(state >> 20, goods.slots), pick(state >> 40, goods.slots));
             let want = |slot| Want::Slot { slot: slot_name(venue, slot), quantity: 1 };
             wants.push([want(one), want(other)]);
         }
@@ -161,7 +166,7 @@ impl Counter {
     /// If the core refuses; the stall never runs out.
     pub fn hold(&mut self, core: &Core) {
         let key = self.key();
-        let wants = &self.wants[self.number as usize % self.wants.len()];
+        let wants = &self.wants[pick(self.number, self.wants.len())];
         let customer = u128::from(onsale_engine::digest::mix(self.number, 1)) << 64
             | u128::from(onsale_engine::digest::mix(self.number, 2));
         let request = OpenCart {

@@ -81,7 +81,11 @@ impl Record {
     /// A ratio of two sides that ran in turn.
     pub fn compare(&mut self, bar: &str, ours: &Series, theirs: &Series) {
         let spread = ratio(ours, theirs);
-        let note = format!("{} over {}", ours.name, theirs.name);
+        let mut note = format!("{} over {}", ours.name, theirs.name);
+        // What the ratio would be if the server's CPU were all that counts; other load on the machine hardly moves it.
+        if let (Some(our), Some(their)) = (ours.cpu_us(), theirs.cpu_us()) {
+            note.push_str(&format!("; by CPU {their:.1} / {our:.1} us = {:.2}", their / our));
+        }
         self.figure(bar, spread.median, Some(spread), &note);
     }
 

@@ -9,7 +9,7 @@ use super::postgres::{self, Postgres};
 use super::process::find;
 use super::record::Record;
 use super::redis::{self, Redis};
-use super::series::{Side, alternate, spread};
+use super::series::{Sample, Side, Spread, alternate, spread};
 use super::shop::Shop;
 use super::traffic::{NARROW, SOLD, WIDE};
 use super::wrk::Wrk;
@@ -154,31 +154,40 @@ impl Bench<'_> {
         let shop = Shop::open(self.within, "fsync", &[WIDE])?;
         let answer = shop.hold(&WIDE, SPECIMEN, 0, 0)?.expect(201)?;
         let echo = Echo::start(self.within, &answer)?;
-        let mut seed = 0;
-        for rate in [30_000, 10_000] {
-            let mut syncs = Vec::new();
-            let mut sides = [("echo", &echo.program, echo.port), ("hold", &shop.program, shop.port)].map(
-                |(name, program, port)| {
-                    let first_seed = seed;
-                    Side::new(format!("{name}, open loop at {rate}/s"), move |seconds, turn| {
-                        open_loop::run((program, port), &WIDE, rate, seconds, first_seed + turn)
-                    })
-                },
-            );
+        for (turn, rate) in [30_000, 10_000].into_iter().enumerate() {
+            let paced = |name: &str, program, port| {
+                // wrk is not used here; the numbers of the two rates must not meet.
+                let base = turn as u64 * 100_000;
+                Side::new(format!("{name}, open loop at {rate}/s"), move |seconds, seed| {
+                    open_loop::run((program, port), &WIDE, rate, seconds, base + seed)
+                })
+            };
+            let mut sides = [
+                paced("echo", &echo.program, echo.port),
+                paced("hold", &shop.program, shop.port),
+                // In its turn with the others, because a sync waits for whatever else the machine does.
+                Side::new("one sync", |_, _| {
+                    let took = machine::syncs(self.within).map_err(|error| error.to_string())?.median;
+                    Ok(Sample { per_second: 1e6 / took, p50_us: Some(took), ..Sample::default() })
+                }),
+            ];
             let series = alternate(&mut sides, self.rounds, self.seconds)?;
-            seed += 100_000;
-            for _ in 0..self.rounds {
-                syncs.push(machine::syncs(self.within).map_err(|error| error.to_string())?.median);
-            }
             record.keep(&series);
-            let (sync, echo_us, hold_us) = (spread(syncs).median, series[0].p50_us(), series[1].p50_us());
-            let (echo_us, hold_us) = (echo_us.unwrap_or_default(), hold_us.unwrap_or_default());
-            let kept_up = series.iter().all(|side| side.rate().median > 0.95 * rate as f64);
+            let micros = |side: usize| series[side].p50_us().unwrap_or_default();
+            let kept_up = series[..2].iter().all(|side| side.rate().median > 0.95 * rate as f64);
             let note = format!(
-                "at {rate}/s{}: hold {hold_us:.0} us, echo {echo_us:.0} us, one sync {sync:.0} us",
-                if kept_up { "" } else { ", WHICH WAS NOT REACHED" }
+                "at {rate}/s{}: hold {:.0} us, echo {:.0} us, one sync {:.0} us",
+                if kept_up { "" } else { ", WHICH WAS NOT REACHED" },
+                micros(1),
+                micros(0),
+                micros(2)
             );
-            record.figure("3", hold_us / (echo_us + sync), None, &note);
+            let rounds = (0..self.rounds).map(|round| {
+                let of = |side: usize| series[side].samples[round].p50_us.unwrap_or_default();
+                of(1) / (of(0) + of(2))
+            });
+            let figure = micros(1) / (micros(0) + micros(2));
+            record.figure("3", figure, Some(Spread { median: figure, ..spread(rounds) }), &note);
             if kept_up {
                 break;
             }
