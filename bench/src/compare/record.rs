@@ -82,7 +82,7 @@ impl Record {
     pub fn compare(&mut self, bar: &str, ours: &Series, theirs: &Series) {
         let spread = ratio(ours, theirs);
         let mut note = format!("{} over {}", ours.name, theirs.name);
-        // What the ratio would be if the server's CPU were all that counts; other load on the machine hardly moves it.
+        // What the ratio would be if the server's CPU were all that counts; other load moves it less than the rate.
         if let (Some(our), Some(their)) = (ours.cpu_us(), theirs.cpu_us()) {
             note.push_str(&format!("; by CPU {their:.1} / {our:.1} us = {:.2}", their / our));
         }
