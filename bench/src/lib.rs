@@ -1,5 +1,9 @@
 //! Benchmarks of onsale: in process with criterion (`benches/`), and over HTTP against its peers in alternating runs.
 //!
-//! `stall` is what the in-process benches sell: a sale of many venues, and a counter that opens and confirms carts.
+//! [`stall`] is what the in-process benches sell: a sale of many venues, and a counter that opens and confirms carts.
+//! [`compare`] starts our server and its peers and runs them in turn;
+//! [`footprint`] counts bytes and what many slots cost.
 
+pub mod compare;
+pub mod footprint;
 pub mod stall;

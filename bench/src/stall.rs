@@ -2,6 +2,7 @@
 //! one thread opens and confirms carts while a fixed number stays live.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use onsale_engine::commit::{Ack, Mark, Writer};
@@ -54,7 +55,16 @@ impl Stall {
     /// If the core refuses the sale, or there is no memory folder.
     #[must_use]
     pub fn new(goods: Goods, journal: bool) -> Self {
-        let core = Arc::new(desk::core(64, Limits { idempotency_keys: 50_000_000, ..Limits::default() }));
+        Self::with(goods, journal, Limits { idempotency_keys: 50_000_000, ..Limits::default() })
+    }
+
+    /// The same within other bounds.
+    ///
+    /// # Panics
+    /// As [`Stall::new`].
+    #[must_use]
+    pub fn with(goods: Goods, journal: bool, limits: Limits) -> Self {
+        let core = Arc::new(desk::core(64, limits));
         core.found(now(), now().wall).expect("founding");
         core.configure(now()).expect("configuring");
         core.channel(now(), "web").result.expect("a channel");
@@ -84,9 +94,9 @@ impl Stall {
         stall
     }
 
-    /// Where the journal is.
+    /// Where its journal is.
     #[must_use]
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -104,6 +114,11 @@ pub fn drain(core: &Core, writer: Option<&mut Writer<FileJournal<FolderDisk>>>) 
         }
         None => core.buffer.discard(),
     }
+}
+
+/// One of `of` places; a remainder of a length fits into one.
+fn pick(number: u64, of: usize) -> usize {
+    usize::try_from(number % of as u64).unwrap_or(0)
 }
 
 fn slot_name(venue: usize, slot: usize) -> String {
@@ -126,15 +141,19 @@ impl Counter {
     pub fn new(goods: Goods, from: usize, to: usize, live: usize, seed: u64) -> Self {
         let mut wants = Vec::new();
         let mut state = seed + 1;
-        let bits = |state: u64, from: u32| usize::try_from(state >> from & 0xff_ffff).unwrap_or(0);
         for _ in 0..4_096 {
             state = onsale_engine::digest::mix(state, 7);
-            let venue = from + bits(state, 3) % (to - from);
-            let (one, other) = (bits(state, 20) % goods.slots, bits(state, 40) % goods.slots);
+            let venue = from + pick(state >> 3, to - from);
+            let (one, other) = (pick(state >> 20, goods.slots), pick(state >> 40, goods.slots));
             let want = |slot| Want::Slot { slot: slot_name(venue, slot), quantity: 1 };
             wants.push([want(one), want(other)]);
         }
         Self { wants, open: VecDeque::new(), live, number: seed << 40, folder: CustomerKey::unkept([7; 32]) }
+    }
+
+    /// Makes room for so many open carts beforehand.
+    pub fn expect(&mut self, carts: usize) {
+        self.open.reserve(carts);
     }
 
     fn key(&mut self) -> KeyUse {
@@ -154,7 +173,7 @@ impl Counter {
     /// If the core refuses; the stall never runs out.
     pub fn hold(&mut self, core: &Core) {
         let key = self.key();
-        let wants = &self.wants[usize::try_from(self.number).unwrap_or(0) % self.wants.len()];
+        let wants = &self.wants[pick(self.number, self.wants.len())];
         let customer = u128::from(onsale_engine::digest::mix(self.number, 1)) << 64
             | u128::from(onsale_engine::digest::mix(self.number, 2));
         let request = OpenCart {
