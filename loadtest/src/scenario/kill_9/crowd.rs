@@ -88,6 +88,9 @@ impl Floor {
         body: Option<&Value>,
         waits: bool,
     ) -> Told {
+        if self.dead.get() {
+            return Told::Silent;
+        }
         let asked = Asked::new(method, path, body, format!("k-{}", self.number())).waiting(waits);
         let answer = self.send(&asked.call(&self.shop)).await;
         let mut book = self.book.borrow_mut();
@@ -170,6 +173,9 @@ async fn visit(floor: &Floor, rng: &mut ChaCha8Rng) -> Option<()> {
     };
     for _ in 0..rng.random_range(0..4) {
         pause(rng).await;
+        if sale == Sale::Lapse && chance(rng, 0.2) {
+            dawdle(floor).await;
+        }
         match step(floor, rng, sale, &cart, &view).await {
             Told::Done(_, now) => view = now,
             Told::Refused => {}
@@ -180,6 +186,15 @@ async fn visit(floor: &Floor, rng: &mut ChaCha8Rng) -> Option<()> {
         }
     }
     finish(floor, rng, &cart, sale).await
+}
+
+/// Until the hold has lapsed, or the server is dead.
+async fn dawdle(floor: &Floor) {
+    for _ in 0..22 {
+        if !floor.dead.get() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 /// Changes a cart somehow.
@@ -256,6 +271,9 @@ async fn witness(floor: &Floor, rng: &mut ChaCha8Rng) -> Option<()> {
 /// Moves capacity and blocked units of a slot, both in one step.
 async fn operate(floor: &Floor, rng: &mut ChaCha8Rng) -> Option<()> {
     pause(rng).await;
+    if floor.dead.get() {
+        return None;
+    }
     let (sale, slot, terms) = shelf::whim(&floor.book.borrow(), rng)?;
     let answer = floor.send(&shelf::set(sale, &slot, terms).key(&floor.operator)).await;
     let mut book = floor.book.borrow_mut();
