@@ -185,9 +185,9 @@ impl Drop for OwnServer {
 pub fn find() -> Result<PathBuf, Failure> {
     let missing = |why: String| {
         Failure::new(
-            "No target was given and no server was found to start.",
+            "No server was found to start.",
             why,
-            "build one with `cargo build --release -p onsale-gateway`, name one with ONSALE_BIN=…, or give `--target URL`",
+            "build one with `cargo build --release -p onsale-gateway`, name one with ONSALE_BIN=…, or give `--target URL` where the run has it",
         )
     };
     if let Some(named) = std::env::var_os(PROGRAM).map(PathBuf::from) {

@@ -1,136 +1,26 @@
 //! The crowd under which the server is killed: visitors who each have one cart at a time and change their minds, witnesses
 //! who read other people's carts, and an operator who moves capacity about. Everybody stops when the server is dead.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method};
+use http::Method;
 use rand::RngExt;
 use rand::seq::IteratorRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::asked::Asked;
-use super::book::{Book, Deed, Sale};
+use super::book::{Deed, Sale};
+use super::floor::{Floor, Told, said};
 use super::shelf;
 use super::view::View;
-use crate::client::{Answer, Call, Client};
+use crate::client::Call;
 use crate::draw::chance;
-use crate::refusals::Problem;
 
 const VISITORS: u64 = 16;
 const WITNESSES: u64 = 2;
 /// Between two requests of one person, at most.
 const PAUSE_MS: u64 = 16;
-/// What may be said to somebody who asked properly.
-const EXPECTED: [&str; 7] = [
-    "slot-taken",
-    "all-held",
-    "sold-out",
-    "bundle-incomplete",
-    "cart-expired",
-    "limit-reached",
-    "below-committed",
-];
-
-/// What everybody shares in one round.
-pub struct Floor {
-    /// The way to the server.
-    pub client: Client,
-    /// The shop's credential.
-    pub shop: HeaderValue,
-    /// The operator's credential.
-    pub operator: HeaderValue,
-    /// The book.
-    pub book: RefCell<Book>,
-    /// Makes keys and names unique over the run.
-    pub numbers: Cell<u64>,
-    /// From now on no answer is owed.
-    pub dead: Cell<bool>,
-}
-
-/// What came of a request.
-enum Told {
-    Done(String, View),
-    Refused,
-    /// No answer came: whoever asked goes home.
-    Silent,
-}
-
-impl Floor {
-    fn number(&self) -> u64 {
-        self.numbers.replace(self.numbers.get() + 1)
-    }
-
-    /// Sends a call; `None` once the server is dead. A missing answer before that is an oddity.
-    async fn send(&self, call: &Call) -> Option<Answer> {
-        let outcome = self.client.send(call).await.outcome;
-        let mut book = self.book.borrow_mut();
-        match outcome {
-            Ok(answer) => {
-                book.tell(&said(&answer));
-                Some(answer)
-            }
-            Err(_) if self.dead.get() => None,
-            Err(lost) => {
-                book.oddities.push(format!("{} {}: {lost:?} while the server lived", call.method, call.path));
-                None
-            }
-        }
-    }
-
-    async fn change(
-        &self,
-        deed: Deed,
-        method: Method,
-        path: String,
-        body: Option<&Value>,
-        waits: bool,
-    ) -> Told {
-        if self.dead.get() {
-            return Told::Silent;
-        }
-        let asked = Asked::new(method, path, body, format!("k-{}", self.number())).waiting(waits);
-        let answer = self.send(&asked.call(&self.shop)).await;
-        let mut book = self.book.borrow_mut();
-        let Some(answer) = answer.filter(|answer| answer.status != 503) else {
-            book.touched.extend(deed.cart().map(ToOwned::to_owned));
-            book.unanswered.push((asked, deed));
-            return Told::Silent;
-        };
-        if answer.status < 300 && !answer.replayed {
-            match book.acknowledge(asked, &deed, &answer) {
-                Ok((cart, view)) => return Told::Done(cart, view),
-                Err(oddity) => book.oddities.push(oddity),
-            }
-            return Told::Refused;
-        }
-        match (problem(&answer).as_str(), deed.cart()) {
-            ("cart-expired", Some(cart))
-                if book.carts.get(cart).is_some_and(|cart| cart.sale == Sale::Lapse) =>
-            {
-                book.expired(cart);
-            }
-            (code, _) if EXPECTED.contains(&code) && code != "cart-expired" => {}
-            _ => book.oddities.push(format!("{}: answered {}", asked.name(), said(&answer))),
-        }
-        Told::Refused
-    }
-}
-
-fn problem(answer: &Answer) -> String {
-    answer.read::<Problem>().map(|problem| problem.code).unwrap_or_default()
-}
-
-fn said(answer: &Answer) -> String {
-    let replayed = if answer.replayed { " replayed" } else { "" };
-    match answer.status {
-        ..300 => format!("{}{replayed}", answer.status),
-        status => format!("{status} {}", problem(answer)),
-    }
-}
-
 /// Sends everybody in; they come out when the server is dead. `stream` makes each person's chances.
 pub fn enter(floor: &Rc<Floor>, stream: impl Fn(u64) -> ChaCha8Rng) -> Vec<tokio::task::JoinHandle<()>> {
     (0..=VISITORS + WITNESSES)
@@ -247,15 +137,12 @@ async fn finish(floor: &Floor, rng: &mut ChaCha8Rng, cart: &str, sale: Sale) -> 
     floor.change(deed, Method::POST, format!("/v1/orders/{id}/cancel"), Some(&body), false).await.lives()
 }
 
-impl Told {
-    fn lives(&self) -> Option<()> {
-        (!matches!(self, Self::Silent)).then_some(())
-    }
-}
-
 /// Reads somebody else's cart: what is shown must be durable already, whoever made it.
 async fn witness(floor: &Floor, rng: &mut ChaCha8Rng) -> Option<()> {
     pause(rng).await;
+    if floor.dead.get() {
+        return None;
+    }
     let Some(cart) = floor.book.borrow().touched.iter().choose(rng).cloned() else { return Some(()) };
     let answer = floor.send(&Call::get(format!("/v1/carts/{cart}")).key(&floor.shop)).await?;
     let view = answer.read::<Value>().ok().and_then(|body| View::of(&body));

@@ -9,10 +9,12 @@ mod asked;
 mod book;
 mod crowd;
 mod findings;
+mod floor;
 mod lists;
 mod reckoning;
 mod shelf;
 mod summary;
+mod unanswered;
 mod view;
 
 use std::cell::{Cell, RefCell};
@@ -35,8 +37,8 @@ use crate::own_server::{self, OwnServer};
 use crate::wire::Slot;
 
 use book::{Book, Sale};
-use crowd::Floor;
 use findings::Findings;
+use floor::Floor;
 use reckoning::Audit;
 pub use summary::Outcome;
 

@@ -13,10 +13,10 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::asked::{Ack, Asked};
-use super::book::{Deed, Sale, Totals, count};
-use super::crowd::Floor;
+use super::asked::Ack;
+use super::book::{Sale, Terms, Totals};
 use super::findings::{ANSWERS, BOOKS, EXPIRED, Findings, KEYS, LOST, TWICE, WHOLE, WITNESSED};
+use super::floor::Floor;
 use super::shelf;
 use super::view::View;
 use crate::client::Call;
@@ -52,7 +52,7 @@ impl Audit {
         self.lapsing().await
     }
 
-    fn look(&self, check: usize, wrong: Option<String>) {
+    pub fn look(&self, check: usize, wrong: Option<String>) {
         self.findings.borrow_mut().look(check, wrong);
     }
 
@@ -83,7 +83,7 @@ impl Audit {
 
     fn terms(&self, slot: &Slot) {
         let mut book = self.floor.book.borrow_mut();
-        let now = super::book::Terms { capacity: slot.capacity, blocked: slot.blocked.unwrap_or_default() };
+        let now = Terms { capacity: slot.capacity, blocked: slot.blocked.unwrap_or_default() };
         let was = book.terms.get(&slot.id).copied();
         let may = book.terms_unanswered.as_ref().filter(|(id, _)| *id == slot.id).map(|(_, terms)| *terms);
         let check = if may.is_some() { WHOLE } else { LOST };
@@ -135,7 +135,7 @@ impl Audit {
     }
 
     /// A cart or the order it became, by id.
-    async fn cart(&self, cart: &str) -> Result<View, Failure> {
+    pub async fn cart(&self, cart: &str) -> Result<View, Failure> {
         let path = format!("/v1/carts/{cart}");
         let view = self.view(&path).await?;
         match view.order.as_ref().filter(|_| view.state == "ordered") {
@@ -154,92 +154,8 @@ impl Audit {
         View::of(&body).ok_or_else(|| unreadable(path, "it is neither a cart nor an order"))
     }
 
-    /// Asks what got no answer once more, and compares the stock of before with the sum of what had happened.
-    async fn unanswered(&self, read: &HashMap<String, View>, slots: &[(Sale, Slot)]) -> Result<(), Failure> {
-        let unanswered = std::mem::take(&mut self.floor.book.borrow_mut().unanswered);
-        let mut happened = self.floor.book.borrow().totals.clone();
-        for (asked, deed) in unanswered {
-            let before = deed.cart().and_then(|cart| {
-                Some((self.floor.book.borrow().carts.get(cart)?.clone(), read.get(cart)?.clone()))
-            });
-            if let Some((known, now)) = &before {
-                count(&mut happened, &known.view, |sum, units| sum.saturating_sub(units));
-                count(&mut happened, now, |sum, units| sum + units);
-            }
-            let answer = self.operator.ask(asked.call(&self.floor.shop)).await?;
-            self.floor.book.borrow_mut().tell(if answer.replayed {
-                "asked again: had happened"
-            } else {
-                "asked again: had not"
-            });
-            let wrong = match before {
-                None => self.opened(asked, &deed, &answer, &mut happened),
-                Some((known, now)) => {
-                    self.changed(asked, &deed, &answer, &known.view, &now, known.sale).await?
-                }
-            };
-            self.look(WHOLE, wrong);
-        }
-        self.compare(slots, &happened);
-        Ok(())
-    }
-
-    fn opened(
-        &self,
-        asked: Asked,
-        deed: &Deed,
-        answer: &crate::client::Answer,
-        happened: &mut Totals,
-    ) -> Option<String> {
-        let mut book = self.floor.book.borrow_mut();
-        match answer.status {
-            201 => match book.acknowledge(asked, deed, answer) {
-                Ok((_, view)) if answer.replayed => count(happened, &view, |sum, units| sum + units),
-                Ok(_) => {}
-                Err(why) => return Some(why),
-            },
-            409 | 422 => {}
-            status => return Some(format!("{}: answered {status}", asked.name())),
-        }
-        None
-    }
-
-    /// The cart stood as before the request or as after it; whichever it was, now it stands as after it, once.
-    async fn changed(
-        &self,
-        asked: Asked,
-        deed: &Deed,
-        answer: &crate::client::Answer,
-        told: &View,
-        read: &View,
-        sale: Sale,
-    ) -> Result<Option<String>, Failure> {
-        let cart = deed.cart().unwrap_or_default();
-        let name = asked.name();
-        let done = answer.status < 300;
-        let after = if done {
-            match self.floor.book.borrow_mut().acknowledge(asked, deed, answer) {
-                Ok((_, view)) => view,
-                Err(why) => return Ok(Some(why)),
-            }
-        } else {
-            told.clone()
-        };
-        let stood = if answer.replayed { &after } else { told };
-        let now = self.cart(cart).await?;
-        let refused_well = matches!(answer.status, 409 | 410 | 422);
-        let whole = (done || refused_well) && stands_as(sale, stood, read) && stands_as(sale, &after, &now);
-        self.floor.book.borrow_mut().stands(cart, sale, now.clone());
-        let words = || {
-            let (told, read, now) = (told.words(), read.words(), now.words());
-            let (status, kept) = (answer.status, answer.replayed);
-            format!("{name}: told {told}, then {read}; asked again {status} (replayed: {kept}), now {now}")
-        };
-        Ok((!whole).then(words))
-    }
-
     /// The stock that was read against carts and orders. What is held in the sale where holds lapse is checked apart.
-    fn compare(&self, slots: &[(Sale, Slot)], happened: &Totals) {
+    pub fn compare(&self, slots: &[(Sale, Slot)], happened: &Totals) {
         for (sale, slot) in slots {
             let want = happened.get(&slot.id).copied().unwrap_or_default();
             let (held, sold) = (slot.held.unwrap_or_default(), slot.sold.unwrap_or_default());
@@ -305,7 +221,7 @@ impl Audit {
 }
 
 /// Whether a cart stands as it was told: exactly, but for a hold that has lapsed since.
-fn stands_as(sale: Sale, told: &View, now: &View) -> bool {
+pub fn stands_as(sale: Sale, told: &View, now: &View) -> bool {
     told == now
         || (sale == Sale::Lapse && told.is_open() && now.state == "expired" && told.lines == now.lines)
 }
