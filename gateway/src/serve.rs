@@ -135,8 +135,9 @@ impl Server {
 /// Opens the data folder. The folder itself is made first: the key file lies beside the journal.
 fn open_engine(config: &Config) -> Result<Arc<Engine>, StartError> {
     let data = &config.data;
-    std::fs::create_dir_all(data)
-        .map_err(|error| StartError::Data(format!("{}: {error}", data.display())))?;
+    std::fs::create_dir_all(data).map_err(|error| {
+        StartError::Data(format!("the data folder {} cannot be made: {error}", data.display()))
+    })?;
     let mut options = EngineOptions::new(data);
     options.shards = config.shards;
     options.ack = match config.ack {

@@ -48,6 +48,9 @@ pub enum Scenario {
     S1(S1Args),
     /// Sell out whatever inventory an existing sale has.
     SellOut(SellOutArgs),
+    /// Kill a server of its own with SIGKILL under load, again and again, and hold it to every answer it gave.
+    #[command(name = "kill-9")]
+    Kill9(Kill9Args),
 }
 
 /// Common to all scenarios.
@@ -113,6 +116,20 @@ pub struct SellOutArgs {
     pub common: Common,
 }
 
+/// `run kill-9`.
+#[derive(Debug, Args)]
+pub struct Kill9Args {
+    /// How often to kill.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub times: u32,
+    /// The seed of the instants and of what everybody wants.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// A folder for the server's data and log, without data in it; it stays. Default: a temporary one, kept on failure.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
 fn positive(text: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
     if value.is_finite() && value > 0.0 { Ok(value) } else { Err("it must be greater than 0".to_owned()) }
@@ -148,6 +165,7 @@ mod tests {
             "loadtest run sell-out --sale x",
             "loadtest run sell-out --sale x --target http://h --rate 5 --at-once 3",
             "loadtest run s1 --connections 0",
+            "loadtest run kill-9 --times 0",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -12,6 +12,8 @@ use crate::client::{Call, Client, Target};
 use crate::failure::Failure;
 use crate::keys::{self, Keys};
 
+/// Names the server's program.
+const PROGRAM: &str = "ONSALE_BIN";
 /// How long a start may take before the tester gives up; the season's bound of 20 s is an expectation, not this.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// How long a stop may take before it is forced.
@@ -80,11 +82,27 @@ impl OwnServer {
 
     /// Kills it without a word, as a failing machine would, and starts it again on what it had written.
     pub async fn crash_and_restart(&mut self) -> Result<(), Failure> {
-        // Both fail only if it has ended already; then the start below tells what is wrong.
+        self.crash();
+        self.begin()?;
+        self.wait_until_ready().await
+    }
+
+    /// Kills it without a word.
+    pub fn crash(&mut self) {
+        // Both fail only if it has ended already; then the next start tells what is wrong.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Starts it again without waiting for it.
+    pub fn begin(&mut self) -> Result<(), Failure> {
         self.child = spawn(&self.program, &self.data, &self.keys, self.port)?;
-        self.wait_until_ready().await
+        Ok(())
+    }
+
+    /// From now on its data folder is somebody's evidence: it stays when the server has gone.
+    pub fn keep_data(&mut self) {
+        self.made_data = false;
     }
 
     /// Whether it is still there; if not, its last words.
@@ -98,7 +116,8 @@ impl OwnServer {
         }
     }
 
-    async fn wait_until_ready(&mut self) -> Result<(), Failure> {
+    /// Waits until it says it is ready, and notes how long that took.
+    pub async fn wait_until_ready(&mut self) -> Result<(), Failure> {
         let begun = Instant::now();
         let client = Client::new(&Target::parse(&self.url())?, 4);
         while begun.elapsed() < START_LIMIT {
@@ -166,12 +185,12 @@ impl Drop for OwnServer {
 pub fn find() -> Result<PathBuf, Failure> {
     let missing = |why: String| {
         Failure::new(
-            "No target was given and no server was found to start.",
+            "No server was found to start.",
             why,
-            "build one with `cargo build --release -p onsale-gateway`, name one with ONSALE_BIN=…, or give `--target URL`",
+            "build one with `cargo build --release -p onsale-gateway`, name one with ONSALE_BIN=…, or give `--target URL` where the run has it",
         )
     };
-    if let Some(named) = std::env::var_os("ONSALE_BIN").map(PathBuf::from) {
+    if let Some(named) = std::env::var_os(PROGRAM).map(PathBuf::from) {
         return if named.is_file() {
             Ok(named)
         } else {
@@ -206,6 +225,8 @@ fn spawn(program: &Path, data: &Path, keys: &Keys, port: u16) -> Result<Child, F
         .arg(format!("127.0.0.1:{port}"))
         .arg("--data")
         .arg(data.join("data"));
+    // The tester's own variables: the server would refuse to start with a setting it does not know.
+    command.env_remove(PROGRAM).env_remove(keys::PHONE);
     command.env(keys::SERVER, &keys.server);
     if let Some(operator) = &keys.operator {
         command.env(keys::OPERATOR, operator);

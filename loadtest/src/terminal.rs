@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use crate::behaviour::Behaviour;
-use crate::cli::{Cli, Command, Common, S1Args, Scenario, SellOutArgs};
+use crate::cli::{Cli, Command, Common, Kill9Args, S1Args, Scenario, SellOutArgs};
 use crate::failure::Failure;
 use crate::report::Report;
+use crate::scenario::kill_9::{self, Kill9};
 use crate::scenario::{Where, s1, sell_out};
 use crate::{compare, summary};
 
@@ -28,6 +29,12 @@ fn done(cli: Cli) -> Result<u8, Failure> {
                 Scenario::S1(args) => (args.common.clone(), in_runtime(s1::run(&as_s1(args)))?),
                 Scenario::SellOut(args) => {
                     (args.common.clone(), in_runtime(sell_out::run(&as_sell_out(args)))?)
+                }
+                Scenario::Kill9(args) => {
+                    let Kill9Args { times, seed, data } = args;
+                    let outcome = in_runtime(kill_9::run(&Kill9 { times, seed, data, server: None }))?;
+                    print!("{outcome}");
+                    return Ok(outcome.exit_code());
                 }
             };
             print!("{}", summary::of(&report));

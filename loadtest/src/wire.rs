@@ -187,9 +187,9 @@ pub struct Item {
     /// The bundle it is a part of.
     #[serde(default)]
     pub bundle: Option<String>,
-    /// A state of the line, where lines have one; a cancelled line holds nothing.
+    /// Whether this line of an order was cancelled; then it holds nothing.
     #[serde(default)]
-    pub state: Option<String>,
+    pub cancelled: bool,
 }
 
 fn one() -> u64 {

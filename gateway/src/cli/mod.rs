@@ -99,7 +99,8 @@ fn settings(command: Command) -> Command {
 fn gather(matches: &ArgMatches) -> Result<Gathered, CommandError> {
     let file = matches.get_one::<PathBuf>("config");
     let text = file.map(|path| {
-        std::fs::read_to_string(path).map_err(|error| CommandError(format!("{}: {error}", path.display())))
+        std::fs::read_to_string(path)
+            .map_err(|error| CommandError(format!("--config: {} cannot be read: {error}", path.display())))
     });
     let text = text.transpose()?;
     let flags = TABLE

@@ -23,7 +23,7 @@ pub struct Books {
 impl Order {
     /// Lines that still hold units.
     pub fn live_items(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(|item| !matches!(item.state.as_deref(), Some("cancelled" | "canceled")))
+        self.items.iter().filter(|item| !item.cancelled)
     }
 }
 

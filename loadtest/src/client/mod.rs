@@ -25,6 +25,7 @@ use pool::Connection;
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 static PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// One request as a visitor wants it sent.
@@ -131,6 +132,8 @@ pub struct Answer {
     pub status: u16,
     /// Whether it carried `Retry-After`.
     pub retry_after: bool,
+    /// Whether it says that it is the kept answer of an earlier request.
+    pub replayed: bool,
     /// The version of the document, where it has one.
     pub etag: Option<HeaderValue>,
     /// The body, if the caller wanted it or the status was an error.
@@ -221,6 +224,7 @@ impl Client {
 async fn read_answer(response: http::Response<hyper::body::Incoming>, keep: bool) -> Result<Answer, Lost> {
     let status = response.status().as_u16();
     let retry_after = response.headers().contains_key(RETRY_AFTER);
+    let replayed = response.headers().get(&REPLAYED).is_some_and(|value| value == "true");
     let etag = response.headers().get(ETAG).cloned();
     let keep = keep || status >= 400;
     let mut body = response.into_body();
@@ -238,5 +242,5 @@ async fn read_answer(response: http::Response<hyper::body::Incoming>, keep: bool
         }
     }
     let body = if rest.is_empty() { first } else { [first.as_ref(), rest.as_ref()].concat().into() };
-    Ok(Answer { status, retry_after, etag, body })
+    Ok(Answer { status, retry_after, replayed, etag, body })
 }
