@@ -146,6 +146,13 @@ fn add_engine(registry: &mut Registry, engine: &Engine) {
         "Number of the last fact that survives a power cut",
         level(gauges.durable),
     );
+    registry.register("follower_last", "Number of the last fact replayed", level(gauges.followed));
+    registry.register("snapshot_last", "Number of the newest snapshot's last fact", level(gauges.snapshot));
+    registry.register(
+        "snapshots_hindered",
+        "Snapshots that could not be written",
+        count(gauges.hindered_snapshots),
+    );
     registry.register("journal_frames", "Frames written", count(gauges.frames));
     registry.register("journal_syncs", "Syncs made", count(gauges.syncs));
     registry.register(

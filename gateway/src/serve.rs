@@ -140,6 +140,7 @@ fn open_engine(config: &Config) -> Result<Arc<Engine>, StartError> {
     })?;
     let mut options = EngineOptions::new(data);
     options.shards = config.shards;
+    options.snapshot_every = Millis(config.snapshot_every_ms);
     options.ack = match config.ack {
         Ack::Fsync => commit::Ack::Fsync,
         Ack::Interval(span) => {

@@ -1,6 +1,7 @@
 //! The command line: what can be said to `onsale`.
 
 mod config;
+mod inspect;
 mod serve;
 
 use std::ffi::OsString;
@@ -48,7 +49,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         Some(("serve", matches)) => serve::run(matches),
         Some(("config", matches)) => config::run(matches),
         Some(("import", matches)) => import_files(matches),
-        Some(("inspect", matches)) => inspect(matches),
+        Some(("inspect", matches)) => inspect::run(matches),
         // clap has refused everything else already.
         _ => Err(CommandError("say what to do; `onsale --help` lists it".to_owned())),
     }
@@ -77,11 +78,10 @@ pub fn command() -> Command {
         )
         .subcommand(ImportArgs::augment_args(Command::new("import")))
         .subcommand(
-            Command::new("inspect").about("Look into a data folder").subcommand_required(true).subcommand(
-                Command::new("journal").about("Print the facts of a journal").arg(
-                    Arg::new("data").required(true).value_name("DIR").value_parser(value_parser!(PathBuf)),
-                ),
-            ),
+            Command::new("inspect")
+                .about("Look into a data folder")
+                .subcommand_required(true)
+                .subcommand(inspect::command()),
         )
 }
 
@@ -133,10 +133,6 @@ fn import_files(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
 }
 
 /// The journal's reader plugs in here.
-fn inspect(_matches: &ArgMatches) -> Result<ExitCode, CommandError> {
-    Err(CommandError("`onsale inspect` is not part of this build".to_owned()))
-}
-
 #[expect(clippy::print_stdout, reason = "this is what the user of a terminal reads")]
 fn say(line: &str) {
     println!("{line}");

@@ -79,6 +79,8 @@ pub struct Config {
     pub workers: usize,
     /// Inventory shards of a new data folder.
     pub shards: u8,
+    /// From one snapshot to the next, in milliseconds; 0 for none.
+    pub snapshot_every_ms: u64,
     /// The bounds of the edge.
     pub limits: Limits,
 }
@@ -121,6 +123,7 @@ impl Config {
                 workers => workers,
             },
             shards: u8::try_from(number("shards")).unwrap_or(u8::MAX),
+            snapshot_every_ms: number("snapshot_every_ms"),
             limits,
         })
     }

@@ -45,13 +45,14 @@ const fn number(
 
 /// All settings.
 #[rustfmt::skip]
-pub const TABLE: [Setting; 17] = [
+pub const TABLE: [Setting; 18] = [
     Setting { name: "listen", kind: Kind::Address, default: "127.0.0.1:8080", about: "where to listen" },
     Setting { name: "data", kind: Kind::Path, default: "onsale-data", about: "the data folder; made when it does not exist" },
     Setting { name: "ack", kind: Kind::Ack, default: "fsync", about: "when an answer may leave: fsync, interval:50ms, none" },
     Setting { name: "log", kind: Kind::Filter, default: "info", about: "what is logged to stderr, as a tracing filter" },
     number("workers", 0, 64, "0", "threads that serve connections; 0: half the cores, at least one"),
     number("shards", 1, 64, "64", "inventory shards; counts only when the data folder is made"),
+    number("snapshot_every_ms", 0, 86_400_000, "60000", "milliseconds from one snapshot to the next; 0: none"),
     number("limits.connections", 1, 1_000_000, "10000", "sockets in all"),
     number("limits.connections_per_address", 1, 1_000_000, "256", "sockets of one address; loopback is exempt"),
     number("limits.in_flight", 1, 1_000_000, "8192", "requests being worked on"),

@@ -1,0 +1,65 @@
+//! `onsale inspect journal DIR`: reads a journal out, fact by fact if asked, and names the first bad byte.
+//!
+//! It opens nothing for writing and takes no lock, so it can look at a folder that is being served from; what has not
+//! been synced by then may look like a torn end.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use onsale_engine::inspect::{self, InspectError, Options};
+use onsale_engine::os::disk::FolderDisk;
+use onsale_engine::sequence::Sequence;
+
+use super::CommandError;
+
+/// The flags.
+pub fn command() -> Command {
+    let number = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u64)).help(help)
+    };
+    Command::new("journal")
+        .about("Print a journal: segments, frames, links, digests, and the first bad byte if there is one")
+        .arg(Arg::new("data").required(true).value_name("DIR").value_parser(value_parser!(PathBuf)))
+        .arg(Arg::new("facts").long("facts").action(ArgAction::SetTrue).help("a line for each fact as well"))
+        .arg(number("from", "only what has this number or a later one"))
+        .arg(number("to", "only what has this number or an earlier one"))
+        .after_help("Exit code: 0 all good, 1 something is bad and named, 2 the folder cannot be read.")
+}
+
+/// Runs it.
+pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
+    let Some(("journal", matches)) = matches.subcommand() else {
+        return Err(CommandError("say what to inspect; `onsale inspect --help` lists it".to_owned()));
+    };
+    let data: &PathBuf =
+        matches.get_one("data").ok_or_else(|| CommandError("name a data folder".to_owned()))?;
+    if !data.is_dir() {
+        return Err(CommandError(format!("{}: there is no such folder", data.display())));
+    }
+    let disk = FolderDisk::open(data)?;
+    let number = |name: &str| matches.get_one::<u64>(name).copied().map(Sequence);
+    let all = Options::default();
+    let options = Options {
+        facts: matches.get_flag("facts"),
+        from: number("from").unwrap_or(all.from),
+        to: number("to").unwrap_or(all.to),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    match inspect::print(&disk, options, &mut out) {
+        Ok(verdict) => {
+            writeln!(out, "{verdict}")?;
+            out.flush()?;
+            Ok(ExitCode::from(verdict.exit_code()))
+        }
+        // Somebody read the first page and closed the pipe.
+        Err(InspectError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            out.flush()?;
+            Err(CommandError(format!("{}: {error}", data.display())))
+        }
+    }
+}
