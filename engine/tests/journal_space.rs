@@ -127,3 +127,24 @@ fn no_room_for_the_first_segment_is_an_error_and_not_a_journal() {
     disk.set_capacity(u64::MAX);
     assert_eq!(open(&disk, lively_options()).unwrap().1.last, Sequence::ZERO);
 }
+
+/// The file was gone and the sync of the folder failed; every later call looked for the file and trimming never went on.
+/// Seed 14918 of the simulator.
+#[test]
+fn trimming_goes_on_after_a_failed_sync_of_the_folder() {
+    let disk = SimDisk::new(1);
+    let (mut journal, _) = open(&disk, lively_options()).unwrap();
+    while journal.last().0 < 400 {
+        append(&mut journal).unwrap();
+    }
+    let last = journal.last();
+    // Open, length, remove, sync of the folder.
+    disk.set_faults(Faults::At(disk.calls() + 4, Fault::Io));
+    assert!(matches!(journal.trim(last), Err(StorageError::Io { doing: "sync the data folder", .. })));
+    disk.set_faults(Faults::None);
+    assert!(journal.trim(last).unwrap() > 0, "the next call tries again");
+    assert!(journal.first() > Sequence(1));
+    disk.crash(1);
+    let (again, _) = open(&disk, lively_options()).unwrap();
+    assert_eq!(again.first(), journal.first());
+}

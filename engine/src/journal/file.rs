@@ -128,11 +128,17 @@ fn trim<D: Disk>(disk: &D, shared: &Shared, before: Sequence) -> Result<u64, Sto
     let mut freed = 0;
     while let Some(number) = shared.oldest_ending_before(before) {
         let name = segment_name(number);
-        let bytes = disk.open(&name).and_then(|file| file.len()).map_err(StorageError::io("open", &name))?;
-        disk.remove(&name).map_err(StorageError::io("remove", &name))?;
+        match disk.open(&name).and_then(|file| file.len()) {
+            Ok(bytes) => {
+                disk.remove(&name).map_err(StorageError::io("remove", &name))?;
+                freed += bytes;
+            }
+            // Removed by a call whose sync failed: only the sync is left to do.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StorageError::io("open", &name)(error)),
+        }
         disk.sync_folder().map_err(StorageError::io("sync the data folder", ""))?;
         shared.drop_oldest(number);
-        freed += bytes;
     }
     Ok(freed)
 }

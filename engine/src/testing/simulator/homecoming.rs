@@ -35,7 +35,7 @@ impl World {
         self.report.starts += 1;
         self.say(|| format!("started: {:?}", started.start));
         let last = self.found(&mut started);
-        let Started { core, mark, door, mut writer, start, .. } = started;
+        let Started { core, mark, door, mut writer, start, follower: snapshots, .. } = started;
         let preparer = writer.journal().preparer();
         let ticker = Ticker::new(core.state.shards());
         let incarnation = start.journal.incarnation;
@@ -47,6 +47,7 @@ impl World {
             writer,
             ticker,
             preparer,
+            snapshots,
             incarnation,
             first_frame,
             stops: Vec::new(),
@@ -91,14 +92,16 @@ impl World {
         let Left { acknowledged, handed_in, incarnation, .. } = self.left;
         // The follower's reading is not what is tried here.
         self.disk.set_faults(Faults::None);
-        let last = self.follower.read_again(started.writer.journal(), incarnation);
+        let last = self.side.read_again(started.writer.journal(), incarnation);
         self.disk.set_faults(self.faults);
         assert!(last >= acknowledged, "fact {acknowledged} was acknowledged, {last} is the last one found");
         assert!(last <= handed_in, "{last} facts found, {handed_in} handed in");
         let struck = self.ledger.cut(last);
         self.report.lost += struck as u64;
         self.say(|| format!("{acknowledged} acknowledged, {handed_in} handed in, {last} found"));
-        assert_eq!(started.start.founded, started.start.facts == 0);
+        assert_eq!(started.start.founded, started.start.journal.last == Sequence::ZERO);
+        assert!(started.start.damaged_snapshots.is_empty(), "a crash has damaged a snapshot");
+        self.report.snapshots += u64::from(started.start.snapshot.is_some());
         last
     }
 

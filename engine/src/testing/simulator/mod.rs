@@ -13,7 +13,7 @@
 //! | `books`, `entries` | a naive twin of the sale, kept from the answers alone |
 //! | `judge`, `orders`, `stock`, `legal`, `grounds`, `missing` | whether an answer was right: a success allowed, a refusal justified, a replay the same |
 //! | `homecoming` | whether after a crash all is there that was acknowledged, and the rest whole or not at all |
-//! | `follower` | the durable journal replayed on the side: same facts, same digests |
+//! | `side` | the durable journal replayed on the side: same facts, same digests |
 //! | `faults` | what goes wrong: clocks, disk, power |
 //! | `vandal` | what a crash does not do: flipped bits, lost files, foreign records |
 //! | `run` | the loop, and the command that replays a seed |
@@ -27,7 +27,6 @@ mod books;
 mod clients;
 mod entries;
 mod faults;
-mod follower;
 mod grounds;
 mod homecoming;
 mod judge;
@@ -37,6 +36,7 @@ mod orders;
 mod plan;
 mod request;
 mod run;
+mod side;
 mod stock;
 mod vandal;
 mod world;

@@ -43,6 +43,7 @@ pub(super) struct Plan {
     /// How likely each kind of step is; see `run`.
     pub requests: u64,
     pub writing: u64,
+    pub following: u64,
     pub ticking: u64,
     pub clocks: u64,
     pub faults: u64,
@@ -71,10 +72,12 @@ impl Plan {
             ..JournalOptions::new(JournalId(dice.next()), Sequence::ZERO)
         };
         let shards = *dice.pick(&[1, 2, 3, 8, 64]);
+        let snapshot_every = Millis(*dice.pick(&[0, 500, 5_000, 60_000]));
         Self {
-            options: StartOptions { shards, ack, limits, journal, snapshot_every: Millis(0) },
+            options: StartOptions { shards, ack, limits, journal, snapshot_every },
             requests: 60,
             writing: *dice.pick(&[5, 20, 40]),
+            following: *dice.pick(&[2, 15]),
             ticking: *dice.pick(&[1, 10]),
             clocks: *dice.pick(&[5, 15, 40]),
             faults: *dice.pick(&[0, 1, 3]),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::commit::Step;
+use crate::follower::Followed;
 use crate::ports::Clock;
 use crate::state::State;
 use crate::testing::disk::Faults;
@@ -25,6 +26,8 @@ pub struct Report {
     pub kills: u64,
     /// Power cuts.
     pub power_cuts: u64,
+    /// Starts from a snapshot.
+    pub snapshots: u64,
     /// Successes that were never acknowledged and that a crash took.
     pub lost: u64,
 }
@@ -37,6 +40,7 @@ impl std::ops::AddAssign for Report {
         self.starts += other.starts;
         self.kills += other.kills;
         self.power_cuts += other.power_cuts;
+        self.snapshots += other.snapshots;
         self.lost += other.lost;
     }
 }
@@ -45,8 +49,15 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} refused, {} replayed; {} starts, {} kills, {} power cuts, {} unacknowledged successes lost",
-            self.requests, self.refusals, self.replays, self.starts, self.kills, self.power_cuts, self.lost
+            "{} requests, {} refused, {} replayed; {} starts ({} from a snapshot), {} kills, {} power cuts, {} unacknowledged successes lost",
+            self.requests,
+            self.refusals,
+            self.replays,
+            self.starts,
+            self.snapshots,
+            self.kills,
+            self.power_cuts,
+            self.lost
         )
     }
 }
@@ -87,6 +98,9 @@ pub fn run(seed: u64) -> Report {
         world.step();
     }
     world.heal();
+    if world.dice.chance(30) {
+        world.wind_up();
+    }
     world.vandalise();
     world.report
 }
@@ -99,8 +113,18 @@ impl World {
             return;
         }
         let plan = &self.plan;
-        let weights =
-            [plan.requests, plan.writing, plan.ticking, plan.clocks, plan.faults, plan.crashes, 2, 2, 1];
+        let weights = [
+            plan.requests,
+            plan.writing,
+            plan.ticking,
+            plan.clocks,
+            plan.faults,
+            plan.crashes,
+            2,
+            2,
+            1,
+            plan.following,
+        ];
         match self.dice.weighted(&weights) {
             0 => {
                 let wall = self.clock.wall();
@@ -131,7 +155,8 @@ impl World {
                     life.late = if life.late.is_some() { None } else { now };
                 }
             }
-            _ => self.compare(),
+            8 => self.compare(),
+            _ => self.follow(),
         }
         if self.dead() {
             self.die(true);
@@ -150,15 +175,47 @@ impl World {
         }
     }
 
+    /// The engine's own follower takes a step.
+    fn follow(&mut self) {
+        let Some(life) = &mut self.life else { return };
+        if life.mark.has_failed() {
+            return;
+        }
+        // Ours goes first: it wants to see what the other may trim.
+        self.disk.set_faults(Faults::None);
+        self.side.follow(life.writer.journal());
+        self.disk.set_faults(self.faults);
+        let followed = life.snapshots.step(self.clock.boot());
+        let bad_disk = self.full || self.struck();
+        match &followed {
+            Ok(Followed::Hindered(why)) => {
+                assert!(bad_disk, "no snapshot, and nothing is wrong with the disk: {why}")
+            }
+            Ok(_) => {}
+            Err(failure) => {
+                assert!(self.struck(), "memory and journal differ: {failure:?}");
+                self.die(true);
+            }
+        }
+        self.say(|| format!("followed: {followed:?}"));
+    }
+
+    /// A last snapshot, like at a shutdown in good order.
+    fn wind_up(&mut self) {
+        let Some(life) = &mut self.life else { return };
+        assert!(life.snapshots.wind_up(|| true), "the last snapshot does not hold all that is durable");
+        assert_eq!(life.snapshots.snapshot(), self.side.last());
+    }
+
     /// The follower, and the whole state if all of it is durable.
     fn compare(&mut self) {
         let Some(life) = &mut self.life else { return };
         if self.faults != Faults::None {
             return;
         }
-        self.follower.follow(life.writer.journal());
-        if self.follower.last() == life.core.buffer.last() {
-            self.follower.compare(&life.core.state);
+        self.side.follow(life.writer.journal());
+        if self.side.last() == life.core.buffer.last() {
+            self.side.compare(&life.core.state);
         }
         self.audit();
     }

@@ -13,7 +13,7 @@ use crate::journal::{
 use crate::ports::{Clock, Disk};
 use crate::recovery::RecoveryError;
 use crate::sequence::Sequence;
-use crate::start::{self, OpenError};
+use crate::start::{self, OpenError, Start};
 use crate::testing::disk::SimDisk;
 use crate::time::{Timestamp, WallTime};
 
@@ -33,24 +33,28 @@ impl World {
             Err(error) if error.in_use() => self.say(|| format!("a second process: {error}")),
             other => panic!("a second process has the folder: {other:?}"),
         }
-        let last = self.follower.last();
+        let last = self.side.last();
         self.life = None;
         self.disk.restart();
-        match self.dice.below(5) {
+        // All of it may be in a snapshot, and the segment being written still empty.
+        let choices = if self.frames().is_empty() { 1 } else { 6 };
+        match self.dice.below(choices) {
+            0 if choices == 1 => self.foreign_record(last),
             0 => self.flip_in_frame(last),
             1 => self.flip_in_header(last),
             2 => self.shorten_or_lose(),
             3 => self.foreign_record(last),
+            4 => self.flip_in_snapshot(last),
             _ => self.trim(last),
         }
     }
 
-    /// The last number a start finds.
-    fn start_again(&mut self) -> Result<Sequence, OpenError> {
+    /// What a start finds.
+    fn start_again(&mut self) -> Result<Start, OpenError> {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let options = self.plan.options.clone();
         let started = start::start(&self.disk, clock, &mut self.dice, options, |_| {})?;
-        Ok(started.start.journal.last)
+        Ok(started.start)
     }
 
     fn frames(&self) -> Vec<Place> {
@@ -77,9 +81,13 @@ impl World {
         self.flip(file, at);
         let proven = frames[chosen + 1..].iter().any(|later| later.header.mark >= header.first);
         match self.start_again() {
-            Ok(found) => {
+            // What a snapshot holds is not read again.
+            Ok(start) if start.snapshot.is_some_and(|known| known >= header.first) => {
+                assert_eq!(start.journal.last, last);
+            }
+            Ok(start) => {
                 assert!(!proven, "a frame that was durable was cut at {at} of {file}");
-                assert_eq!(found.next(), header.first, "{last} facts were there");
+                assert_eq!(start.journal.last.next(), header.first, "{last} facts were there");
             }
             Err(error) => self.refused(&error),
         }
@@ -93,7 +101,24 @@ impl World {
         let at = self.dice.below(most);
         self.flip(&file, at);
         match self.start_again() {
-            Ok(found) => assert_eq!(found, last, "after a flip at {at} of {file}"),
+            Ok(start) => assert_eq!(start.journal.last, last, "after a flip at {at} of {file}"),
+            Err(error) => self.refused(&error),
+        }
+    }
+
+    /// One bit in a snapshot: the one before it is used, or the whole journal, or the start stops.
+    fn flip_in_snapshot(&mut self, last: Sequence) {
+        let names = self.disk.list().expect("the disk is good");
+        let snapshots: Vec<_> = names.iter().filter(|name| name.ends_with(".snap")).collect();
+        if snapshots.is_empty() {
+            return self.flip_in_frame(last);
+        }
+        let file = (*self.dice.pick(&snapshots)).clone();
+        let bytes = self.disk.get(&file).map_or(0, |bytes| bytes.len() as u64);
+        let at = self.dice.below(bytes);
+        self.flip(&file, at);
+        match self.start_again() {
+            Ok(start) => assert_eq!(start.journal.last, last, "after a flip at {at} of {file}"),
             Err(error) => self.refused(&error),
         }
     }
@@ -122,8 +147,10 @@ impl World {
         } else {
             self.disk.remove(&files[lost]).expect("the disk is good");
         }
-        let error = self.start_again().expect_err("something is missing");
-        self.refused(&error);
+        match self.start_again() {
+            Ok(start) => assert!(start.snapshot.is_some(), "something is missing"),
+            Err(error) => self.refused(&error),
+        }
     }
 
     /// Records that are no facts, or facts that cannot have happened here.
@@ -151,8 +178,10 @@ impl World {
         drop(journal);
         let error = self.start_again().expect_err("a fact that is none was taken");
         self.say(|| format!("refused: {error}"));
-        let OpenError::Recovery(RecoveryError::NoFact { at, .. } | RecoveryError::Misfit { at, .. }) = error
-        else {
+        let OpenError::Recovery(RecoveryError::In { error, .. }) = error else {
+            panic!("another refusal: {error}");
+        };
+        let (RecoveryError::NoFact { at, .. } | RecoveryError::Misfit { at, .. }) = *error else {
             panic!("another refusal: {error}");
         };
         assert_eq!(at, last.next(), "the number of what does not fit");
@@ -161,8 +190,10 @@ impl World {
     /// What a snapshot will allow: older segments go, the rest is read from there, and neither end is guessed.
     fn trim(&mut self, last: Sequence) {
         let behind = self.journal(last.plus(2)).map(|_| ());
+        self.disk.restart();
         assert!(matches!(behind, Err(StorageError::Behind { .. })), "{behind:?}");
-        let from = Sequence(self.dice.between(1, last.0));
+        let oldest = self.frames().first().map_or(last, |place| place.header.first);
+        let from = Sequence(self.dice.between(oldest.0, last.0));
         let mut journal = self.journal(from).expect("the disk is good");
         let refused = journal.append(
             last.next(),
@@ -178,15 +209,18 @@ impl World {
         while let Some(frame) = reader.next_frame().expect("it was kept") {
             for (number, record) in frame.records() {
                 assert_eq!(number, next);
-                assert_eq!(Some(record), self.follower.record(number), "fact {number}");
+                assert_eq!(Some(record), self.side.record(number), "fact {number}");
                 next = next.next();
             }
         }
         assert_eq!(next, last.next());
         drop(journal);
-        if first > Sequence(1) {
-            let error = self.start_again().expect_err("a start without a snapshot needs all facts");
-            self.refused(&error);
+        match self.start_again() {
+            Ok(start) => {
+                let known = start.snapshot.unwrap_or_default();
+                assert!(known.next() >= first, "a start from {known} without the facts to {first}");
+            }
+            Err(error) => self.refused(&error),
         }
     }
 
@@ -204,6 +238,7 @@ impl World {
                 StorageError::Damaged { .. }
                     | StorageError::NewerVersion { .. }
                     | StorageError::Missing { .. }
+                    | StorageError::Behind { .. }
             ))
         );
         assert!(told, "{error}");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::commit::{Mark, Step, Writer};
 use crate::decide::Core;
 use crate::door::Door;
+use crate::follower::Follower;
 use crate::journal::{FileJournal, Preparer};
 use crate::ports::{Clock, Rng};
 use crate::sequence::Sequence;
@@ -19,9 +20,9 @@ use crate::time::{Millis, Now, Timestamp, WallTime};
 use super::books::Books;
 use super::clients::Clients;
 use super::entries::Ledger;
-use super::follower::Follower;
 use super::plan::{Plan, START};
 use super::run::Report;
+use super::side::Side;
 
 /// A running process.
 pub(super) struct Life {
@@ -30,6 +31,8 @@ pub(super) struct Life {
     pub door: Door,
     pub writer: Writer<FileJournal<SimDisk>>,
     pub ticker: Ticker,
+    /// The engine's own follower, which makes the snapshots.
+    pub snapshots: Follower<SimDisk>,
     pub preparer: Preparer<SimDisk>,
     /// The journal's count of this opening.
     pub incarnation: u32,
@@ -71,7 +74,7 @@ pub(super) struct World {
     pub clock: SimClock,
     pub life: Option<Life>,
     pub ledger: Ledger,
-    pub follower: Follower,
+    pub side: Side,
     pub clients: Clients,
     pub seen: Seen,
     pub left: Left,
@@ -94,7 +97,7 @@ impl World {
             clock: SimClock::new(START),
             life: None,
             ledger: Ledger::default(),
-            follower: Follower::new(),
+            side: Side::new(),
             clients: Clients::default(),
             seen: Seen::default(),
             left: Left::default(),
@@ -169,6 +172,7 @@ impl World {
             }
         }
         life.core.note_space(life.writer.space());
+        life.writer.run_errands();
         let (durable, last) = (life.mark.durable(), life.core.buffer.last());
         assert!(durable <= life.mark.answerable() && life.mark.answerable() <= last);
         Some(step)

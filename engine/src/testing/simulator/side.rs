@@ -8,7 +8,7 @@ use crate::state::State;
 
 /// A copy that only ever reads.
 #[derive(Debug)]
-pub(super) struct Follower {
+pub(super) struct Side {
     replay: Replay,
     /// Every durable record so far; fact 1 is the first.
     records: Vec<Vec<u8>>,
@@ -17,7 +17,7 @@ pub(super) struct Follower {
 /// Names are hashed under other seeds than the live state's: a state must not depend on them.
 const SEEDS: [u64; 2] = [0x5eed, 0xf0110];
 
-impl Follower {
+impl Side {
     pub fn new() -> Self {
         Self { replay: Replay::new(SEEDS), records: Vec::new() }
     }
@@ -34,7 +34,8 @@ impl Follower {
 
     /// Reads on to the durable mark.
     pub fn follow(&mut self, journal: &impl Journal) {
-        let mut reader = journal.reader(self.last().next()).expect("nothing was trimmed");
+        let mut reader =
+            journal.reader(self.last().next()).expect("nothing is trimmed that was not followed");
         while let Some(frame) = reader.next_frame().expect("what was durable can be read") {
             for (number, record) in frame.records() {
                 self.take(number, record);
@@ -45,8 +46,10 @@ impl Follower {
     /// Reads everything again after a restart: what was durable is what it was. Gives the last number that was written
     /// in `incarnation` or before it.
     pub fn read_again(&mut self, journal: &impl Journal, incarnation: u32) -> Sequence {
-        let mut last = Sequence::ZERO;
-        let mut reader = journal.reader(Sequence(1)).expect("nothing was trimmed");
+        // What was trimmed is in a snapshot, so it was durable.
+        let first = journal.first();
+        let mut last = Sequence(first.0 - 1);
+        let mut reader = journal.reader(first).expect("it is there");
         while let Some(frame) = reader.next_frame().expect("what was durable can be read") {
             if frame.header().incarnation <= incarnation {
                 last = frame.header().last();
@@ -62,7 +65,7 @@ impl Follower {
     }
 
     fn take(&mut self, number: Sequence, record: &[u8]) {
-        self.replay.record(number, record).unwrap_or_else(|error| panic!("the follower: {error}"));
+        self.replay.record(number, record).unwrap_or_else(|error| panic!("the side: {error}"));
         self.records.push(record.to_vec());
     }
 
