@@ -34,13 +34,14 @@ use crate::failure::Failure;
 use crate::keys::{Keys, bearer};
 use crate::operator::Operator;
 use crate::own_server::{self, OwnServer};
+use crate::usage::Usage;
 use crate::wire::Slot;
 
 use book::{Book, Sale};
 use findings::Findings;
 use floor::Floor;
 use reckoning::Audit;
-pub use summary::Outcome;
+pub use summary::{Outcome, Restart};
 
 /// Load before a kill, in milliseconds.
 const LOAD_MS: std::ops::RangeInclusive<u64> = 50..=1_500;
@@ -123,7 +124,7 @@ struct Course {
     operator: HeaderValue,
     seed: u64,
     numbers: u64,
-    restarts: Vec<Duration>,
+    restarts: Vec<Restart>,
     line: ProgressBar,
 }
 
@@ -175,7 +176,8 @@ impl Course {
         }
         self.server.begin()?;
         self.server.wait_until_ready().await?;
-        self.restarts.push(self.server.start_up);
+        let computed = Usage::of(self.server.pid()).map(|usage| usage.cpu_ms).unwrap_or_default();
+        self.restarts.push(Restart { took: self.server.start_up, computed: Duration::from_millis(computed) });
 
         let sample = floor.book.borrow().archive.sample(&mut chances, SAMPLE).cloned().collect();
         let audit = self.audit(floor.clone(), findings);
