@@ -73,7 +73,9 @@ impl Search<'_> {
             else {
                 continue;
             };
-            for group in shard.groups_from(self.sale, venue, product, None) {
+            for group in
+                shard.groups_from(self.sale, venue, product, None).filter(|group| self.has_day(group))
+            {
                 let mut rank = 0;
                 while let Some(here) = group.next_free(rank).filter(|_| found.len() < most) {
                     rank = here + 1;
@@ -123,8 +125,7 @@ impl Search<'_> {
                 if days.is_some_and(|(_, most)| group.key.day.is_none_or(|day| day > most)) {
                     break;
                 }
-                // Between parts of which one has no day there is no gap.
-                if self.rule.gap_days.is_some() && group.key.day.is_none() {
+                if !self.has_day(group) {
                     continue;
                 }
                 let Some(index) = self.slot_in(*number, shard, group, parts) else { continue };
@@ -137,6 +138,11 @@ impl Search<'_> {
         }
         in_vain.insert(tried);
         false
+    }
+
+    /// Whether the slots of a group can be parts at all: between parts of which one has no day there is no gap.
+    fn has_day(&self, group: &Group) -> bool {
+        self.rule.gap_days.is_none() || group.key.day.is_some()
     }
 
     /// A slot of the group that can be had.

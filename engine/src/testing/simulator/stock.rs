@@ -7,6 +7,7 @@ use crate::outcome::{Answer, Counts, OrderView, SlotView};
 use crate::refusal::Refusal;
 use crate::sale::SaleView;
 use crate::sequence::Sequence;
+use crate::time::Millis;
 
 use super::books::Stage;
 use super::entries::{Entry, Numbered};
@@ -176,6 +177,15 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether a public document has seen the last change of a sale's slots and carts. Until it has, it may be up to 2 s
+    /// behind and nothing more is demanded of it.
+    fn is_current(&self, sale: &str, rests_on: Sequence) -> bool {
+        let books = &self.ledger.books;
+        let slots = books.slots.iter().filter(|((of, _), _)| *of == sale).map(|(_, book)| book.touched);
+        let carts = books.carts.values().filter(|book| book.sale == sale).map(|book| book.touched);
+        slots.chain(carts).all(|touched| touched <= rests_on)
+    }
+
     /// Sums over a sale.
     pub fn totals(&mut self, answer: &Answer<Availability>) {
         let Request::Totals { sale } = self.asked.request else { panic!("no totals") };
@@ -183,6 +193,11 @@ impl Judge<'_> {
             Err(refusal) => return self.justify(refusal, answer),
             Ok(totals) => totals,
         };
+        let age = answer.now.engine.since(totals.as_of.engine);
+        assert!(age <= Millis(2_000), "totals of {sale} are {age:?} old");
+        if !self.is_current(sale, answer.rests_on) {
+            return;
+        }
         let books = &self.ledger.books;
         let (mut capacity, mut sold) = (0, 0);
         for ((_, slot), book) in books.slots.iter().filter(|((of, _), _)| *of == sale) {
@@ -229,6 +244,9 @@ impl Judge<'_> {
             Err(refusal) => return self.justify(refusal, answer),
             Ok(offers) => offers,
         };
+        if !self.is_current(sale, answer.rests_on) {
+            return;
+        }
         let books = &self.ledger.books;
         for offer in offers {
             let slots: Vec<_> = offer.slots.iter().map(|(slot, _)| slot.as_str()).collect();
