@@ -28,7 +28,7 @@ pub enum Stage {
 /// Stands in [`Item::gone`] for "still there".
 pub const PRESENT: u8 = u8::MAX;
 
-/// Marks a bundle whose order may be cancelled in parts, in [`NewItem::bundle`] and [`crate::carts::Item::bundle`].
+/// Marks a bundle whose order may be cancelled in parts, in [`crate::fact::NewItem::bundle`] and [`crate::carts::Item::bundle`].
 pub const DIVISIBLE: u8 = 0x80;
 
 /// The number of a bundle without its mark.

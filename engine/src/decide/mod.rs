@@ -1,8 +1,8 @@
 //! Requests in, facts or refusals out. One file a kind of request.
 //!
 //! Every request goes the same way: reserve room in the journal's buffer, take the locks in their order, fix the time,
-//! check everything, then say what happened as facts. A [`Decision`] is that way, so that no request can leave a step
-//! out: a fact can only be said through [`Decision::commit`], which numbers it while the locks are held.
+//! check everything, then say what happened as facts. A `Decision` is that way, so that no request can leave a step
+//! out: a fact can only be said through `Decision::commit`, which numbers it while the locks are held.
 
 mod add;
 mod aim;

@@ -4,7 +4,7 @@
 //! A request that finds a slot short must be able to settle *that* slot's due holds without looking at the million
 //! others of the shard, so the order is kept per slot. Deadlines mostly come in ascending (`now + hold_ttl`), so a slot
 //! keeps its holds in a list and a new one goes to the tail; only when an insertion would have to walk more than
-//! [`WALK`] steps does the slot change to a sorted tree, until it is empty again. Both give the same order; the naive
+//! `WALK` steps does the slot change to a sorted tree, until it is empty again. Both give the same order; the naive
 //! twin in the tests says so.
 //!
 //! The shard's schedule is only a hint for the ticker: it names slots whose first deadline may have come, in ticks of

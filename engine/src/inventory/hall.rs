@@ -51,7 +51,7 @@ impl Hall {
         }
     }
 
-    /// The first row at or after `from` that has a run of one of the `wanted` lengths, see [`runs::fitting`]. One word
+    /// The first row at or after `from` that has a run of one of the `wanted` lengths, see `runs::fitting`. One word
     /// tells 64 rows.
     #[must_use]
     pub fn next_with(&self, wanted: u64, from: u32) -> Option<u32> {
