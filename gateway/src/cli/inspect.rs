@@ -49,7 +49,6 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     let mut out = BufWriter::new(io::stdout().lock());
     match inspect::print(&disk, options, &mut out) {
         Ok(verdict) => {
-            writeln!(out, "{verdict}")?;
             out.flush()?;
             Ok(ExitCode::from(verdict.exit_code()))
         }
