@@ -59,6 +59,13 @@ impl Shop {
             .env("ONSALE_SERVER_KEY", SERVER_KEY);
         let mut program = Program::start("onsale", &mut command, &log, Signal::KILL)?;
         program.wait_for(port, &log)?;
+        // The socket is open while the journal is still being read; 503 `recovering` ends by itself.
+        for _ in 0..500 {
+            if call(port, "GET", "/readyz", &[], b"")?.status == 200 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
         let shop = Self { program, port, _folder: folder };
         for sale in sales {
             shop.stock(sale)?;
