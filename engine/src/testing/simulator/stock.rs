@@ -177,13 +177,14 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether a public document has seen the last change of a sale's slots and carts. Until it has, it may be up to 2 s
+    /// Whether a public document has seen the last change of a sale's terms, slots and carts. Until it has, it may be up to 2 s
     /// behind and nothing more is demanded of it.
     fn is_current(&self, sale: &str, rests_on: Sequence) -> bool {
         let books = &self.ledger.books;
         let slots = books.slots.iter().filter(|((of, _), _)| *of == sale).map(|(_, book)| book.touched);
         let carts = books.carts.values().filter(|book| book.sale == sale).map(|book| book.touched);
-        slots.chain(carts).all(|touched| touched <= rests_on)
+        let terms = books.sales.get(sale).map(|book| book.touched);
+        slots.chain(carts).chain(terms).all(|touched| touched <= rests_on)
     }
 
     /// Sums over a sale.
