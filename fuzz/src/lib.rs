@@ -6,7 +6,7 @@
 //! | `segment` | `journal` | no panic; what `inspect` calls good opens, and ends where it says |
 //! | `journal` | `journal` | of a changed journal a beginning is found, record by record, or nothing opens |
 //! | `fact` | `facts` | what is read is written and read again as the same |
-//! | `facts` | `facts` | a fact that fits breaks no invariant |
+//! | `facts` | `facts` | a fact that fits is applied without a panic and takes no more units than there are |
 //! | `request` | `requests` | no panic; a refusal is a problem document; settings survive the way out and in |
 //! | `import_*` | `imports` | no panic, no silence; what is sent is read by the server as the same |
 
