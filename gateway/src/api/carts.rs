@@ -38,8 +38,11 @@ pub async fn open(call: Call) -> Outcome {
     let customer = call.engine().customer(&customer);
     let request = OpenCart { caller, key, sale, customer, wants: &wants, notes };
     let cart = settle(call.engine(), call.engine().open_cart(&request)).await?;
-    let location = format!("/v1/carts/{}", PublicId::cart(cart.value.cart));
-    Ok(written(StatusCode::CREATED, &cart).at(location))
+    Ok(written(StatusCode::CREATED, &cart).at([
+        "/v1/carts/",
+        PublicId::cart(cart.value.cart).text().as_str(),
+    ]
+    .concat()))
 }
 
 /// `GET /v1/carts/{cart}`

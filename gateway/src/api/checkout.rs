@@ -21,9 +21,10 @@ pub async fn post(call: Call) -> Outcome {
     let wait = call.prefer_wait();
     let checkout = settle(call.engine(), call.engine().checkout(on)).await?;
     let body = WrittenCheckout::new(&checkout.value, checkout.now);
-    let location = format!("/v1/checkouts/{}", checkout_id(&checkout.value));
     let status = if wait.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let mut response = json(status, &body).at(location).replayed(checkout.replayed);
+    let mut response = json(status, &body)
+        .at(["/v1/checkouts/", checkout_id(&checkout.value).text().as_str()].concat())
+        .replayed(checkout.replayed);
     match wait.map(|wait| HeaderValue::try_from(format!("wait={}", wait.as_secs()))) {
         Some(Ok(applied)) => {
             response.headers_mut().insert(PREFERENCE_APPLIED, applied);

@@ -56,9 +56,11 @@ pub struct WrittenId(pub PublicId);
 
 impl Serialize for WrittenId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        serializer.serialize_str(self.0.text().as_str())
     }
 }
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// What is shown of a customer: the name the shop uses, if the sale keeps it, else the keyed hash.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +70,15 @@ impl Serialize for WrittenCustomer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.1.and_then(|notes| notes.customer.as_deref()) {
             Some(name) => serializer.serialize_str(name),
-            None => serializer.collect_str(&format_args!("ch_{:032x}", self.0.0)),
+            None => {
+                let hash = self.0.0.to_be_bytes();
+                let mut text = *b"ch_00000000000000000000000000000000";
+                for (byte, place) in hash.into_iter().zip((3..).step_by(2)) {
+                    text[place] = HEX[usize::from(byte >> 4)];
+                    text[place + 1] = HEX[usize::from(byte & 15)];
+                }
+                serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Times on the wire: RFC 3339 in UTC, and every deadline twice.
 
+use std::cell::Cell;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use onsale_engine::time::{Now, Timestamp, WallTime};
@@ -11,12 +13,59 @@ pub struct Written(pub WallTime);
 
 impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match jiff::Timestamp::from_millisecond(self.0.0) {
-            Ok(time) => serializer.collect_str(&time),
+        let mut text = [0; LONGEST];
+        match write(self.0, &mut text) {
+            Some(text) => serializer.serialize_str(text),
             // Further away than the year 9999: no such time comes in, see `Deserialize`.
-            Err(_) => serializer.serialize_none(),
+            None => serializer.serialize_none(),
         }
     }
+}
+
+/// `2021-04-12T07:05:00.123Z`
+const LONGEST: usize = 24;
+const DAY_MS: i64 = 86_400_000;
+
+thread_local! {
+    /// A day that was written, counted from 1970, and its text. Three times of every answer are on it or on the next.
+    static DAY: Cell<(i64, [u8; 10])> = const { Cell::new((i64::MIN, [0; 10])) };
+}
+
+/// Writes a time as RFC 3339; the calendar is jiff's and asked once a day, the rest is arithmetic.
+fn write(time: WallTime, text: &mut [u8; LONGEST]) -> Option<&str> {
+    let (day, of_day) = (time.0.div_euclid(DAY_MS), time.0.rem_euclid(DAY_MS));
+    if !(jiff::Timestamp::MIN.as_millisecond()..=jiff::Timestamp::MAX.as_millisecond()).contains(&time.0) {
+        return None;
+    }
+    let (mut known, mut date) = DAY.get();
+    if known != day {
+        let some_time = jiff::Timestamp::from_millisecond(time.0).ok()?;
+        let written = some_time.to_zoned(TimeZone::UTC).date().to_string();
+        // A year before 0 has more characters.
+        (known, date) = (day, written.as_bytes().try_into().ok()?);
+        DAY.set((known, date));
+    }
+    let digit = |number: i64| u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit);
+    let seconds = of_day / 1_000;
+    text[..10].copy_from_slice(&date);
+    for (place, mark, number) in
+        [(10, b'T', seconds / 3_600), (13, b':', seconds / 60 % 60), (16, b':', seconds % 60)]
+    {
+        text[place] = mark;
+        text[place + 1] = digit(number / 10);
+        text[place + 2] = digit(number);
+    }
+    let millis = of_day % 1_000;
+    let mut len = 19;
+    if millis > 0 {
+        text[19..23].copy_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
+        len = 23;
+        while text[len - 1] == b'0' {
+            len -= 1;
+        }
+    }
+    text[len] = b'Z';
+    std::str::from_utf8(&text[..=len]).ok()
 }
 
 impl<'de> Deserialize<'de> for Written {
@@ -84,6 +133,27 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_by_hand_is_what_the_library_writes() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let edges =
+            [i64::MIN, -1, 0, 1, 999, DAY_MS - 1, DAY_MS, 253_402_300_799_999, 253_402_207_200_000, i64::MAX];
+        let anywhere = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            i64::try_from(state >> 20).unwrap_or(0) - (1 << 42)
+        });
+        for millis in edges.into_iter().chain(anywhere.take(20_000)) {
+            let library = jiff::Timestamp::from_millisecond(millis).ok().map(|time| time.to_string());
+            let mut text = [0; LONGEST];
+            assert_eq!(
+                write(WallTime(millis), &mut text).map(str::to_owned),
+                // Years before 0 are refused: nothing is sold there.
+                library.filter(|text| !text.starts_with('-')),
+                "{millis}"
+            );
+        }
+    }
 
     #[test]
     fn times_are_read_and_written_as_rfc_3339() {
