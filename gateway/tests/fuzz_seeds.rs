@@ -15,8 +15,10 @@ mod fuzz {
 }
 use fuzz::past;
 
+type Target = (&'static str, fn(&[u8]));
+
 /// All targets, by the name of their folder and of their file in `fuzz/targets`.
-const TARGETS: [(&str, fn(&[u8])); 9] = [
+const TARGETS: [Target; 9] = [
     ("fact", fuzz::facts::fact),
     ("facts", fuzz::facts::facts),
     ("import_csv", fuzz::imports::csv),
@@ -49,7 +51,7 @@ fn no_seed_breaks_its_target() {
         assert!(seeds.len() > 1, "{target} has seeds");
         for seed in seeds {
             let bytes = fs::read(&seed).expect("a seed");
-            println!("{}, {} bytes", seed.display(), bytes.len());
+            eprintln!("{}, {} bytes", seed.display(), bytes.len());
             run(&bytes);
             let step = (bytes.len() / CUTS).max(1);
             (0..bytes.len()).step_by(step).for_each(|end| run(&bytes[..end]));
