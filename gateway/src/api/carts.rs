@@ -7,17 +7,18 @@ use onsale_engine::outcome::{Answer, CartView};
 use onsale_engine::request::{OnCart, OpenCart};
 
 use super::slots::zone_of;
-use crate::answer::{Outcome, PRIVATE, Said, json};
+use crate::answer::{Outcome, PRIVATE, Said, json_bytes};
 use crate::call::Call;
 use crate::durable::{Settled, settle};
 use crate::idempotency;
 use crate::problem::Problem;
-use crate::wire::cart::{CartInput, EmptyInput, WrittenCart};
+use crate::wire;
+use crate::wire::cart::{CartInput, EmptyInput};
 use crate::wire::item::{is_customer, notes, wants};
 
 /// A cart as it is answered everywhere.
 pub(super) fn written(status: StatusCode, cart: &Settled<CartView>) -> Response {
-    json(status, &WrittenCart::new(&cart.value, cart.now)).replayed(cart.replayed)
+    json_bytes(status, wire::cart::cart(&cart.value, cart.now)).replayed(cart.replayed)
 }
 
 /// `POST /v1/sales/{sale}/carts`

@@ -135,8 +135,8 @@ mod tests {
             fn poll_frame(
                 self: std::pin::Pin<&mut Self>,
                 _: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
-                std::task::Poll::Pending
+            ) -> Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
+                Poll::Pending
             }
         }
         assert_eq!(block_on(read(Never, &limits())).unwrap_err().status(), 408);
@@ -149,8 +149,8 @@ mod tests {
             fn poll_next(
                 mut self: std::pin::Pin<&mut Self>,
                 _: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<Option<I::Item>> {
-                std::task::Poll::Ready(self.0.next())
+            ) -> Poll<Option<I::Item>> {
+                Poll::Ready(self.0.next())
             }
         }
         Iter(frames)

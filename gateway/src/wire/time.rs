@@ -13,8 +13,7 @@ pub struct Written(pub WallTime);
 
 impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = [0; LONGEST];
-        match write(self.0, &mut text) {
+        match self.text(&mut [0; Self::LONGEST]) {
             Some(text) => serializer.serialize_str(text),
             // Further away than the year 9999: no such time comes in, see `Deserialize`.
             None => serializer.serialize_none(),
@@ -22,8 +21,6 @@ impl Serialize for Written {
     }
 }
 
-/// `2021-04-12T07:05:00.123Z`
-const LONGEST: usize = 24;
 const DAY_MS: i64 = 86_400_000;
 
 thread_local! {
@@ -31,41 +28,49 @@ thread_local! {
     static DAY: Cell<(i64, [u8; 10])> = const { Cell::new((i64::MIN, [0; 10])) };
 }
 
-/// Writes a time as RFC 3339; the calendar is jiff's and asked once a day, the rest is arithmetic.
-fn write(time: WallTime, text: &mut [u8; LONGEST]) -> Option<&str> {
-    let (day, of_day) = (time.0.div_euclid(DAY_MS), time.0.rem_euclid(DAY_MS));
-    if !(jiff::Timestamp::MIN.as_millisecond()..=jiff::Timestamp::MAX.as_millisecond()).contains(&time.0) {
-        return None;
-    }
-    let (mut known, mut date) = DAY.get();
-    if known != day {
-        let some_time = jiff::Timestamp::from_millisecond(time.0).ok()?;
-        let written = some_time.to_zoned(TimeZone::UTC).date().to_string();
-        // A year before 0 has more characters.
-        (known, date) = (day, written.as_bytes().try_into().ok()?);
-        DAY.set((known, date));
-    }
-    let digit = |number: i64| u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit);
-    let seconds = of_day / 1_000;
-    text[..10].copy_from_slice(&date);
-    for (place, mark, number) in
-        [(10, b'T', seconds / 3_600), (13, b':', seconds / 60 % 60), (16, b':', seconds % 60)]
-    {
-        text[place] = mark;
-        text[place + 1] = digit(number / 10);
-        text[place + 2] = digit(number);
-    }
-    let millis = of_day % 1_000;
-    let mut len = 19;
-    if millis > 0 {
-        text[19..23].copy_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
-        len = 23;
-        while text[len - 1] == b'0' {
-            len -= 1;
+impl Written {
+    /// Bytes of the longest: `2021-04-12T07:05:00.123Z`.
+    pub const LONGEST: usize = 24;
+
+    /// The time as RFC 3339, or nothing if its year has not four digits. The calendar is jiff's and asked once a day, the
+    /// rest is arithmetic.
+    pub fn text(self, text: &mut [u8; Self::LONGEST]) -> Option<&str> {
+        let (day, of_day) = (self.0.0.div_euclid(DAY_MS), self.0.0.rem_euclid(DAY_MS));
+        if !(jiff::Timestamp::MIN.as_millisecond()..=jiff::Timestamp::MAX.as_millisecond())
+            .contains(&self.0.0)
+        {
+            return None;
         }
+        let (mut known, mut date) = DAY.get();
+        if known != day {
+            let some_time = jiff::Timestamp::from_millisecond(self.0.0).ok()?;
+            let written = some_time.to_zoned(TimeZone::UTC).date().to_string();
+            // A year before 0 has more characters.
+            (known, date) = (day, written.as_bytes().try_into().ok()?);
+            DAY.set((known, date));
+        }
+        let digit = |number: i64| u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit);
+        let seconds = of_day / 1_000;
+        text[..10].copy_from_slice(&date);
+        for (place, mark, number) in
+            [(10, b'T', seconds / 3_600), (13, b':', seconds / 60 % 60), (16, b':', seconds % 60)]
+        {
+            text[place] = mark;
+            text[place + 1] = digit(number / 10);
+            text[place + 2] = digit(number);
+        }
+        let millis = of_day % 1_000;
+        let mut len = 19;
+        if millis > 0 {
+            text[19..23].copy_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
+            len = 23;
+            while text[len - 1] == b'0' {
+                len -= 1;
+            }
+        }
+        text[len] = b'Z';
+        std::str::from_utf8(&text[..=len]).ok()
     }
-    text[len] = b'Z';
-    std::str::from_utf8(&text[..=len]).ok()
 }
 
 impl<'de> Deserialize<'de> for Written {
@@ -148,9 +153,9 @@ mod tests {
         });
         for millis in edges.into_iter().chain(anywhere.take(20_000)) {
             let library = jiff::Timestamp::from_millisecond(millis).ok().map(|time| time.to_string());
-            let mut text = [0; LONGEST];
+            let mut text = [0; Written::LONGEST];
             assert_eq!(
-                write(WallTime(millis), &mut text).map(str::to_owned),
+                Written(WallTime(millis)).text(&mut text).map(str::to_owned),
                 // Years before 0 are refused: nothing is sold there.
                 library.filter(|text| !text.starts_with('-')),
                 "{millis}"
