@@ -20,6 +20,10 @@ pub const MAX_PARTS: usize = crate::sale::MAX_BUNDLE_PARTS;
 /// The most seats that `best` looks for at a time; a row's runs are told apart up to here.
 pub const MAX_BEST: u32 = 64;
 
+/// The most parts that are tried in a search for several bundles of one request that need each other's units. A look is well
+/// under a microsecond, so this is some milliseconds with the venue's shards held, and far above what families need.
+pub const MAX_BUNDLE_LOOKS: u32 = 20_000;
+
 /// How often a request goes on with another candidate after a lost race.
 pub const MAX_TRIES: usize = 8;
 
