@@ -51,6 +51,23 @@ pub struct Limits {
     pub max_away: Millis,
 }
 
+impl Limits {
+    /// Whether the limits fit together; the sentence says what does not.
+    ///
+    /// # Errors
+    /// The first thing found wrong, as a sentence for the operator.
+    pub fn check(&self) -> Result<(), String> {
+        // A key's answer is rebuilt from its cart, so the cart must be there as long as the key is.
+        if self.cart_keep < self.idempotency_keep {
+            return Err(format!(
+                "ended carts are kept for {} ms, idempotency keys for {} ms: carts must be kept at least as long",
+                self.cart_keep.0, self.idempotency_keep.0
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

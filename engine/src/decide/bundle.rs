@@ -206,8 +206,8 @@ impl Search<'_> {
     }
 
     /// Units of a part that are free and held, at this venue and in this window. Holds past their deadline are free.
-    fn units(&self, product: &str) -> (u64, u64) {
-        let (mut free, mut held) = (0, 0);
+    fn units(&self, product: &str) -> Units {
+        let mut units = Units::default();
         for (number, shard) in &self.shards {
             let (Some(venue), Some(product)) = (shard.names.known(self.venue), shard.names.known(product))
             else {
@@ -218,12 +218,22 @@ impl Search<'_> {
                 let coming = |slot: &SlotRef| shard.group_of(slot.index).key == group.key;
                 let here = self.back.iter().filter(|(slot, _)| slot.shard == *number && coming(slot));
                 let back = here.map(|(_, units)| u64::from(*units)).sum::<u64>();
-                free += group.counts.free() + due + back;
-                held += group.counts.held - due - back;
+                units.free += group.counts.free() + due + back;
+                units.held += group.counts.held - due - back;
+                units.back_at = shard.first_return(group).into_iter().chain(units.back_at).min();
             }
         }
-        (free, held)
+        units
     }
+}
+
+/// How the units of a part stand.
+#[derive(Clone, Copy, Default)]
+struct Units {
+    free: u64,
+    held: u64,
+    /// When the first of the held ones comes back.
+    back_at: Option<Timestamp>,
 }
 
 /// Units of a slot in a list of sums.
@@ -294,10 +304,12 @@ impl Decision<'_> {
             quantity: 1,
             ..Scope::default()
         };
-        let units: SmallVec<[(u64, u64); 4]> = rule.parts.iter().map(|part| search.units(part)).collect();
-        let short = units.iter().filter(|(free, _)| *free == 0).min_by_key(|(_, held)| *held);
-        match short {
-            Some((free, held)) => Err(self.shortage_of(basis.sale, scope, *free, *held)),
+        let units = rule.parts.iter().map(|part| search.units(part));
+        let short: SmallVec<[Units; 4]> = units.filter(|units| units.free == 0).collect();
+        // Of each part that is short one must come back, so the last of the first returns counts.
+        let back_at = short.iter().map(|units| units.back_at).max().flatten();
+        match short.iter().min_by_key(|units| units.held) {
+            Some(Units { free, held, .. }) => Err(self.shortage_of(scope, *free, *held, back_at)),
             None => Err(Refusal::BundleIncomplete {
                 why: format!("no free parts of `{}` fit together at `{venue}`", rule.name),
                 scope: Some(Box::new(scope)),

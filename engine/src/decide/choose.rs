@@ -18,12 +18,12 @@ use super::best::{Found, InShard, Way, Wish};
 use super::scattered::anywhere;
 use super::wants::{Choice, Resolved};
 use crate::fact::NewItem;
-use crate::ids::{Quantity, SaleIx, SlotRef};
+use crate::ids::{Quantity, SlotRef};
 use crate::limits::MAX_HOLDS;
-use crate::refusal::{Missing, Refusal, Scope};
+use crate::refusal::{Missing, Refusal, Scope, Shortage};
 use crate::request::Want;
 use crate::sale::SaleRules;
-use crate::time::WallTime;
+use crate::time::{Timestamp, WallTime};
 
 /// Why nothing was held.
 #[derive(Debug)]
@@ -172,7 +172,7 @@ impl Decision<'_> {
             accessible: wish.accessible,
             ..Scope::default()
         };
-        let (mut free, mut held) = (0, 0);
+        let (mut free, mut held, mut back_at) = (0, 0, None);
         for (number, shard) in shards() {
             let Some(venue) = shard.names.known(wish.venue) else { continue };
             let section = wish.section.map(|section| shard.names.known(section));
@@ -184,17 +184,28 @@ impl Decision<'_> {
                     let back = here.map(|(_, units)| u64::from(*units)).sum::<u64>();
                     free += group.counts.free() + due + back;
                     held += group.counts.held - due - back;
+                    back_at = shard.first_return(group).into_iter().chain(back_at).min();
                 }
             }
         }
-        Err(self.shortage_of(wish.sale, scope, free, held))
+        Err(self.shortage_of(scope, free, held, back_at))
     }
 
     /// The refusal of a search that found nothing in its scope, where so many units are free and held.
-    pub(super) fn shortage_of(&self, _sale: SaleIx, scope: Scope, free: u64, held: u64) -> Refusal {
+    /// `back_at` is when the first of the held ones comes back.
+    pub(super) fn shortage_of(
+        &self,
+        scope: Scope,
+        free: u64,
+        held: u64,
+        back_at: Option<Timestamp>,
+    ) -> Refusal {
         match (free, held) {
             (0, 0) => Refusal::SoldOut(scope.into()),
-            (0, _) => Refusal::AllHeld(scope.into()),
+            (0, _) => {
+                let back_in = back_at.map(|at| at.since(self.at()));
+                Refusal::AllHeld(Shortage { back_in, ..scope.into() })
+            }
             _ => Refusal::SlotTaken(scope.into()),
         }
     }

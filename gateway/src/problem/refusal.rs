@@ -88,14 +88,19 @@ impl From<Refusal> for Problem {
 
 /// What fell short, and of what that is true: the slots named, or what the server looked through.
 fn short(code: Code, what: &str, of_named: &str, shortage: Shortage) -> Problem {
-    let Shortage { conflicts, scope } = shortage;
+    let Shortage { conflicts, scope, back_in } = shortage;
     let of_what = scope.as_deref().map_or_else(|| of_named.to_owned(), scope_sentence);
     let alternatives = scope.map_or_else(Vec::new, |scope| scope.elsewhere);
     let conflicts = conflicts
         .into_iter()
         .map(|conflict| ShortItem { slot: conflict.slot, wanted: conflict.wanted, free: conflict.free })
         .collect();
-    Problem::new(code, format!("{what} {of_what}.")).with(More { conflicts, alternatives, ..More::default() })
+    let problem = Problem::new(code, format!("{what} {of_what}."));
+    let problem = problem.with(More { conflicts, alternatives, ..More::default() });
+    match back_in {
+        Some(back_in) => problem.retry_after(back_in.0),
+        None => problem,
+    }
 }
 
 /// What was looked through, in words.
