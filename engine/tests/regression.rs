@@ -365,3 +365,15 @@ fn visitors_with_nothing_left_are_forgotten() {
     late.result.expect("nothing of the old cart counts");
     assert!(matches!(desk.open("day", 600, &[slot("a", 1)]).result, Err(Refusal::LimitReached { .. })));
 }
+
+/// An operator's change has no idempotency key: it must be safe to send it twice because it says what is to be.
+#[test]
+fn a_slot_that_is_set_to_what_it_is_stays_untouched() {
+    let desk = desk(&[SlotSpec::new("a", "kiel", 4)]);
+    let change = SlotChange { capacity: Some(6), blocked: Some(2), reason: Some("rain".into()) };
+    let set = || desk.core.change_slot(desk.now(), "day", "a", &change);
+    let first = set().result.expect("there is room").counts;
+    let before = desk.core.buffer.last();
+    assert_eq!(set().result.expect("there is room").counts, first);
+    assert_eq!(desk.core.buffer.last(), before, "nothing happened, so nothing is written down");
+}

@@ -155,7 +155,7 @@ fn missing_sentence(missing: &Missing) -> String {
 mod tests {
     use super::*;
     use onsale_engine::ids::CartId;
-    use onsale_engine::time::WallTime;
+    use onsale_engine::time::{Millis, WallTime};
 
     fn conflict() -> Shortage {
         vec![onsale_engine::refusal::Conflict { slot: "s-1".to_owned(), wanted: 2, free: 1 }].into()
@@ -206,6 +206,11 @@ mod tests {
         let body = Problem::from(Refusal::SlotTaken(conflict())).document("r");
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["conflicts"], serde_json::json!([{"slot": "s-1", "wanted": 2, "free": 1}]));
+        let held = Shortage { back_in: Some(Millis(90_000)), ..conflict() };
+        let problem = Problem::from(Refusal::AllHeld(held));
+        let body: serde_json::Value = serde_json::from_slice(&problem.document("r")).unwrap();
+        assert_eq!(body["retry_after_ms"], 90_000);
+        assert!(!problem.respond("r").headers().contains_key("retry-after"), "only for 429 and 503");
         let scope = Scope {
             venue: "kiel".to_owned(),
             rule: Some("two-doses".to_owned()),
