@@ -61,14 +61,21 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, edge: Rc<Edge>, mut drain: w
         .max_headers(MAX_HEADERS)
         .max_buf_size(limits.head_bytes.max(8 << 10))
         .header_read_timeout(None)
+        // Head and body are copied into one piece and go out by one `send`, which the kernel does faster than a `writev`
+        // of two short pieces.
+        .writev(false)
         .serve_connection(io, service);
     let mut drained = pin!(drain.wait_for(|draining| *draining));
-    let mut draining = false;
+    let (mut listening, mut draining) = (false, false);
     let mut watcher = pin!(Watcher::new(&clock, limits));
     let end = std::future::poll_fn(|cx| {
-        if !draining && drained.as_mut().poll(cx).is_ready() {
-            draining = true;
-            Pin::new(&mut http).graceful_shutdown();
+        // Polled once, to be woken; the news itself is a flag that costs less than a poll at every request.
+        if !draining && (!listening || edge.app().is_draining()) {
+            listening = true;
+            draining = drained.as_mut().poll(cx).is_ready();
+            if draining {
+                Pin::new(&mut http).graceful_shutdown();
+            }
         }
         // An error of hyper is a client that broke off or spoke nonsense: it has been answered where that was possible.
         if Pin::new(&mut http).poll(cx).is_ready() {
@@ -109,6 +116,8 @@ struct Watcher<'a> {
     idle_timeout: Duration,
     alarm: Pin<Box<tokio::time::Sleep>>,
     head_armed: bool,
+    /// Whether the alarm knows whom to wake.
+    listening: bool,
     seen: u64,
 }
 
@@ -117,11 +126,12 @@ impl<'a> Watcher<'a> {
         let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
         // The first request is expected at once.
         let alarm = Box::pin(sleep(head_timeout));
-        Self { clock, head_timeout, idle_timeout, alarm, head_armed: false, seen: 0 }
+        Self { clock, head_timeout, idle_timeout, alarm, head_armed: false, listening: false, seen: 0 }
     }
 
     fn arm(&mut self, after: Duration) {
         self.alarm.as_mut().reset(Instant::now() + after);
+        self.listening = false;
     }
 }
 
@@ -136,6 +146,11 @@ impl Future for Watcher<'_> {
             self.arm(after);
         }
         loop {
+            // The task never changes, so once the alarm knows it there is nothing to poll before it has rung.
+            if self.listening && !self.alarm.is_elapsed() {
+                return Poll::Pending;
+            }
+            self.listening = true;
             if self.alarm.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
