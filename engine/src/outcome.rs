@@ -1,5 +1,6 @@
 //! What the engine answers: views of carts, orders and stock, each with the number it rests on.
 
+use std::fmt;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -64,7 +65,49 @@ pub struct ItemView {
     /// Whether an order's line was cancelled.
     pub cancelled: bool,
     /// The slot's public id.
-    pub slot: String,
+    pub slot: SlotName,
+}
+
+/// Holds or lines; most carts have one or two.
+pub type ItemViews = SmallVec<[ItemView; 2]>;
+
+/// The public id of a slot in an answer. Most ids are short enough to be written in place: a hold of two slots need not
+/// ask for memory twice while its shard is locked.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotName(SmallVec<[u8; 24]>);
+
+impl SlotName {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<&str> for SlotName {
+    #[inline]
+    fn from(text: &str) -> Self {
+        Self(SmallVec::from_slice(text.as_bytes()))
+    }
+}
+
+impl std::ops::Deref for SlotName {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for SlotName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for SlotName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A cart as it was at the answer.
@@ -77,7 +120,7 @@ pub struct CartView {
     /// Its state.
     pub state: CartState,
     /// Its holds, in the order they were made.
-    pub items: SmallVec<[ItemView; 4]>,
+    pub items: ItemViews,
     /// When its units are sellable again.
     pub expires_at: Timestamp,
     /// The latest `expires_at` that extending can reach.
@@ -109,7 +152,7 @@ pub struct OrderView {
     /// Its state.
     pub state: OrderState,
     /// Its lines, cancelled ones included.
-    pub items: SmallVec<[ItemView; 4]>,
+    pub items: ItemViews,
     /// Whose it is.
     pub customer: CustomerHash,
     /// When it was confirmed.

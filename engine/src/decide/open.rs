@@ -178,6 +178,9 @@ impl Decision<'_> {
 }
 
 fn notes_to_keep(rules: &SaleRules, notes: &Notes) -> Option<Box<Notes>> {
+    if notes.is_empty() {
+        return None;
+    }
     let customer = notes.customer.clone().filter(|_| rules.keep_customer);
     let kept = Notes { customer, ..notes.clone() };
     (!kept.is_empty()).then(|| Box::new(kept))

@@ -147,6 +147,11 @@ impl Expiry {
 
     fn link(&mut self, slot: u32, due: &mut Due, place: u32) {
         let order = self.nodes[place].order();
+        if due.head == NONE {
+            *due = Due { head: place, tail: place };
+            (self.nodes[place].prev, self.nodes[place].next) = (NONE, NONE);
+            return;
+        }
         if due.head == CROWDED {
             self.crowded.entry(slot).or_default().insert(order, place);
             return;

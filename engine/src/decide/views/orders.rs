@@ -80,8 +80,9 @@ impl Core {
     ) -> Vec<CartId> {
         let visitors = self.state.lock_visitors(VisitorShard::of(customer, self.state.shards()));
         *rests_on = visitors.stamp.sequence;
-        let entries = visitors.carts(customer, sale).iter().filter(|entry| entry.until == FOR_EVER);
-        let mut orders: Vec<CartId> = entries.map(|entry| entry.cart).collect();
+        let entries = visitors.carts(customer, sale);
+        let orders = entries.iter().filter(|entry| entry.until == FOR_EVER);
+        let mut orders: Vec<CartId> = orders.map(|entry| entry.cart).collect();
         orders.retain(|id| (id.shard(), id.index()) >= from);
         orders.sort_unstable_by_key(|id| (id.shard(), id.index()));
         orders
