@@ -3,10 +3,10 @@
 //! A live cart counts while its deadline is after `now`, so expiry never needs a visitor's lock; entries whose time is
 //! over are dropped when the visitor is next touched.
 
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use crate::digest::mix;
+use crate::index::Index;
 use crate::ids::{CartId, CustomerHash, Quantity, SaleIx};
 use crate::inventory::Stamp;
 use crate::slab::Slab;
@@ -101,7 +101,7 @@ pub struct Having {
 pub struct VisitorShard {
     /// When it last changed.
     pub stamp: Stamp,
-    index: HashTable<u32>,
+    index: Index,
     visitors: Slab<Visitor>,
     /// What visitors have beside their first cart or order; never empty while somebody's.
     more: Slab<Vec<VisitorCart>>,
@@ -133,7 +133,13 @@ impl VisitorShard {
 
     fn find(&self, customer: CustomerHash, sale: SaleIx) -> Option<u32> {
         let customer = halves(customer);
-        self.index.find(hash(customer, sale), |place| self.visitors[*place].is(customer, sale)).copied()
+        self.index.find(hash(customer, sale), |place| self.visitors[place].is(customer, sale))
+    }
+
+    /// Reads where the customer would be found, so that the next look need not wait for it.
+    #[must_use]
+    pub fn touch(&self, customer: CustomerHash, sale: SaleIx) -> u64 {
+        self.index.touch(hash(halves(customer), sale))
     }
 
     /// What the customer has in the sale, at an instant.
@@ -201,9 +207,7 @@ impl VisitorShard {
         self.keep(place, sale, &carts);
         if carts.is_empty() {
             let customer = halves(customer);
-            if let Ok(found) = self.index.find_entry(hash(customer, sale), |other| *other == place) {
-                found.remove();
-            }
+            self.index.remove(hash(customer, sale), place);
             self.visitors.free(place);
         }
     }
@@ -238,9 +242,8 @@ impl VisitorShard {
     }
 
     fn enter(&mut self, place: u32) {
-        let visitors = &self.visitors;
-        let of = |place: u32| hash(visitors[place].customer, visitors[place].sale());
-        self.index.insert_unique(of(place), place, |place| of(*place));
+        let visitor = &self.visitors[place];
+        self.index.insert(hash(visitor.customer, visitor.sale()), place);
     }
 
     /// How many places there are, free ones included, and which are free, in the order they were freed.
@@ -269,12 +272,6 @@ impl VisitorShard {
     /// Says which places are free, in the order they were freed.
     pub fn restore_free(&mut self, free: Vec<u32>) {
         self.visitors.restore_free(free);
-    }
-
-    /// Makes room for so many visitors at once.
-    pub fn expect(&mut self, visitors: usize) {
-        let known = &self.visitors;
-        self.index.reserve(visitors, |place| hash(known[*place].customer, known[*place].sale()));
     }
 
     /// All visitors that have something, in the order of their places.

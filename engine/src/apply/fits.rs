@@ -122,7 +122,7 @@ fn cart_in(held: &mut impl Held, id: CartId, stage: Stage, out: &[u8]) -> Result
     let Some(cart) = home.carts.get(id.index()) else {
         return Err(Misfit(format!("there is no {id:?}")));
     };
-    demand!(cart.generation == id.generation(), "{id:?} was another cart");
+    demand!(cart.generation() == id.generation(), "{id:?} was another cart");
     demand!(cart.stage == stage, "{id:?} is {:?}, not {stage:?}", cart.stage);
     for ordinal in out {
         let present = cart.items.get(usize::from(*ordinal)).is_some_and(|item| item.present());

@@ -31,7 +31,7 @@ fn home(core: &Core, cart: CartId) -> Option<u8> {
 
 /// Whether the caller may see the cart. Unknown and foreign are the same to who asks.
 fn visible(caller: Caller, cart: &Cart, id: CartId) -> bool {
-    cart.generation == id.generation()
+    cart.generation() == id.generation()
         && cart.stage != Stage::Free
         && (caller.operator || cart.channel == caller.channel)
 }

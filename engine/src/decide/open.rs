@@ -125,7 +125,7 @@ impl Decision<'_> {
         if index > CartId::MAX_INDEX {
             return Err(Refusal::Overloaded.into());
         }
-        let generation = carts.get(index).map_or(0, |cart: &Cart| cart.generation + 1);
+        let generation = carts.get(index).map_or(0, |cart: &Cart| cart.generation() + 1);
         let cart = CartId::new(self.core.partition, home, generation, index);
         let at = self.at();
         self.commit(Kind::Opened(Opened {

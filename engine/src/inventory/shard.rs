@@ -86,6 +86,18 @@ impl Shard {
         &self.slots[index]
     }
 
+    /// Reads a slot and the end of its holds, so that the next look need not wait for them.
+    #[must_use]
+    pub fn touch(&self, index: u32) -> Quantity {
+        self.slots.get(index).map_or(0, |slot| slot.held ^ self.expiry.touch(&slot.due))
+    }
+
+    /// Reads a slot and one of its holds.
+    #[must_use]
+    pub fn touch_hold(&self, index: u32, node: u32) -> Quantity {
+        self.slots.get(index).map_or(0, |slot| slot.held ^ self.expiry.touch_hold(node))
+    }
+
     /// The public id of a slot.
     #[inline]
     #[must_use]

@@ -235,7 +235,7 @@ fn cart<F: DiskFile>(shard: &Shard, index: u32, out: &mut ChunkWriter<F>) -> Res
     let notes = if shard.notes.is_empty() { None } else { shard.notes.get(&index) };
     out.item(|out| {
         out.push(cart.stage as u8 | if notes.is_some() { HAS_NOTES } else { 0 });
-        put_varint(out, u64::from(cart.generation));
+        put_varint(out, u64::from(cart.generation()));
         if cart.stage == Stage::Free {
             return;
         }
@@ -244,7 +244,7 @@ fn cart<F: DiskFile>(shard: &Shard, index: u32, out: &mut ChunkWriter<F>) -> Res
         out.extend_from_slice(&[cart.version, cart.bundles, cart.confirmed]);
         out.extend_from_slice(&cart.customer().0.to_le_bytes());
         put_time(out, cart.deadline);
-        put_time(out, cart.hard_deadline);
+        put_time(out, cart.hard_deadline());
         put_varint(out, cart.items.len() as u64);
         for item in &cart.items {
             put_varint(out, u64::from(item.slot));

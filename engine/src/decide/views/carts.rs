@@ -50,7 +50,7 @@ impl Decision<'_> {
             state,
             items,
             expires_at: cart.deadline,
-            hard_deadline: cart.hard_deadline,
+            hard_deadline: cart.hard_deadline(),
             customer: cart.customer(),
             notes: notes(shard, id),
         }

@@ -102,7 +102,7 @@ impl Core {
             let shard = self.state.lock_shard(here);
             *rests_on = shard.stamp.sequence.max(*rests_on);
             let rest = most - found.len();
-            let id = |index: u32| CartId::new(self.partition, here, shard.carts[index].generation, index);
+            let id = |index: u32| CartId::new(self.partition, here, shard.carts[index].generation(), index);
             found.extend(places(&shard, from, caller, sale, query, rest).into_iter().map(id));
             if found.len() >= most {
                 break;
