@@ -9,7 +9,8 @@ use onsale_bench::stall::{Counter, Goods, Stall};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    let arg = |place, default| std::env::args().nth(place).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let arg =
+        |place, default| std::env::args().nth(place).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (rounds, live, slots) = (arg(1, 20_000_usize), arg(2, 1_000), arg(3, 80));
     let goods = Goods { venues: 128, slots };
     let mut stall = Stall::new(goods, true);

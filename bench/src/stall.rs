@@ -186,7 +186,8 @@ impl Counter {
     /// # Panics
     /// If the core refuses; the stall never runs out.
     pub fn hold(&mut self, core: &Core) {
-        let cart = self.ask(|request| core.open_cart(now(), request)).result.expect("the stall has plenty").cart;
+        let cart =
+            self.ask(|request| core.open_cart(now(), request)).result.expect("the stall has plenty").cart;
         self.open.push_back(cart);
     }
 

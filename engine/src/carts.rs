@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use crate::digest::mix;
-use crate::ids::{ChannelIx, GENERATION_BITS, CustomerHash, Quantity, SaleIx, SlotRef};
+use crate::ids::{ChannelIx, CustomerHash, GENERATION_BITS, Quantity, SaleIx, SlotRef};
 use crate::time::Timestamp;
 
 /// What a cart's record says. `Open` includes carts past their deadline that nobody has been told about.

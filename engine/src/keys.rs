@@ -170,7 +170,7 @@ impl KeyShard {
 
     /// Reads where a key would be found, so that the next look need not wait for it.
     #[must_use]
-    pub fn touch(&self, key: u128) -> u64 {
+    pub fn touch(&self, key: u128) -> u32 {
         self.index.touch(halves(key)[0])
     }
 

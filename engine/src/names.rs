@@ -149,12 +149,21 @@ impl Names {
         let [one, other, first, second] = self.seeds;
         let start = u64::from(sale.0) << 32 | slot.len() as u64;
         let (mut low, mut high) = (mix(one ^ start, first), mix(other ^ start, second));
-        let (words, rest) = slot.as_bytes().as_chunks::<8>();
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        for word in words.iter().chain([&last]) {
-            let word = u64::from_le_bytes(*word);
+        let mut add = |word: [u8; 8]| {
+            let word = u64::from_le_bytes(word);
             (low, high) = (mix(low ^ word, first), mix(high ^ word, second));
+        };
+        let (words, rest) = slot.as_bytes().as_chunks::<8>();
+        words.iter().for_each(|word| add(*word));
+        // The length is in the start, so the last word may repeat bytes of the one before.
+        match (rest, slot.as_bytes().last_chunk::<8>()) {
+            ([], _) => {}
+            (_, Some(last)) => add(*last),
+            (rest, None) => {
+                let mut last = [0; 8];
+                last[..rest.len()].copy_from_slice(rest);
+                add(last);
+            }
         }
         NameHash(mix(low, first), mix(high, second))
     }

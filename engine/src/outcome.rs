@@ -65,18 +65,18 @@ pub struct ItemView {
     /// Whether an order's line was cancelled.
     pub cancelled: bool,
     /// The slot's public id.
-    pub slot: SlotName,
+    pub slot: ShortId,
 }
 
 /// Holds or lines; most carts have one or two.
 pub type ItemViews = SmallVec<[ItemView; 2]>;
 
-/// The public id of a slot in an answer. Most ids are short enough to be written in place: a hold of two slots need not
-/// ask for memory twice while its shard is locked.
+/// The public id of a slot or a sale in an answer. Most are short enough to be written in place: a hold of two slots need
+/// not ask for memory while its shard is locked, nor count references that other cores count too.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotName(SmallVec<[u8; 24]>);
+pub struct ShortId(SmallVec<[u8; 24]>);
 
-impl SlotName {
+impl ShortId {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -84,27 +84,27 @@ impl SlotName {
     }
 }
 
-impl From<&str> for SlotName {
+impl From<&str> for ShortId {
     #[inline]
     fn from(text: &str) -> Self {
         Self(SmallVec::from_slice(text.as_bytes()))
     }
 }
 
-impl std::ops::Deref for SlotName {
+impl std::ops::Deref for ShortId {
     type Target = str;
     fn deref(&self) -> &str {
         self.as_str()
     }
 }
 
-impl fmt::Debug for SlotName {
+impl fmt::Debug for ShortId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
-impl fmt::Display for SlotName {
+impl fmt::Display for ShortId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -116,7 +116,7 @@ pub struct CartView {
     /// Its id.
     pub cart: CartId,
     /// The public id of its sale.
-    pub sale: Arc<str>,
+    pub sale: ShortId,
     /// Its state.
     pub state: CartState,
     /// Its holds, in the order they were made.
@@ -148,7 +148,7 @@ pub struct OrderView {
     /// The cart it came from; the order's id is derived from it.
     pub cart: CartId,
     /// The public id of its sale.
-    pub sale: Arc<str>,
+    pub sale: ShortId,
     /// Its state.
     pub state: OrderState,
     /// Its lines, cancelled ones included.

@@ -6,8 +6,8 @@
 use smallvec::SmallVec;
 
 use crate::digest::mix;
-use crate::index::Index;
 use crate::ids::{CartId, CustomerHash, Quantity, SaleIx};
+use crate::index::Index;
 use crate::inventory::Stamp;
 use crate::slab::Slab;
 use crate::time::Timestamp;
@@ -138,7 +138,7 @@ impl VisitorShard {
 
     /// Reads where the customer would be found, so that the next look need not wait for it.
     #[must_use]
-    pub fn touch(&self, customer: CustomerHash, sale: SaleIx) -> u64 {
+    pub fn touch(&self, customer: CustomerHash, sale: SaleIx) -> u32 {
         self.index.touch(hash(halves(customer), sale))
     }
 

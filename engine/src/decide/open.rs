@@ -47,6 +47,8 @@ impl Core {
         let shards = self.state.shards();
         decision.guards.lock_visitors(VisitorShard::of(request.customer, shards));
         decision.guards.lock_keys(KeyShard::of(request.key.key, shards));
+        // Where the visitor is found is wanted soon: the processor fetches it while it looks for the key.
+        std::hint::black_box(decision.guards.look_visitors().touch(request.customer, sale));
         if let Some(answer) = decision.replay_cart(request.key) {
             return answer;
         }
@@ -56,10 +58,11 @@ impl Core {
             Err(refusal) => return decision.answer(Err(refusal)),
         };
         let result = decision.open_somewhere(now, sale, request, &mut resolved);
-        if result.is_ok() {
-            self.note_opened(decision.guards.shard_locks());
-        }
-        let result = result.map(|cart| decision.cart_view(cart, None));
+        let result = result.map(|cart| {
+            #[expect(clippy::cast_possible_truncation, reason = "a cart that was made lives in a shard")]
+            self.note_opened(cart.shard() as u8, decision.guards.shard_locks());
+            decision.cart_view(cart, None)
+        });
         let mut answer = decision.answer(result);
         drop(decision);
         self.name_elsewhere(sale, &mut answer);

@@ -59,7 +59,6 @@ pub struct Shard {
     /// The terms of each sale, by its index. Every shard has its own copy, read under its own lock: what all shards
     /// shared would be counted by all cores.
     pub sales: Vec<Option<Arc<SaleRules>>>,
-    sale_ids: Vec<Arc<str>>,
     /// Names of venues, sections and products.
     pub names: Interned,
     pub(super) slots: Slab<Slot>,
@@ -196,8 +195,8 @@ impl Shard {
 
     /// The public id of a sale.
     #[must_use]
-    pub fn sale_id(&self, sale: SaleIx) -> Arc<str> {
-        self.sale_ids.get(usize::from(sale.0)).cloned().unwrap_or_else(|| Arc::from(""))
+    pub fn sale_id(&self, sale: SaleIx) -> &str {
+        self.rules(sale).map_or("", |rules| &rules.id)
     }
 
     /// A sale gets its first terms, or others.
@@ -205,9 +204,7 @@ impl Shard {
         let place = usize::from(sale.0);
         if self.sales.len() <= place {
             self.sales.resize(place + 1, None);
-            self.sale_ids.resize(place + 1, Arc::from(""));
         }
-        self.sale_ids[place] = Arc::from(rules.id.as_str());
         self.sales[place] = Some(Arc::new(rules.clone()));
     }
 

@@ -46,7 +46,7 @@ impl Decision<'_> {
         };
         CartView {
             cart: id,
-            sale: shard.sale_id(cart.sale),
+            sale: shard.sale_id(cart.sale).into(),
             state,
             items,
             expires_at: cart.deadline,
@@ -72,7 +72,7 @@ impl Decision<'_> {
         };
         OrderView {
             cart: id,
-            sale: shard.sale_id(cart.sale),
+            sale: shard.sale_id(cart.sale).into(),
             state,
             items,
             customer: cart.customer(),
