@@ -270,6 +270,17 @@ impl Engine {
         self.shared.mark.listen(waker);
     }
 
+    /// Makes the calling thread patient: it promises to call [`Engine::pay_wakes`] before every sleep. Until then its facts
+    /// gather, and the journal's thread is woken once for all of them.
+    pub fn promise_wakes(&self) {
+        self.shared.core.writer.promise();
+    }
+
+    /// Wakes the journal's thread if the calling thread owes that. Cheap if not.
+    pub fn pay_wakes(&self) {
+        self.shared.core.writer.pay();
+    }
+
     /// How the journal stands.
     #[must_use]
     pub fn health(&self) -> Health {

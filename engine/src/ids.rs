@@ -92,7 +92,7 @@ impl CartId {
 
 impl fmt::Debug for CartId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cart_{}", Base32(self.0))
+        f.write_str(PublicId::cart(*self).text().as_str())
     }
 }
 
@@ -108,16 +108,8 @@ pub struct HoldId {
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// 64 bits as 13 characters.
-struct Base32(u64);
-
-impl fmt::Display for Base32 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0_u8; 13];
-        for (place, byte) in text.iter_mut().enumerate() {
-            *byte = ALPHABET[((self.0 >> (60 - 5 * place)) & 31) as usize];
-        }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
-    }
+fn base32(number: u64) -> [u8; 13] {
+    std::array::from_fn(|place| ALPHABET[((number >> (60 - 5 * place)) & 31) as usize])
 }
 
 fn parse_base32(text: &str) -> Option<u64> {
@@ -225,13 +217,54 @@ impl PublicId {
     }
 }
 
+/// A public id as text, on the stack: every answer carries several.
+#[derive(Clone, Copy, Debug)]
+pub struct IdText {
+    bytes: [u8; IdText::ROOM],
+    len: u8,
+}
+
+impl IdText {
+    /// The longest: `order_` and 13 characters, or `hold_`, 13, a dot and 3.
+    const ROOM: usize = 24;
+
+    fn push(&mut self, bytes: &[u8]) {
+        let start = usize::from(self.len);
+        self.bytes[start..start + bytes.len()].copy_from_slice(bytes);
+        #[expect(clippy::cast_possible_truncation, reason = "the array is far shorter than 255")]
+        let pushed = bytes.len() as u8;
+        self.len += pushed;
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Only ASCII was pushed.
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl PublicId {
+    /// The id as text.
+    #[must_use]
+    pub fn text(self) -> IdText {
+        let mut text = IdText { bytes: [0; IdText::ROOM], len: 0 };
+        text.push(self.kind.prefix().as_bytes());
+        text.push(&base32(self.cart.0));
+        if self.kind.has_ordinal() {
+            let digit = |number: u8| b'0' + number % 10;
+            let digits = [digit(self.ordinal / 100), digit(self.ordinal / 10), digit(self.ordinal)];
+            let zeros = usize::from(self.ordinal < 100) + usize::from(self.ordinal < 10);
+            text.push(b".");
+            text.push(&digits[zeros..]);
+        }
+        text
+    }
+}
+
 impl fmt::Display for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.kind.prefix(), Base32(self.cart.0))?;
-        if self.kind.has_ordinal() {
-            write!(f, ".{}", self.ordinal)?;
-        }
-        Ok(())
+        f.write_str(self.text().as_str())
     }
 }
 

@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::commit::{Ack, Buffer, Mark, Step, Writer};
+use crate::commit::{Ack, Buffer, Mark, Step, Waking, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{Core, Costs};
 use crate::door::{self, Door};
@@ -24,7 +24,6 @@ use crate::recovery::{self, Found, Recovered, RecoveryError};
 use crate::refusal::Refusal;
 use crate::sequence::Sequence;
 use crate::state::State;
-use crate::sync::Waking;
 use crate::time::{Millis, Now, Timestamp};
 
 /// Why an engine did not start.

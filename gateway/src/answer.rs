@@ -27,6 +27,12 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let mut bytes = Vec::with_capacity(512);
     // Our own types always serialise: their maps have string keys and writing into memory cannot fail.
     let _ = serde_json::to_writer(&mut bytes, body);
+    json_bytes(status, bytes)
+}
+
+/// A JSON answer that is written already.
+#[must_use]
+pub fn json_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

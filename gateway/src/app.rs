@@ -104,6 +104,12 @@ impl App {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the server is about to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Whether requests are welcome.
     ///
     /// # Errors
@@ -115,7 +121,7 @@ impl App {
                 "The journal has failed; nothing more is accepted.",
             ));
         }
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Err(Problem::new(
                 Code::Overloaded,
                 "The server is stopping; ask another one or come back.",

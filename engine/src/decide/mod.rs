@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam::utils::CachePadded;
 
 use crate::apply::apply;
-use crate::commit::{Buffer, Reservation};
+use crate::commit::{Buffer, Reservation, Waking};
 use crate::fact::{self, Fact, Kind};
 use crate::inventory::Stamp;
 use crate::limits::Limits;
@@ -46,7 +46,6 @@ use crate::outcome::Answer;
 use crate::refusal::Refusal;
 use crate::sequence::Sequence;
 use crate::state::{Guards, MAX_SHARDS, State};
-use crate::sync::Waking;
 use crate::time::{Now, Timestamp};
 
 /// The pure middle of a partition: state and buffer, no clock, no thread, no disk. The engine and the simulator are
@@ -159,9 +158,7 @@ impl<'a> Decision<'a> {
         SCRATCH.set(scratch);
         apply(&mut self.guards, &fact);
         self.guards.set_stamp(Stamp { at: self.at, sequence });
-        if was_empty {
-            self.core.writer.wake();
-        }
+        self.core.writer.owe(was_empty);
         sequence
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::commit::Buffer;
+use crate::commit::{Buffer, Waking};
 use crate::decide::{Core, Costs};
 use crate::ids::{ChannelIx, CustomerHash};
 use crate::inventory::SlotSpec;
@@ -13,7 +13,6 @@ use crate::request::{Caller, KeyUse, Notes, OnCart, OpenCart, Want};
 use crate::sale::{IfMatch, SaleRules};
 use crate::sequence::Sequence;
 use crate::state::State;
-use crate::sync::Waking;
 use crate::time::{Now, Timestamp, WallTime};
 
 /// Where the clocks of a desk begin: 2021-03-23T16:00:00Z.

@@ -7,17 +7,18 @@ use onsale_engine::outcome::{Answer, CartView};
 use onsale_engine::request::{OnCart, OpenCart};
 
 use super::slots::zone_of;
-use crate::answer::{Outcome, PRIVATE, Said, json};
+use crate::answer::{Outcome, PRIVATE, Said, json_bytes};
 use crate::call::Call;
 use crate::durable::{Settled, settle};
 use crate::idempotency;
 use crate::problem::Problem;
-use crate::wire::cart::{CartInput, EmptyInput, WrittenCart};
+use crate::wire;
+use crate::wire::cart::{CartInput, EmptyInput};
 use crate::wire::item::{is_customer, notes, wants};
 
 /// A cart as it is answered everywhere.
 pub(super) fn written(status: StatusCode, cart: &Settled<CartView>) -> Response {
-    json(status, &WrittenCart::new(&cart.value, cart.now)).replayed(cart.replayed)
+    json_bytes(status, wire::cart::cart(&cart.value, cart.now)).replayed(cart.replayed)
 }
 
 /// `POST /v1/sales/{sale}/carts`
@@ -38,8 +39,11 @@ pub async fn open(call: Call) -> Outcome {
     let customer = call.engine().customer(&customer);
     let request = OpenCart { caller, key, sale, customer, wants: &wants, notes };
     let cart = settle(call.engine(), call.engine().open_cart(&request)).await?;
-    let location = format!("/v1/carts/{}", PublicId::cart(cart.value.cart));
-    Ok(written(StatusCode::CREATED, &cart).at(location))
+    Ok(written(StatusCode::CREATED, &cart).at([
+        "/v1/carts/",
+        PublicId::cart(cart.value.cart).text().as_str(),
+    ]
+    .concat()))
 }
 
 /// `GET /v1/carts/{cart}`

@@ -8,11 +8,11 @@ use http::{HeaderValue, StatusCode};
 use onsale_engine::ids::{IdKind, PublicId};
 
 use super::carts::on_cart;
-use crate::answer::{Outcome, PREFERENCE_APPLIED, PRIVATE, Said, json};
+use crate::answer::{Outcome, PREFERENCE_APPLIED, PRIVATE, Said, json_bytes};
 use crate::call::Call;
 use crate::durable::settle;
 use crate::wire::cart::EmptyInput;
-use crate::wire::order::{WrittenCheckout, checkout_id};
+use crate::wire::order;
 
 /// `POST /v1/carts/{cart}/checkout`
 pub async fn post(call: Call) -> Outcome {
@@ -20,10 +20,11 @@ pub async fn post(call: Call) -> Outcome {
     let EmptyInput {} = call.json_or_empty()?;
     let wait = call.prefer_wait();
     let checkout = settle(call.engine(), call.engine().checkout(on)).await?;
-    let body = WrittenCheckout::new(&checkout.value, checkout.now);
-    let location = format!("/v1/checkouts/{}", checkout_id(&checkout.value));
+    let body = order::checkout(&checkout.value, checkout.now);
     let status = if wait.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let mut response = json(status, &body).at(location).replayed(checkout.replayed);
+    let mut response = json_bytes(status, body)
+        .at(["/v1/checkouts/", order::checkout_id(&checkout.value).text().as_str()].concat())
+        .replayed(checkout.replayed);
     match wait.map(|wait| HeaderValue::try_from(format!("wait={}", wait.as_secs()))) {
         Some(Ok(applied)) => {
             response.headers_mut().insert(PREFERENCE_APPLIED, applied);
@@ -39,5 +40,5 @@ pub async fn get(call: Call) -> Outcome {
     let caller = call.principal.seller()?;
     let PublicId { cart, ordinal, .. } = call.id(0, IdKind::Checkout)?;
     let checkout = settle(call.engine(), call.engine().checkout_of(caller, cart, ordinal)).await?;
-    Ok(json(StatusCode::OK, &WrittenCheckout::new(&checkout.value, checkout.now)).cached(PRIVATE))
+    Ok(json_bytes(StatusCode::OK, order::checkout(&checkout.value, checkout.now)).cached(PRIVATE))
 }

@@ -100,18 +100,18 @@ where
                 Ok(call) => handler(call).await,
                 Err(problem) => Err(problem),
             };
-            finish(entry.route, outcome, &request_id)
+            let mut response = answered(outcome, &request_id);
+            // For whoever counts it.
+            response.extensions_mut().insert(entry.route);
+            response
         }
     };
     on(filter, run)
 }
 
-/// The answer, marked with the route it came from, for whoever counts it.
-pub fn finish(route: Route, outcome: Outcome, request_id: &HeaderValue) -> Response {
-    let mut response =
-        outcome.unwrap_or_else(|problem| problem.respond(request_id.to_str().unwrap_or_default()));
-    response.extensions_mut().insert(route);
-    response
+/// The answer, whether it is a yes or a no.
+pub fn answered(outcome: Outcome, request_id: &HeaderValue) -> Response {
+    outcome.unwrap_or_else(|problem| problem.respond(request_id.to_str().unwrap_or_default()))
 }
 
 fn visit_of(request: &Request) -> Option<&Visit> {

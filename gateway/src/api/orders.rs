@@ -6,21 +6,20 @@ use onsale_engine::ids::{CartId, IdKind, PublicId};
 use onsale_engine::refusal::{Missing, Refusal};
 
 use super::carts::on_cart;
-use crate::answer::{Outcome, PRIVATE, Said, json};
+use crate::answer::{Outcome, PRIVATE, Said, json_bytes};
 use crate::call::Call;
 use crate::durable::settle;
 use crate::problem::Problem;
 use crate::wire::item::is_customer;
-use crate::wire::list::{List, limit};
-use crate::wire::order::{CancelInput, OrderQueryInput, STATES, WrittenOrder};
-use crate::wire::time::Written;
+use crate::wire::list::limit;
+use crate::wire::order::{self, CancelInput, OrderQueryInput, STATES};
 
 /// `GET /v1/orders/{order}`
 pub async fn get(call: Call) -> Outcome {
     let caller = call.principal.seller()?;
     let cart = call.id(0, IdKind::Order)?.cart;
     let order = settle(call.engine(), call.engine().order(caller, cart)).await?;
-    Ok(json(StatusCode::OK, &WrittenOrder::new(&order.value, order.now)).cached(PRIVATE))
+    Ok(json_bytes(StatusCode::OK, order::order(&order.value, order.now)).cached(PRIVATE))
 }
 
 /// `GET /v1/sales/{sale}/orders`
@@ -46,9 +45,8 @@ pub async fn list(call: Call) -> Outcome {
         after: input.after.as_deref(),
     };
     let page = settle(call.engine(), call.engine().orders(caller, call.param(0), &query)).await?;
-    let items = page.value.items.iter().map(|order| WrittenOrder::in_list(order, page.now)).collect();
-    let list = List { items, next: page.value.next.clone(), server_time: Written(page.now.wall) };
-    Ok(json(StatusCode::OK, &list).cached(PRIVATE))
+    let list = order::orders(&page.value.items, page.value.next.as_deref(), page.now);
+    Ok(json_bytes(StatusCode::OK, list).cached(PRIVATE))
 }
 
 /// `POST /v1/orders/{order}/cancel`
@@ -57,7 +55,7 @@ pub async fn cancel(call: Call) -> Outcome {
     let CancelInput { holds } = call.json_or_empty()?;
     let holds = holds.map(|holds| ordinals(on.cart, &holds)).transpose()?;
     let order = settle(call.engine(), call.engine().cancel_order(on, holds.as_deref())).await?;
-    Ok(json(StatusCode::OK, &WrittenOrder::new(&order.value, order.now)).replayed(order.replayed))
+    Ok(json_bytes(StatusCode::OK, order::order(&order.value, order.now)).replayed(order.replayed))
 }
 
 fn ordinals(cart: CartId, holds: &[String]) -> Result<Vec<u8>, Problem> {

@@ -1,6 +1,8 @@
 //! Reading a body whole: at most so many bytes, in at most so much time.
 
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -31,8 +33,12 @@ where
     if body.size_hint().lower() > (most + DROPPED_BYTES) as u64 {
         return Err(too_large(most));
     }
-    // The timer is only armed if the body is not there yet.
-    match timeout(limits.body_timeout, collect(body, most)).await {
+    let mut reading = pin!(collect(body, most));
+    // Nearly every body is there already: no timer is made for those.
+    if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+        return read;
+    }
+    match timeout(limits.body_timeout, reading).await {
         Ok(read) => read,
         Err(_) => Err(Problem::bare(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")),
     }
@@ -129,8 +135,8 @@ mod tests {
             fn poll_frame(
                 self: std::pin::Pin<&mut Self>,
                 _: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
-                std::task::Poll::Pending
+            ) -> Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
+                Poll::Pending
             }
         }
         assert_eq!(block_on(read(Never, &limits())).unwrap_err().status(), 408);
@@ -143,8 +149,8 @@ mod tests {
             fn poll_next(
                 mut self: std::pin::Pin<&mut Self>,
                 _: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<Option<I::Item>> {
-                std::task::Poll::Ready(self.0.next())
+            ) -> Poll<Option<I::Item>> {
+                Poll::Ready(self.0.next())
             }
         }
         Iter(frames)

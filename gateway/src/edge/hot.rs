@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, request};
 
 use crate::api::routes::Route;
-use crate::api::{carts, checkout, finish};
+use crate::api::{answered, carts, checkout};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::call::{Call, Payload};
@@ -54,15 +54,16 @@ impl Hot {
         parts: request::Parts,
         body: Bytes,
         request_id: &HeaderValue,
-    ) -> Response {
+    ) -> (Route, Response) {
         let request::Parts { method, uri, headers, .. } = parts;
         let (params, body) = (vec![self.param], Payload::Whole(body));
         let call = Call { app: Arc::clone(app), principal, method, uri, headers, params, body };
-        match self.route {
-            HotRoute::CartOpen => finish(Route::CartOpen, carts::open(call).await, request_id),
-            HotRoute::CartGet => finish(Route::CartGet, carts::get(call).await, request_id),
-            HotRoute::Checkout => finish(Route::CheckoutPost, checkout::post(call).await, request_id),
-        }
+        let (route, outcome) = match self.route {
+            HotRoute::CartOpen => (Route::CartOpen, carts::open(call).await),
+            HotRoute::CartGet => (Route::CartGet, carts::get(call).await),
+            HotRoute::Checkout => (Route::CheckoutPost, checkout::post(call).await),
+        };
+        (route, answered(outcome, request_id))
     }
 }
 

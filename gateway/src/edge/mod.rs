@@ -77,12 +77,11 @@ impl Edge {
         let cross_origin = cors::applies(&request);
         let mut tempo = None;
         let outcome = match cors::preflight(&request) {
-            Some(response) => Ok(response),
+            Some(response) => Ok((None, response)),
             None => self.admit(connection, request, &request_id, &mut tempo).await,
         };
-        let mut response =
-            outcome.unwrap_or_else(|problem| problem.respond(request_id.to_str().unwrap_or_default()));
-        let route = response.extensions_mut().remove::<Route>();
+        let (route, mut response) = outcome
+            .unwrap_or_else(|problem| (None, problem.respond(request_id.to_str().unwrap_or_default())));
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, request_id);
         // What may be cached is kept for everybody, so it must be readable by everybody.
@@ -105,7 +104,7 @@ impl Edge {
         request: Request<B>,
         request_id: &HeaderValue,
         tempo: &mut Option<ratelimit::Tempo>,
-    ) -> Result<Response, Problem>
+    ) -> Result<(Option<Route>, Response), Problem>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
@@ -141,14 +140,15 @@ impl Edge {
         } else {
             let bytes = body::read(body, &self.app.limits).await?;
             if let Some(hot) = hot::Hot::recognise(&parts.method, parts.uri.path()) {
-                return Ok(hot.answer(&self.app, principal, parts, bytes, request_id).await);
+                let (route, response) = hot.answer(&self.app, principal, parts, bytes, request_id).await;
+                return Ok((Some(route), response));
             }
             api::wrapped(bytes)
         };
         let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(Visit { principal, request_id: request_id.clone(), streamed });
         match self.router.clone().call(request).await {
-            Ok(response) => Ok(response),
+            Ok(mut response) => Ok((response.extensions_mut().remove::<Route>(), response)),
             Err(never) => match never {},
         }
     }

@@ -20,8 +20,6 @@ use super::clock::{Clock, Phase, Watched};
 use crate::app::Limits;
 use crate::edge::{Connection, Edge};
 
-/// More headers than this are answered with 431 by hyper.
-const MAX_HEADERS: usize = 64;
 /// How long a refused client may take to read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -58,17 +56,25 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, edge: Rc<Edge>, mut drain: w
     let io = TokioIo::new(Watched { stream, clock: Rc::clone(&clock) });
     let mut http = http1::Builder::new()
         .half_close(true)
-        .max_headers(MAX_HEADERS)
+        // No `max_headers`: with one of ours hyper clears two tables for every request, a thousand instructions. Its own
+        // bound is 100, answered with 431.
         .max_buf_size(limits.head_bytes.max(8 << 10))
         .header_read_timeout(None)
+        // Head and body are copied into one piece and go out by one `send`, which the kernel does faster than a `writev`
+        // of two short pieces.
+        .writev(false)
         .serve_connection(io, service);
     let mut drained = pin!(drain.wait_for(|draining| *draining));
-    let mut draining = false;
+    let (mut listening, mut draining) = (false, false);
     let mut watcher = pin!(Watcher::new(&clock, limits));
     let end = std::future::poll_fn(|cx| {
-        if !draining && drained.as_mut().poll(cx).is_ready() {
-            draining = true;
-            Pin::new(&mut http).graceful_shutdown();
+        // Polled once, to be woken; the news itself is a flag that costs less than a poll at every request.
+        if !draining && (!listening || edge.app().is_draining()) {
+            listening = true;
+            draining = drained.as_mut().poll(cx).is_ready();
+            if draining {
+                Pin::new(&mut http).graceful_shutdown();
+            }
         }
         // An error of hyper is a client that broke off or spoke nonsense: it has been answered where that was possible.
         if Pin::new(&mut http).poll(cx).is_ready() {
@@ -109,6 +115,8 @@ struct Watcher<'a> {
     idle_timeout: Duration,
     alarm: Pin<Box<tokio::time::Sleep>>,
     head_armed: bool,
+    /// Whether the alarm knows whom to wake.
+    listening: bool,
     seen: u64,
 }
 
@@ -117,11 +125,12 @@ impl<'a> Watcher<'a> {
         let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
         // The first request is expected at once.
         let alarm = Box::pin(sleep(head_timeout));
-        Self { clock, head_timeout, idle_timeout, alarm, head_armed: false, seen: 0 }
+        Self { clock, head_timeout, idle_timeout, alarm, head_armed: false, listening: false, seen: 0 }
     }
 
     fn arm(&mut self, after: Duration) {
         self.alarm.as_mut().reset(Instant::now() + after);
+        self.listening = false;
     }
 }
 
@@ -136,6 +145,11 @@ impl Future for Watcher<'_> {
             self.arm(after);
         }
         loop {
+            // The task never changes, so once the alarm knows it there is nothing to poll before it has rung.
+            if self.listening && !self.alarm.is_elapsed() {
+                return Poll::Pending;
+            }
+            self.listening = true;
             if self.alarm.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }

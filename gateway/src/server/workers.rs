@@ -113,11 +113,17 @@ fn thread(
     draining: &watch::Receiver<bool>,
     feed: impl AsyncFnOnce(&Worker) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let engine = Arc::clone(&app.engine);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // All requests of a turn are decided before the journal's thread is woken: once for all of them.
+        .on_thread_park(move || engine.pay_wakes())
+        .build()?;
     let (app, draining) = (Arc::clone(app), draining.clone());
     std::thread::Builder::new().name(format!("onsale-worker-{number}")).spawn(move || {
         LocalSet::new().block_on(&runtime, async move {
             let engine = Arc::clone(&app.engine);
+            engine.promise_wakes();
             spawn_local(async move { durable::watch(&*engine).await });
             // Registers with the journal before the first request can wait.
             tokio::task::yield_now().await;

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use onsale_engine::ids::{CartId, CustomerHash, PublicId, Quantity};
+use onsale_engine::ids::{CartId, CustomerHash, PublicId};
 use onsale_engine::outcome::{CartState, CartView, ItemView};
 use onsale_engine::request::Notes;
 use onsale_engine::time::Now;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 
 use super::item::ItemInput;
+use super::json::{self, Object};
 use super::time::{Deadline, Written};
 
 /// `POST /v1/sales/{sale}/carts`
@@ -50,87 +50,36 @@ pub struct ExchangeInput {
 #[serde(deny_unknown_fields)]
 pub struct EmptyInput {}
 
-/// A public id, written without a detour over a string.
-#[derive(Clone, Copy, Debug)]
-pub struct WrittenId(pub PublicId);
-
-impl Serialize for WrittenId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// What is shown of a customer: the name the shop uses, if the sale keeps it, else the keyed hash.
-#[derive(Clone, Copy, Debug)]
-pub struct WrittenCustomer<'a>(pub CustomerHash, pub Option<&'a Notes>);
-
-impl Serialize for WrittenCustomer<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.1.and_then(|notes| notes.customer.as_deref()) {
-            Some(name) => serializer.serialize_str(name),
-            None => serializer.collect_str(&format_args!("ch_{:032x}", self.0.0)),
-        }
+pub(super) fn customer(object: &mut Object<'_>, hash: CustomerHash, notes: Option<&Notes>) {
+    if let Some(name) = notes.and_then(|notes| notes.customer.as_deref()) {
+        return object.text("customer", name);
     }
+    let mut text = *b"ch_00000000000000000000000000000000";
+    for (byte, place) in hash.0.to_be_bytes().into_iter().zip((3..).step_by(2)) {
+        text[place] = HEX[usize::from(byte >> 4)];
+        text[place + 1] = HEX[usize::from(byte & 15)];
+    }
+    object.plain("customer", std::str::from_utf8(&text).unwrap_or_default());
 }
 
 /// Metadata in the order it is kept.
-#[derive(Clone, Copy, Debug)]
-pub struct WrittenMetadata<'a>(pub Option<&'a Notes>);
+pub(super) fn metadata(object: &mut Object<'_>, notes: Option<&Notes>) {
+    let pairs = notes.map_or(&[][..], |notes| &notes.metadata);
+    object.pairs("metadata", pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+}
 
-impl Serialize for WrittenMetadata<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let pairs = self.0.map_or(&[][..], |notes| &notes.metadata);
-        let mut map = serializer.serialize_map(Some(pairs.len()))?;
-        for (name, value) in pairs {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
+/// One hold of a cart, or one line of an order.
+pub(super) fn item(object: &mut Object<'_>, cart: CartId, item: &ItemView) {
+    object.plain("hold", PublicId::hold(cart, item.ordinal).text().as_str());
+    match item.bundle {
+        0 => object.null("bundle"),
+        bundle => object.plain("bundle", PublicId::bundle(cart, bundle).text().as_str()),
     }
-}
-
-/// One hold, or one line of an order.
-#[derive(Debug, Serialize)]
-pub struct WrittenItem<'a> {
-    hold: WrittenId,
-    bundle: Option<WrittenId>,
-    slot: &'a str,
-    quantity: Quantity,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cancelled: Option<bool>,
-}
-
-impl<'a> WrittenItem<'a> {
-    /// A hold of a cart; of an order if `of_order`, which also says what was cancelled.
-    #[must_use]
-    pub fn new(cart: CartId, item: &'a ItemView, of_order: bool) -> Self {
-        Self {
-            hold: WrittenId(PublicId::hold(cart, item.ordinal)),
-            bundle: (item.bundle > 0).then(|| WrittenId(PublicId::bundle(cart, item.bundle))),
-            slot: &item.slot,
-            quantity: item.quantity,
-            cancelled: of_order.then_some(item.cancelled),
-        }
-    }
-}
-
-/// A cart.
-#[derive(Debug, Serialize)]
-pub struct WrittenCart<'a> {
-    cart: WrittenId,
-    sale: &'a str,
-    state: &'static str,
-    customer: WrittenCustomer<'a>,
-    items: Vec<WrittenItem<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    order: Option<WrittenId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<WrittenMetadata<'a>>,
-    expires_at: Written,
-    expires_in_ms: u64,
-    hard_deadline: Written,
-    server_time: Written,
+    object.plain("slot", &item.slot);
+    object.number("quantity", item.quantity.into());
 }
 
 /// The word of the contract.
@@ -145,29 +94,31 @@ pub const fn state_word(state: CartState) -> &'static str {
     }
 }
 
-impl<'a> WrittenCart<'a> {
-    /// The cart as seen at `now`.
-    #[must_use]
-    pub fn new(view: &'a CartView, now: Now) -> Self {
-        let notes = view.notes.as_deref();
-        let Deadline { expires_at, expires_in_ms } = Deadline::new(now, view.expires_at);
-        Self {
-            cart: WrittenId(PublicId::cart(view.cart)),
-            sale: &view.sale,
-            state: state_word(view.state),
-            customer: WrittenCustomer(view.customer, notes),
-            items: view.items.iter().map(|item| WrittenItem::new(view.cart, item, false)).collect(),
-            order: (view.state == CartState::Ordered).then(|| WrittenId(PublicId::order(view.cart))),
-            reference: notes.and_then(|notes| notes.reference.as_deref()),
-            metadata: notes
-                .filter(|notes| !notes.metadata.is_empty())
-                .map(|notes| WrittenMetadata(Some(notes))),
-            expires_at,
-            expires_in_ms,
-            hard_deadline: Written(now.wall_of(view.hard_deadline)),
-            server_time: Written(now.wall),
+/// A cart as seen at `now`.
+#[must_use]
+pub fn cart(view: &CartView, now: Now) -> Vec<u8> {
+    let notes = view.notes.as_deref();
+    let Deadline { expires_at, expires_in_ms } = Deadline::new(now, view.expires_at);
+    json::document(|object| {
+        object.plain("cart", PublicId::cart(view.cart).text().as_str());
+        object.plain("sale", &view.sale);
+        object.plain("state", state_word(view.state));
+        customer(object, view.customer, notes);
+        object.list("items", &view.items, |object, line| item(object, view.cart, line));
+        if view.state == CartState::Ordered {
+            object.plain("order", PublicId::order(view.cart).text().as_str());
         }
-    }
+        if let Some(reference) = notes.and_then(|notes| notes.reference.as_deref()) {
+            object.text("reference", reference);
+        }
+        if notes.is_some_and(|notes| !notes.metadata.is_empty()) {
+            metadata(object, notes);
+        }
+        object.time("expires_at", expires_at);
+        object.number("expires_in_ms", expires_in_ms);
+        object.time("hard_deadline", Written(now.wall_of(view.hard_deadline)));
+        object.time("server_time", Written(now.wall));
+    })
 }
 
 #[cfg(test)]
@@ -198,7 +149,7 @@ pub(crate) mod tests {
             notes: Some(Arc::new(notes)),
         };
         let now = Now { engine: Timestamp(0), wall: WallTime(1_616_515_200_000) };
-        let json = serde_json::to_value(WrittenCart::new(&view, now)).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&cart(&view, now)).unwrap();
         assert_eq!(
             json,
             serde_json::json!({

@@ -19,8 +19,9 @@ use crate::problem::{Code, Problem};
 pub struct ItemInput {
     slot: Option<String>,
     quantity: Option<Quantity>,
-    bundle: Option<BundleInput>,
-    best: Option<BestInput>,
+    // Rare and large: boxed, so that a plain slot is small.
+    bundle: Option<Box<BundleInput>>,
+    best: Option<Box<BestInput>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,7 @@
 pub mod availability;
 pub mod cart;
 pub mod item;
+pub mod json;
 pub mod list;
 pub mod merge;
 pub mod order;

@@ -3,9 +3,10 @@
 use onsale_engine::ids::PublicId;
 use onsale_engine::outcome::{CheckoutView, OrderState, OrderView};
 use onsale_engine::time::Now;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::cart::{WrittenCustomer, WrittenId, WrittenItem, WrittenMetadata};
+use super::cart;
+use super::json::{self, Object};
 use super::time::Written;
 
 /// `POST /v1/orders/{order}/cancel`
@@ -49,58 +50,45 @@ pub const fn state_word(state: OrderState) -> &'static str {
     }
 }
 
-/// An order.
-#[derive(Debug, Serialize)]
-pub struct WrittenOrder<'a> {
-    order: WrittenId,
-    sale: &'a str,
-    state: &'static str,
-    cart: WrittenId,
-    customer: WrittenCustomer<'a>,
-    items: Vec<WrittenItem<'a>>,
-    reference: Option<&'a str>,
-    metadata: WrittenMetadata<'a>,
-    confirmed_at: Written,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    server_time: Option<Written>,
+fn fill(object: &mut Object<'_>, view: &OrderView, now: Now) {
+    let notes = view.notes.as_deref();
+    object.plain("order", PublicId::order(view.cart).text().as_str());
+    object.plain("sale", &view.sale);
+    object.plain("state", state_word(view.state));
+    object.plain("cart", PublicId::cart(view.cart).text().as_str());
+    cart::customer(object, view.customer, notes);
+    object.list("items", &view.items, |object, line| {
+        cart::item(object, view.cart, line);
+        object.flag("cancelled", line.cancelled);
+    });
+    match notes.and_then(|notes| notes.reference.as_deref()) {
+        Some(reference) => object.text("reference", reference),
+        None => object.null("reference"),
+    }
+    cart::metadata(object, notes);
+    object.time("confirmed_at", Written(now.wall_of(view.confirmed_at)));
 }
 
-impl<'a> WrittenOrder<'a> {
-    /// The order as seen at `now`.
-    #[must_use]
-    pub fn new(view: &'a OrderView, now: Now) -> Self {
-        let notes = view.notes.as_deref();
-        Self {
-            order: WrittenId(PublicId::order(view.cart)),
-            sale: &view.sale,
-            state: state_word(view.state),
-            cart: WrittenId(PublicId::cart(view.cart)),
-            customer: WrittenCustomer(view.customer, notes),
-            items: view.items.iter().map(|item| WrittenItem::new(view.cart, item, true)).collect(),
-            reference: notes.and_then(|notes| notes.reference.as_deref()),
-            metadata: WrittenMetadata(notes),
-            confirmed_at: Written(now.wall_of(view.confirmed_at)),
-            server_time: Some(Written(now.wall)),
+/// An order as seen at `now`.
+#[must_use]
+pub fn order(view: &OrderView, now: Now) -> Vec<u8> {
+    json::document(|object| {
+        fill(object, view, now);
+        object.time("server_time", Written(now.wall));
+    })
+}
+
+/// A part of a list of orders, as [`List`](super::list::List); the time is said once.
+#[must_use]
+pub fn orders(items: &[OrderView], next: Option<&str>, now: Now) -> Vec<u8> {
+    json::document(|object| {
+        object.list("items", items, |object, view| fill(object, view, now));
+        match next {
+            Some(next) => object.text("next", next),
+            None => object.null("next"),
         }
-    }
-
-    /// The same inside a list, which says the time once.
-    #[must_use]
-    pub fn in_list(view: &'a OrderView, now: Now) -> Self {
-        Self { server_time: None, ..Self::new(view, now) }
-    }
-}
-
-/// A checkout. With the provider `instant` nobody is ahead and it is confirmed in the step that asks for it.
-#[derive(Debug, Serialize)]
-pub struct WrittenCheckout<'a> {
-    checkout: WrittenId,
-    state: &'static str,
-    ahead: u64,
-    cart: WrittenId,
-    order: WrittenId,
-    sale: &'a str,
-    server_time: Written,
+        object.time("server_time", Written(now.wall));
+    })
 }
 
 /// The id of a checkout.
@@ -109,21 +97,20 @@ pub const fn checkout_id(view: &CheckoutView) -> PublicId {
     PublicId::checkout(view.order.cart, view.attempt)
 }
 
-impl<'a> WrittenCheckout<'a> {
-    /// The checkout as seen at `now`.
-    #[must_use]
-    pub fn new(view: &'a CheckoutView, now: Now) -> Self {
-        let cart = view.order.cart;
-        Self {
-            checkout: WrittenId(checkout_id(view)),
-            state: "confirmed",
-            ahead: 0,
-            cart: WrittenId(PublicId::cart(cart)),
-            order: WrittenId(PublicId::order(cart)),
-            sale: &view.order.sale,
-            server_time: Written(now.wall),
-        }
-    }
+/// A checkout as seen at `now`. With the provider `instant` nobody is ahead and it is confirmed in the step that asks
+/// for it.
+#[must_use]
+pub fn checkout(view: &CheckoutView, now: Now) -> Vec<u8> {
+    let cart = view.order.cart;
+    json::document(|object| {
+        object.plain("checkout", checkout_id(view).text().as_str());
+        object.plain("state", "confirmed");
+        object.number("ahead", 0);
+        object.plain("cart", PublicId::cart(cart).text().as_str());
+        object.plain("order", PublicId::order(cart).text().as_str());
+        object.plain("sale", &view.order.sale);
+        object.time("server_time", Written(now.wall));
+    })
 }
 
 #[cfg(test)]
@@ -135,7 +122,7 @@ mod tests {
     use onsale_engine::time::{Timestamp, WallTime};
     use std::sync::Arc;
 
-    fn order() -> OrderView {
+    fn confirmed() -> OrderView {
         OrderView {
             cart: CartId(12),
             sale: Arc::from("sh"),
@@ -150,8 +137,8 @@ mod tests {
     #[test]
     fn an_order_and_its_checkout_are_written_as_the_contract_shows_them() {
         let now = Now { engine: Timestamp(1_000), wall: WallTime(1_000) };
-        let order = order();
-        let json = serde_json::to_value(WrittenOrder::new(&order, now)).unwrap();
+        let confirmed = confirmed();
+        let json: serde_json::Value = serde_json::from_slice(&order(&confirmed, now)).unwrap();
         assert_eq!(
             json,
             serde_json::json!({
@@ -160,8 +147,12 @@ mod tests {
                 "items": [{"hold": "hold_000000000000c.0", "bundle": null, "slot": "slot-0", "quantity": 1, "cancelled": false}],
                 "confirmed_at": "1970-01-01T00:00:00Z", "server_time": "1970-01-01T00:00:01Z"})
         );
-        let view = CheckoutView { attempt: 2, order };
-        let json = serde_json::to_value(WrittenCheckout::new(&view, now)).unwrap();
+        let page: serde_json::Value =
+            serde_json::from_slice(&orders(std::slice::from_ref(&confirmed), None, now)).unwrap();
+        assert_eq!((&page["items"][0]["order"], &page["next"]), (&json["order"], &serde_json::Value::Null));
+        assert_eq!(page["items"][0].get("server_time"), None);
+        let view = CheckoutView { attempt: 2, order: confirmed };
+        let json: serde_json::Value = serde_json::from_slice(&checkout(&view, now)).unwrap();
         assert_eq!(
             (json["checkout"].as_str(), json["order"].as_str()),
             (Some("co_000000000000c.2"), Some("order_000000000000c"))

@@ -16,7 +16,9 @@ use crate::problem::{Code, Problem};
 /// # Errors
 /// `malformed`, `unknown-field` or `too-large-number`.
 pub fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
+    // The whole body is checked to be UTF-8 at once; serde_json would check every string by itself.
+    let read = std::str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
+    read.map_err(|error| explain::<T>(body, &error))
 }
 
 /// Reads a JSON body that may be left out: no body is an empty object.

@@ -1,5 +1,7 @@
 //! Times on the wire: RFC 3339 in UTC, and every deadline twice.
 
+use std::cell::Cell;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use onsale_engine::time::{Now, Timestamp, WallTime};
@@ -11,11 +13,63 @@ pub struct Written(pub WallTime);
 
 impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match jiff::Timestamp::from_millisecond(self.0.0) {
-            Ok(time) => serializer.collect_str(&time),
+        match self.text(&mut [0; Self::LONGEST]) {
+            Some(text) => serializer.serialize_str(text),
             // Further away than the year 9999: no such time comes in, see `Deserialize`.
-            Err(_) => serializer.serialize_none(),
+            None => serializer.serialize_none(),
         }
+    }
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+thread_local! {
+    /// A day that was written, counted from 1970, and its text. Three times of every answer are on it or on the next.
+    static DAY: Cell<(i64, [u8; 10])> = const { Cell::new((i64::MIN, [0; 10])) };
+}
+
+impl Written {
+    /// Bytes of the longest: `2021-04-12T07:05:00.123Z`.
+    pub const LONGEST: usize = 24;
+
+    /// The time as RFC 3339, or nothing if its year has not four digits. The calendar is jiff's and asked once a day, the
+    /// rest is arithmetic.
+    pub fn text(self, text: &mut [u8; Self::LONGEST]) -> Option<&str> {
+        let (day, of_day) = (self.0.0.div_euclid(DAY_MS), self.0.0.rem_euclid(DAY_MS));
+        if !(jiff::Timestamp::MIN.as_millisecond()..=jiff::Timestamp::MAX.as_millisecond())
+            .contains(&self.0.0)
+        {
+            return None;
+        }
+        let (mut known, mut date) = DAY.get();
+        if known != day {
+            let some_time = jiff::Timestamp::from_millisecond(self.0.0).ok()?;
+            let written = some_time.to_zoned(TimeZone::UTC).date().to_string();
+            // A year before 0 has more characters.
+            (known, date) = (day, written.as_bytes().try_into().ok()?);
+            DAY.set((known, date));
+        }
+        let digit = |number: i64| u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit);
+        let seconds = of_day / 1_000;
+        text[..10].copy_from_slice(&date);
+        for (place, mark, number) in
+            [(10, b'T', seconds / 3_600), (13, b':', seconds / 60 % 60), (16, b':', seconds % 60)]
+        {
+            text[place] = mark;
+            text[place + 1] = digit(number / 10);
+            text[place + 2] = digit(number);
+        }
+        let millis = of_day % 1_000;
+        let mut len = 19;
+        if millis > 0 {
+            text[19..23].copy_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
+            len = 23;
+            while text[len - 1] == b'0' {
+                len -= 1;
+            }
+        }
+        text[len] = b'Z';
+        std::str::from_utf8(&text[..=len]).ok()
     }
 }
 
@@ -84,6 +138,27 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_by_hand_is_what_the_library_writes() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let edges =
+            [i64::MIN, -1, 0, 1, 999, DAY_MS - 1, DAY_MS, 253_402_300_799_999, 253_402_207_200_000, i64::MAX];
+        let anywhere = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            i64::try_from(state >> 20).unwrap_or(0) - (1 << 42)
+        });
+        for millis in edges.into_iter().chain(anywhere.take(20_000)) {
+            let library = jiff::Timestamp::from_millisecond(millis).ok().map(|time| time.to_string());
+            let mut text = [0; Written::LONGEST];
+            assert_eq!(
+                Written(WallTime(millis)).text(&mut text).map(str::to_owned),
+                // Years before 0 are refused: nothing is sold there.
+                library.filter(|text| !text.starts_with('-')),
+                "{millis}"
+            );
+        }
+    }
 
     #[test]
     fn times_are_read_and_written_as_rfc_3339() {
