@@ -9,7 +9,7 @@ use crate::ids::{CartId, CustomerHash, Quantity, SaleIx};
 use crate::keys::{Answered, KeyShard};
 use crate::request::KeyUse;
 use crate::state::Held;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 use crate::visitors::{FOR_EVER, VisitorCart, VisitorShard};
 
 #[expect(clippy::cast_possible_truncation, reason = "routing has 64 shards, fits() checked it")]
@@ -203,14 +203,12 @@ pub fn extended(held: &mut impl Held, at: Timestamp, id: CartId, deadline: Times
     remember(held, key, at, Answered::Extended, id, version);
 }
 
-pub fn confirmed(held: &mut impl Held, at: Timestamp, id: CartId, key: Option<KeyUse>) {
+pub fn confirmed(held: &mut impl Held, at: Timestamp, id: CartId, wall: WallTime, key: Option<KeyUse>) {
     for item in present_items(held, id) {
         held.shard(item.shard).sell(item.slot, item.node);
     }
     let version = change(held, id, |cart| {
-        cart.stage = Stage::Ordered;
-        cart.deadline = at;
-        cart.confirmed = cart.version;
+        cart.confirm(wall);
         cart.version
     });
     set_visitor(held, id, at, FOR_EVER);

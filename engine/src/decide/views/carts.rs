@@ -39,7 +39,10 @@ impl Decision<'_> {
             sale: self.core.state.names.listing().sale_id(cart.sale),
             state,
             items,
-            expires_at: cart.deadline,
+            expires_at: match cart.stage {
+                Stage::Ordered => self.now_at().engine_of_past(cart.confirmed_at()),
+                _ => cart.deadline,
+            },
             hard_deadline: cart.hard_deadline,
             customer: cart.customer(),
             notes: self.notes(id),
@@ -75,7 +78,7 @@ impl Decision<'_> {
             state,
             items,
             customer: cart.customer(),
-            confirmed_at: cart.deadline,
+            confirmed_at: cart.confirmed_at(),
             notes: self.notes(id),
         }
     }
