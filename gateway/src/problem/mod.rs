@@ -19,6 +19,7 @@ use serde::Serialize;
 pub use code::{Code, Entry, TABLE};
 pub use page::{index, page};
 
+use crate::wire::json::{self, Object};
 use crate::wire::slot::RejectedLine;
 use crate::wire::time::Written;
 use onsale_engine::ids::Quantity;
@@ -42,7 +43,7 @@ enum Kind {
 }
 
 /// An item that fell short, as it is written.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct ShortItem {
     /// The slot.
     pub slot: String,
@@ -66,41 +67,48 @@ pub struct Holder {
 }
 
 /// Facts a client can use, each only where it helps.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct More {
     /// What fell short.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<ShortItem>,
     /// Other venues of the sale that had some, at most 2 s ago.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<String>,
     /// Who has the units.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub in_the_way: Vec<Holder>,
     /// Lines of an import that were not taken.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<RejectedLine>,
     /// When it will be for sale.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_release_at: Option<Written>,
     /// The limit that was met.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    r#type: Cow<'static, str>,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_ms: Option<u64>,
-    #[serde(flatten)]
-    more: &'a More,
+impl More {
+    fn fill(&self, object: &mut Object<'_>) {
+        let Self { conflicts, alternatives, in_the_way, rejected, next_release_at, limit } = self;
+        if !conflicts.is_empty() {
+            object.list("conflicts", conflicts, |object, short| {
+                object.plain("slot", &short.slot);
+                object.number("wanted", short.wanted.into());
+                object.number("free", short.free.into());
+            });
+        }
+        if !alternatives.is_empty() {
+            object.texts("alternatives", alternatives.iter().map(String::as_str));
+        }
+        if !in_the_way.is_empty() {
+            object.value("in_the_way", in_the_way);
+        }
+        if !rejected.is_empty() {
+            object.value("rejected", rejected);
+        }
+        if let Some(at) = next_release_at {
+            object.time("next_release_at", *at);
+        }
+        if let Some(limit) = limit {
+            object.number("limit", *limit);
+        }
+    }
 }
 
 impl Problem {
@@ -175,25 +183,28 @@ impl Problem {
     #[must_use]
     pub fn document(&self, request_id: &str) -> Vec<u8> {
         let status = self.status();
-        let (r#type, title, code) = match self.0.kind {
-            Kind::Coded(code) => {
-                (Cow::Owned(format!("/problems/{}", code.name())), code.entry().title, Some(code.name()))
+        json::document(|object| {
+            match self.0.kind {
+                Kind::Coded(code) => {
+                    object.plain("type", &["/problems/", code.name()].concat());
+                    object.plain("title", code.entry().title);
+                }
+                Kind::Bare(status) => {
+                    object.plain("type", "about:blank");
+                    object.plain("title", status.canonical_reason().unwrap_or("Refused"));
+                }
             }
-            Kind::Bare(status) => {
-                (Cow::Borrowed("about:blank"), status.canonical_reason().unwrap_or("Refused"), None)
+            object.number("status", status.as_u16().into());
+            object.text("detail", &self.0.detail);
+            if let Some(code) = self.code() {
+                object.plain("code", code.name());
             }
-        };
-        let document = Document {
-            r#type,
-            title,
-            status: status.as_u16(),
-            detail: &self.0.detail,
-            code,
-            request_id,
-            retry_after_ms: self.0.retry_after_ms,
-            more: &self.0.more,
-        };
-        serde_json::to_vec(&document).unwrap_or_default()
+            object.text("request_id", request_id);
+            if let Some(wait) = self.0.retry_after_ms {
+                object.number("retry_after_ms", wait);
+            }
+            self.0.more.fill(object);
+        })
     }
 
     /// The whole answer.
@@ -238,6 +249,34 @@ mod tests {
         let response = problem.respond("r-1");
         assert_eq!(response.headers()["retry-after"], "2");
         assert_eq!(response.headers()["content-type"], "application/problem+json");
+    }
+
+    #[test]
+    fn every_problem_of_the_list_is_json_whatever_it_says() {
+        for entry in &TABLE {
+            let more = More {
+                conflicts: vec![ShortItem { slot: "s-1".to_owned(), wanted: 2, free: 1 }],
+                alternatives: vec!["kiel".to_owned(), "flensburg".to_owned()],
+                in_the_way: vec![Holder { cart: Some("cart_1".to_owned()), order: None, units: 3 }],
+                next_release_at: Some(Written(onsale_engine::time::WallTime(0))),
+                limit: Some(2),
+                ..More::default()
+            };
+            let problem = Problem::new(entry.code, "with \"quotes\"\n").with(more);
+            let body: serde_json::Value = serde_json::from_slice(&problem.document("r \"1\"")).unwrap();
+            assert_eq!(
+                (&body["detail"], &body["request_id"]),
+                (&"with \"quotes\"\n".into(), &"r \"1\"".into())
+            );
+            assert_eq!(body["conflicts"], serde_json::json!([{"slot": "s-1", "wanted": 2, "free": 1}]));
+            assert_eq!(body["alternatives"], serde_json::json!(["kiel", "flensburg"]));
+            assert_eq!(body["in_the_way"], serde_json::json!([{"cart": "cart_1", "units": 3}]));
+            assert_eq!(
+                (&body["next_release_at"], &body["limit"]),
+                (&"1970-01-01T00:00:00Z".into(), &2.into())
+            );
+            assert_eq!(body.get("rejected"), None);
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! the way of a hold that was a sixth of all instructions. Here the caller says which text is plain. Text that came from
 //! a client goes through serde_json as everywhere else.
 
+use serde::Serialize;
+
 use super::time::Written;
 
 /// Bytes a cart of two holds needs, and some more.
@@ -111,6 +113,26 @@ impl<'a> Object<'a> {
         self.out.push(b']');
     }
 
+    /// A list of any text.
+    pub fn texts<'t>(&mut self, name: &'static str, texts: impl IntoIterator<Item = &'t str>) {
+        self.name(name);
+        self.out.push(b'[');
+        for (place, text) in texts.into_iter().enumerate() {
+            if place > 0 {
+                self.out.push(b',');
+            }
+            push_text(self.out, text);
+        }
+        self.out.push(b']');
+    }
+
+    /// Anything serde can write, for what is rare.
+    pub fn value(&mut self, name: &'static str, value: &impl Serialize) {
+        self.name(name);
+        // Our own types always serialise, and writing into memory cannot fail.
+        let _ = serde_json::to_writer(&mut *self.out, value);
+    }
+
     /// Pairs of any text.
     pub fn pairs<'t>(&mut self, name: &'static str, pairs: impl IntoIterator<Item = (&'t str, &'t str)>) {
         self.name(name);
@@ -149,6 +171,8 @@ mod tests {
             object.time("never", Written(WallTime(i64::MAX)));
             object.pairs("pairs", [("a\"", "1"), ("b", "\u{7f}")]);
             object.list("items", [1, 2], |object, number| object.number("n", number));
+            object.texts("texts", ["a", "b\n"]);
+            object.value("value", &vec![Some(1), None]);
             object.list("empty", std::iter::empty::<()>(), |_, ()| {});
         });
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
@@ -156,7 +180,7 @@ mod tests {
             value,
             serde_json::json!({"id": "cart_1", "free": "a \"quoted\" \\ line\nand \u{fc}", "most": u64::MAX, "yes": true,
                 "none": null, "at": "1970-01-01T00:00:01.5Z", "never": null, "pairs": {"a\"": "1", "b": "\u{7f}"},
-                "items": [{"n": 1}, {"n": 2}], "empty": []})
+                "texts": ["a", "b\n"], "value": [1, null], "items": [{"n": 1}, {"n": 2}], "empty": []})
         );
         assert_eq!(document(|_| {}), b"{}");
     }
