@@ -113,6 +113,8 @@ pub enum Kind {
     Confirmed {
         /// Which cart.
         cart: CartId,
+        /// When, as people will read it for ever: engine time alone is shown otherwise after every outage.
+        wall: WallTime,
         /// The request's key.
         key: Option<KeyUse>,
     },

@@ -287,7 +287,7 @@ impl fmt::Display for Shown<'_> {
                 write!(f, "extended {} for {} ms", Cart(*cart), after(*deadline))?;
                 *key
             }
-            Kind::Confirmed { cart, key } => {
+            Kind::Confirmed { cart, key, wall: _ } => {
                 write!(f, "confirmed {}", Cart(*cart))?;
                 *key
             }

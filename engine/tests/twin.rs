@@ -254,7 +254,7 @@ fn order_said(view: OrderView) -> Said {
         cart: view.cart,
         state: view.state,
         items: view.items.iter().map(line).collect(),
-        confirmed_at: view.confirmed_at.0,
+        confirmed_at: view.confirmed_at.0.cast_unsigned(),
     })
 }
 

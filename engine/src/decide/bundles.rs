@@ -13,7 +13,8 @@ use smallvec::SmallVec;
 use super::Decision;
 use super::aim::Basis;
 use super::bundle::{Parts, Search, Window, units_of};
-use super::wants::Resolved;
+use super::choose::{Chosen, Items};
+use super::wants::Choice;
 use crate::fact::NewItem;
 use crate::ids::{Quantity, SlotRef};
 use crate::limits::{MAX_BUNDLE_LOOKS, MAX_HOLDS};
@@ -61,19 +62,20 @@ enum Together {
 }
 
 impl Decision<'_> {
-    /// The bundles among the choices of a request, with every shard of their venues held: for each choice its parts, or
-    /// none if it is no bundle.
+    /// The bundles among the choices of a request, with every shard of their venues held: for each choice its parts, and
+    /// nothing if it is no bundle.
     pub(super) fn choose_bundles(
         &self,
         basis: Basis<'_>,
         rules: &SaleRules,
         wants: &[Want],
-        resolved: &Resolved,
-    ) -> Result<SmallVec<[Option<Parts>; 1]>, Refusal> {
-        let mut chosen: SmallVec<[Option<Parts>; 1]> = smallvec::smallvec![None; resolved.choices.len()];
+        choices: &[Choice],
+        named: &[NewItem],
+    ) -> Result<Chosen, Refusal> {
+        let mut chosen: Chosen = smallvec::smallvec![Items::new(); choices.len()];
         let mut venues: SmallVec<[(&str, SmallVec<[Asked<'_>; 1]>); 1]> = SmallVec::new();
-        let mut parts = resolved.items.len();
-        for (place, choice) in resolved.choices.iter().enumerate() {
+        let mut parts = named.len();
+        for (place, choice) in choices.iter().enumerate() {
             let Want::AnyBundle { rule, venue, from, to } = &wants[choice.want] else { continue };
             let Some(rule) = rules.bundle(rule) else {
                 return Err(Refusal::NotFound(Missing::Rule(rule.clone())));
@@ -90,8 +92,9 @@ impl Decision<'_> {
             return Err(Refusal::TooLarge { field: "items", most: MAX_HOLDS as u64 });
         }
         for (_, asked) in &venues {
-            let found = self.bundles_at(basis, asked, &resolved.items)?;
-            asked.iter().zip(found).for_each(|(asked, parts)| chosen[asked.place] = Some(parts));
+            for (asked, parts) in asked.iter().zip(self.bundles_at(basis, asked, named)?) {
+                chosen[asked.place] = parts.iter().copied().map(one_unit).collect();
+            }
         }
         Ok(chosen)
     }
@@ -109,7 +112,7 @@ impl Decision<'_> {
         let mut taken: SmallVec<[NewItem; 8]> = named.iter().copied().collect();
         let one_by_one = asked.iter().map(|asked| {
             let parts = find(asked, &taken)?;
-            taken.extend(parts.iter().map(|slot| NewItem { slot: *slot, quantity: 1, bundle: 0 }));
+            taken.extend(parts.iter().copied().map(one_unit));
             Ok::<_, Refusal>(parts)
         });
         if let Ok(found) = one_by_one.collect() {
@@ -150,6 +153,10 @@ impl Decision<'_> {
         }
         Err(refusal(asked, ended))
     }
+}
+
+fn one_unit(slot: SlotRef) -> NewItem {
+    NewItem { slot, quantity: 1, bundle: 0 }
 }
 
 fn refusal(asked: &[Asked<'_>], ended: bool) -> Refusal {

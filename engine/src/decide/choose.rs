@@ -40,6 +40,12 @@ impl From<Refusal> for Missed {
     }
 }
 
+/// What one choice comes to; their bundle is not known yet.
+pub(super) type Items = SmallVec<[NewItem; 4]>;
+
+/// The items of each choice of a request; nothing for those that are not chosen yet.
+pub(super) type Chosen = SmallVec<[Items; 1]>;
+
 impl Decision<'_> {
     /// Units a request comes to.
     pub(super) fn units_wanted(rules: &SaleRules, wants: &[Want], resolved: &Resolved) -> Quantity {
@@ -56,8 +62,7 @@ impl Decision<'_> {
     }
 
     /// Chooses what the server is to choose, among the shards that are held, so that the choice cannot be lost. With an
-    /// aim, only there and no worse than it was found. Without one bundles are chosen before seats, all together; then
-    /// seats, in the order in which they are asked for.
+    /// aim, only there and no worse than it was found. Without one bundles are chosen before seats, all together.
     pub(super) fn choose(
         &self,
         basis: Basis<'_>,
@@ -73,27 +78,18 @@ impl Decision<'_> {
                 return Err(Refusal::NotFound(Missing::Rule(rule.clone())).into());
             }
         }
-        let bundles = match aim {
-            Some(_) => SmallVec::new(),
-            None => self.choose_bundles(basis, rules, wants, resolved)?,
+        let named: SmallVec<[NewItem; 8]> = resolved.items.iter().copied().collect();
+        let choices = std::mem::take(&mut resolved.choices);
+        let chosen = match aim {
+            Some(aim) => self.choose_aimed(basis, wants, &choices, aim, &named)?,
+            None => {
+                let mut chosen = self.choose_bundles(basis, rules, wants, &choices, &named)?;
+                self.choose_all_seats(basis, rules, wants, &choices, &named, &mut chosen)?;
+                chosen
+            }
         };
-        let item = |slot: &SlotRef| NewItem { slot: *slot, quantity: 1, bundle: 0 };
-        let mut taken: SmallVec<[NewItem; 8]> = resolved.items.iter().copied().collect();
-        taken.extend(bundles.iter().flatten().flatten().map(item));
-        for (place, choice) in std::mem::take(&mut resolved.choices).into_iter().enumerate() {
+        for (choice, mut items) in choices.into_iter().zip(chosen) {
             let want = &wants[choice.want];
-            let mut items: SmallVec<[NewItem; 4]> = if let Some((number, way)) = aim.map(|aim| aim[place]) {
-                let shard = self.guards.look(number);
-                let most = way.saturating_add(1);
-                let found = self.core.look_in(shard, number, basis, want, &taken, most);
-                found.ok_or(Missed::Lost)?.1
-            } else if let Some(parts) = &bundles[place] {
-                parts.iter().map(item).collect()
-            } else if let Some(wish) = wish(basis.sale, want) {
-                self.choose_seats(&wish, rules, basis, &choice, &taken)?
-            } else {
-                SmallVec::new()
-            };
             if let Want::AnyBundle { rule, .. } = want {
                 let places: SmallVec<[_; 4]> = items.iter().map(|item| item.slot).collect();
                 resolved.add_bundle(rule, &places, choice.bundle);
@@ -102,16 +98,80 @@ impl Decision<'_> {
                 let together = items.len() > 1 && matches!(want, Want::Best { adjacent: true, .. });
                 let bundle = if together { choice.bundle } else { 0 };
                 items.iter_mut().for_each(|item| item.bundle = bundle);
-                resolved.items.extend(items.iter().copied());
-            }
-            if aim.is_some() || bundles[place].is_none() {
-                taken.extend(items);
+                resolved.items.extend(items);
             }
             if resolved.items.len() > MAX_HOLDS {
                 return Err(Refusal::TooLarge { field: "items", most: MAX_HOLDS as u64 }.into());
             }
         }
         Ok(())
+    }
+
+    /// Every choice again where a first look found it, no worse.
+    fn choose_aimed(
+        &self,
+        basis: Basis<'_>,
+        wants: &[Want],
+        choices: &[Choice],
+        aim: &Aim,
+        named: &[NewItem],
+    ) -> Result<Chosen, Missed> {
+        let mut taken: SmallVec<[NewItem; 8]> = named.iter().copied().collect();
+        let mut chosen = Chosen::new();
+        for (choice, (number, way)) in choices.iter().zip(aim) {
+            let shard = self.guards.look(*number);
+            let most = way.saturating_add(1);
+            let found = self.core.look_in(shard, *number, basis, &wants[choice.want], &taken, most);
+            let (_, items) = found.ok_or(Missed::Lost)?;
+            taken.extend(items.iter().copied());
+            chosen.push(items);
+        }
+        Ok(chosen)
+    }
+
+    /// Seats for each party of a request, beside what is chosen already: in the order of the request, or if one finds
+    /// nothing then, the largest first. That is no search of all ways, so the "no" says no more than it knows.
+    fn choose_all_seats(
+        &self,
+        basis: Basis<'_>,
+        rules: &SaleRules,
+        wants: &[Want],
+        choices: &[Choice],
+        named: &[NewItem],
+        chosen: &mut Chosen,
+    ) -> Result<(), Refusal> {
+        let wish_of = |place: usize| wish(basis.sale, &wants[choices[place].want]);
+        let mut order: SmallVec<[usize; 4]> =
+            (0..choices.len()).filter(|place| wish_of(*place).is_some()).collect();
+        let mut seat = |order: &[usize]| {
+            let bundles = chosen.iter().flatten().copied();
+            let mut taken: SmallVec<[NewItem; 8]> = named.iter().copied().chain(bundles).collect();
+            let mut found: SmallVec<[(usize, Items); 4]> = SmallVec::new();
+            for place in order {
+                let Some(wish) = wish_of(*place) else { continue };
+                let items = self.choose_seats(&wish, rules, basis, &choices[*place], &taken)?;
+                taken.extend(items.iter().copied());
+                found.push((*place, items));
+            }
+            found.into_iter().for_each(|(place, items)| chosen[place] = items);
+            Ok::<_, Refusal>(())
+        };
+        let Err(refusal) = seat(&order) else { return Ok(()) };
+        if choices.len() == 1 {
+            return Err(refusal);
+        }
+        order.sort_by_key(|place| std::cmp::Reverse(wish_of(*place).map(|wish| wish.quantity)));
+        if seat(&order).is_ok() {
+            return Ok(());
+        }
+        // What is true of one party alone is said of that one.
+        for place in order {
+            let Some(wish) = wish_of(place) else { continue };
+            self.choose_seats(&wish, rules, basis, &choices[place], named)?;
+        }
+        let why =
+            "each party could be seated, but no way was found to seat all of them in one step; ask for fewer";
+        Err(Refusal::BundleIncomplete { why: why.into(), scope: None })
     }
 
     fn choose_seats(
@@ -121,7 +181,7 @@ impl Decision<'_> {
         basis: Basis<'_>,
         choice: &Choice,
         taken: &[NewItem],
-    ) -> Result<SmallVec<[NewItem; 4]>, Refusal> {
+    ) -> Result<Items, Refusal> {
         let looked = Cell::default();
         let shards = || choice.shards.iter().map(|number| (*number, self.guards.look(*number)));
         let searches = |wall, barring: bool, count_due| -> SmallVec<[InShard<'_>; 4]> {
