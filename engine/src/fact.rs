@@ -254,4 +254,17 @@ pub enum Cold {
         /// How many they were.
         carts: u32,
     },
+    /// Visitors who have nothing but carts past their deadline were forgotten: all of a range of places.
+    VisitorsForgotten {
+        /// Which visitor shard.
+        shard: u8,
+        /// First place.
+        from: u32,
+        /// One past the last place.
+        to: u32,
+        /// Past their deadline at this instant.
+        over_at: Timestamp,
+        /// How many they were.
+        visitors: u32,
+    },
 }

@@ -1,7 +1,7 @@
 //! What a customer has in a sale: live carts, orders, and so the units that count against the limit.
 //!
 //! A live cart counts while its deadline is after `now`, so expiry never needs a visitor's lock; entries whose time is
-//! over are dropped when the visitor is next touched.
+//! over are dropped when the visitor is next touched. Who never comes again is forgotten by the ticker.
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
@@ -73,6 +73,11 @@ fn hash(customer: [u64; 2], sale: SaleIx) -> u64 {
     mix(customer[1], u64::from(sale.0))
 }
 
+/// Whether nothing of a visitor counts any more. A free place has nothing and is not over.
+fn is_over(visitor: &Visitor, at: Timestamp) -> bool {
+    !visitor.carts.is_empty() && visitor.carts.iter().all(|cart| cart.until <= at)
+}
+
 impl VisitorShard {
     /// Which of `shards` visitor shards a customer belongs to.
     #[must_use]
@@ -134,12 +139,34 @@ impl VisitorShard {
         let carts = &mut self.visitors[place].carts;
         carts.retain(|entry| entry.until > at && entry.cart != cart);
         if carts.is_empty() {
-            let customer = halves(customer);
-            if let Ok(found) = self.index.find_entry(hash(customer, sale), |other| *other == place) {
-                found.remove();
-            }
-            self.visitors.free(place);
+            self.leave(place);
         }
+    }
+
+    /// Of a range of places, the visitors whose time is over at an instant: they have only carts past their deadline.
+    #[must_use]
+    pub fn over(&self, from: u32, to: u32, at: Timestamp) -> u32 {
+        let over = (from..to).filter(|place| is_over(&self.visitors[*place], at)).count();
+        u32::try_from(over).unwrap_or(u32::MAX)
+    }
+
+    /// Forgets what [`VisitorShard::over`] counts, in the order of places.
+    pub fn forget_over(&mut self, from: u32, to: u32, at: Timestamp) {
+        for place in from..to {
+            if is_over(&self.visitors[place], at) {
+                self.visitors[place].carts.clear();
+                self.leave(place);
+            }
+        }
+    }
+
+    /// A visitor who has nothing leaves the index and gives the place back.
+    fn leave(&mut self, place: u32) {
+        let Visitor { customer, sale, .. } = self.visitors[place];
+        if let Ok(found) = self.index.find_entry(hash(customer, sale), |other| *other == place) {
+            found.remove();
+        }
+        self.visitors.free(place);
     }
 
     fn add(&mut self, customer: CustomerHash, sale: SaleIx) -> u32 {

@@ -223,6 +223,14 @@ fn cold_fits(held: &mut impl Held, fact: &Cold) -> Result<(), Misfit> {
                 .count();
             demand!(found == *carts as usize, "{carts} carts forgotten where {found} could be");
         }
+        Cold::VisitorsForgotten { shard, from, to, over_at, visitors } => {
+            demand!(*shard < held.shards(), "there is no shard {shard}");
+            let shard = held.visitors(usize::from(*shard));
+            let places = shard.places().places();
+            demand!(*to <= places && from <= to, "places {from} to {to} of {places}");
+            let found = shard.over(*from, *to, *over_at);
+            demand!(found == *visitors, "{visitors} visitors forgotten where {found} could be");
+        }
         Cold::Configured(_) | Cold::Heartbeat { .. } | Cold::Resumed { .. } => {}
     }
     Ok(())

@@ -12,6 +12,7 @@ use super::books::{CartBook, Kept, KeyBook, Line, Sight, Stage};
 use super::entries::{Entry, Ledger, Numbered};
 use super::legal::{expected_lines, may_take};
 use super::request::{Asked, Request};
+use super::seats::check_seats;
 
 /// One answer before the books.
 #[derive(Debug)]
@@ -121,11 +122,13 @@ impl Judge<'_> {
                     touched: answer.rests_on,
                 };
                 may_take(&self.ledger.books, &book, &book.lines, &[], answer.now);
+                check_seats(&self.ledger.books, sale, wants, &book.lines);
                 self.changed(Entry::Opened { cart: view.cart, book: Box::new(book) }, view, answer);
             }
             Request::Add { cart, wants } => {
                 let (book, lines) = self.taking(*cart, wants, 0, view, answer);
                 may_take(&self.ledger.books, &book, &lines, &[], answer.now);
+                check_seats(&self.ledger.books, book.sale, wants, &lines);
                 self.changed(Entry::Changed { cart: *cart, out: Vec::new(), lines }, view, answer);
             }
             Request::Exchange { cart, ordinal, want } => {
@@ -134,6 +137,7 @@ impl Judge<'_> {
                 let (book, lines) = self.taking(*cart, wants, out.len(), view, answer);
                 let leaving: Vec<Line> = out.iter().map(|o| book.lines[usize::from(*o)].clone()).collect();
                 may_take(&self.ledger.books, &book, &lines, &leaving, answer.now);
+                check_seats(&self.ledger.books, book.sale, wants, &lines);
                 self.changed(Entry::Changed { cart: *cart, out, lines }, view, answer);
             }
             Request::Release { cart, ordinal } => {
