@@ -167,9 +167,13 @@ impl<D: Disk> Inspection<D> {
             (_, Beyond::Nothing) if open.bytes >= open.header.bytes || self.numbers.len() > 0 => {
                 return Ok(Finding::End { file, offset });
             }
-            (_, Beyond::Nothing) => {
+            // A file that was shortened is no tear, whatever it ends in: a start stops here.
+            (_, Beyond::Nothing | Beyond::Tear { .. })
+                if open.bytes < open.header.bytes && self.numbers.len() == 0 =>
+            {
                 format!("the file ends here, its header says {} bytes", open.header.bytes)
             }
+            (_, Beyond::Nothing) => format!("{bad}, and nothing follows it"),
             (_, Beyond::Tear { end }) if self.numbers.len() == 0 => {
                 return Ok(Finding::Torn { file, offset, end });
             }
