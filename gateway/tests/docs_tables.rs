@@ -62,8 +62,10 @@ fn the_settings_are_those_of_the_table() {
                 Kind::Number { least, most } => format!("{} to {}", grouped(least), grouped(most)),
                 Kind::Ack => "`fsync`, `interval:Nms`, `none`".to_owned(),
                 Kind::Filter => "`tracing` filter".to_owned(),
+                Kind::Networks => "addresses and networks".to_owned(),
             };
-            vec![setting.name.to_owned(), may_be, setting.default.to_owned(), setting.about.to_owned()]
+            let default = if setting.default.is_empty() { "none" } else { setting.default };
+            vec![setting.name.to_owned(), may_be, default.to_owned(), setting.about.to_owned()]
         })
         .collect();
     assert_eq!(written, known);
