@@ -19,10 +19,8 @@ use onsale_engine::snapshot::{self, Head};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Seconds this thread has had a core: a machine shared with others says little by the clock on the wall.
 fn on_core() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|nanos| nanos.parse().ok()).map_or(0.0, |nanos: f64| nanos / 1e9)
+    onsale_bench::machine::on_core().as_secs_f64()
 }
 
 const GOODS: Goods = Goods { venues: 128, slots: 800 };

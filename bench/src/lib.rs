@@ -2,8 +2,9 @@
 //!
 //! [`stall`] is what the in-process benches sell: a sale of many venues, and a counter that opens and confirms carts.
 //! [`compare`] starts our server and its peers and runs them in turn;
-//! [`footprint`] counts bytes and what many slots cost.
+//! [`machine`] says what a thread has had of it; [`footprint`] counts bytes and what many slots cost.
 
 pub mod compare;
 pub mod footprint;
+pub mod machine;
 pub mod stall;

@@ -29,6 +29,27 @@ pub struct Goods {
     pub slots: usize,
 }
 
+/// The one sale.
+pub const SALE: &str = "bench";
+
+/// Its terms: two units a customer.
+#[must_use]
+pub fn terms() -> SaleRules {
+    SaleRules { limit_units: Some(2), ..SaleRules::new(SALE, "UTC") }
+}
+
+impl Goods {
+    /// The slots of a venue; a day has 144.
+    #[must_use]
+    pub fn of_venue(self, venue: usize) -> Vec<SlotSpec> {
+        let spec = |slot: usize| SlotSpec {
+            starts_at: Some(WallTime(START_MS.cast_signed() + (slot as i64 / 144) * 86_400_000)),
+            ..SlotSpec::new(&slot_name(venue, slot), &format!("v{venue}"), 10_000_000)
+        };
+        (0..self.slots).map(spec).collect()
+    }
+}
+
 /// A core with one sale, and the writer of its journal.
 #[derive(Debug)]
 pub struct Stall {
@@ -68,8 +89,7 @@ impl Stall {
         core.found(now(), now().wall).expect("founding");
         core.configure(now()).expect("configuring");
         core.channel(now(), "web").result.expect("a channel");
-        let rules = SaleRules { limit_units: Some(2), ..SaleRules::new("bench", "UTC") };
-        core.put_sale(now(), rules, IfMatch::Absent).result.expect("a sale");
+        core.put_sale(now(), terms(), IfMatch::Absent).result.expect("a sale");
         let folder = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
         let writer = journal.then(|| {
             let disk = FolderDisk::open(folder.path()).expect("a folder in memory");
@@ -79,14 +99,8 @@ impl Stall {
         });
         let mut stall = Self { core, goods, writer, folder };
         for venue in 0..goods.venues {
-            let slots: Vec<_> = (0..goods.slots)
-                .map(|slot| SlotSpec {
-                    starts_at: Some(WallTime(START_MS.cast_signed() + (slot as i64 / 144) * 86_400_000)),
-                    ..SlotSpec::new(&slot_name(venue, slot), &format!("v{venue}"), 10_000_000)
-                })
-                .collect();
-            for part in slots.chunks(1_000) {
-                let done = stall.core.add_slots(now(), "bench", part, false).result.expect("slots");
+            for part in goods.of_venue(venue).chunks(1_000) {
+                let done = stall.core.add_slots(now(), SALE, part, false).result.expect("slots");
                 assert_eq!(done.added, part.len() as u64);
                 stall.drain();
             }
@@ -164,7 +178,7 @@ impl Counter {
             *byte = b"0123456789abcdef"[usize::try_from(self.number >> (4 * place) & 15).unwrap_or(0)];
         }
         let text = std::str::from_utf8(&text).unwrap_or_default();
-        self.folder.key_use(1, "bench", text, &[b"POST", b"/v1/sales/bench/carts", &[b'x'; 150]])
+        self.folder.key_use(1, SALE, text, &[b"POST", b"/v1/sales/bench/carts", &[b'x'; 150]])
     }
 
     /// Opens a cart under a key.
@@ -172,6 +186,13 @@ impl Counter {
     /// # Panics
     /// If the core refuses; the stall never runs out.
     pub fn hold(&mut self, core: &Core) {
+        let cart =
+            self.ask(|request| core.open_cart(now(), request)).result.expect("the stall has plenty").cart;
+        self.open.push_back(cart);
+    }
+
+    /// Makes the next request for a cart.
+    pub fn ask<T>(&mut self, act: impl FnOnce(&OpenCart<'_>) -> T) -> T {
         let key = self.key();
         let wants = &self.wants[pick(self.number, self.wants.len())];
         let customer = u128::from(onsale_engine::digest::mix(self.number, 1)) << 64
@@ -179,13 +200,12 @@ impl Counter {
         let request = OpenCart {
             caller: SHOP,
             key,
-            sale: "bench",
+            sale: SALE,
             customer: CustomerHash(customer),
             wants,
             notes: Notes::default(),
         };
-        let cart = core.open_cart(now(), &request).result.expect("the stall has plenty").cart;
-        self.open.push_back(cart);
+        act(&request)
     }
 
     /// Confirms the oldest cart under a key, if more than the live number are open.

@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use crate::digest::mix;
-use crate::ids::{ChannelIx, CustomerHash, Quantity, SaleIx, SlotRef};
+use crate::ids::{ChannelIx, CustomerHash, GENERATION_BITS, Quantity, SaleIx, SlotRef};
 use crate::time::{Timestamp, WallTime};
 
 /// What a cart's record says. `Open` includes carts past their deadline that nobody has been told about.
@@ -76,19 +76,17 @@ impl Item {
     }
 }
 
-/// One cart. 88 bytes and what its items need beyond two.
+/// One cart. 80 bytes and what its items need beyond two.
 #[derive(Clone, Debug)]
 pub struct Cart {
     /// The customer's hash in two halves: a `u128` would align the struct to 16 and cost 8 bytes.
     customer: [u64; 2],
     /// While open: when its units are sellable again. Afterwards: when it ended; of an order [`Cart::confirmed_at`] knows.
     pub deadline: Timestamp,
-    /// The latest the deadline can become by extending.
-    pub hard_deadline: Timestamp,
+    /// 44 bits of the latest the deadline can become by extending, 20 of the generation.
+    hard_deadline_and_generation: u64,
     /// What it holds and held; the place is the ordinal.
     pub items: SmallVec<[Item; 2]>,
-    /// Tells it from the cart that had the place before.
-    pub generation: u32,
     /// Of which sale.
     pub sale: SaleIx,
     /// Who sold.
@@ -102,6 +100,9 @@ pub struct Cart {
     /// In an order: the version of the items when it was confirmed.
     pub confirmed: u8,
 }
+
+/// The year 2527; a cart that could be extended longer ends then.
+const LATEST_HARD_DEADLINE: u64 = (1 << (64 - GENERATION_BITS)) - 1;
 
 /// A cart's items change at most so often.
 pub const MAX_VERSION: u8 = 250;
@@ -122,9 +123,9 @@ impl Cart {
         Self {
             customer,
             deadline,
-            hard_deadline,
+            hard_deadline_and_generation: hard_deadline.0.min(LATEST_HARD_DEADLINE) << GENERATION_BITS
+                | u64::from(generation) & ((1 << GENERATION_BITS) - 1),
             items: SmallVec::new(),
-            generation,
             sale,
             channel,
             version: 0,
@@ -132,6 +133,19 @@ impl Cart {
             bundles: 0,
             confirmed: 0,
         }
+    }
+
+    /// The latest the deadline can become by extending.
+    #[must_use]
+    pub fn hard_deadline(&self) -> Timestamp {
+        Timestamp(self.hard_deadline_and_generation >> GENERATION_BITS)
+    }
+
+    /// Tells it from the cart that had the place before; as many bits as an id has for it.
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits are meant")]
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.hard_deadline_and_generation as u32 & ((1 << GENERATION_BITS) - 1)
     }
 
     /// It becomes an order. An order has no deadline any more, so the place keeps the wall time of this.
@@ -187,9 +201,9 @@ impl Cart {
     /// What it adds to its shard's digest. Places of holds are left out: they mean nothing after the deadline.
     #[must_use]
     pub fn digest(&self, index: u32) -> u64 {
-        let mut hash = mix(u64::from(index) | 2 << 40, u64::from(self.generation) << 8 | self.stage as u64);
+        let mut hash = mix(u64::from(index) | 2 << 40, u64::from(self.generation()) << 8 | self.stage as u64);
         hash = mix(hash, self.deadline.0);
-        hash = mix(hash, self.hard_deadline.0);
+        hash = mix(hash, self.hard_deadline().0);
         hash = mix(hash, self.customer[0]);
         for item in &self.items {
             hash = mix(
@@ -208,6 +222,6 @@ mod tests {
 
     #[test]
     fn records_stay_as_small_as_they_were_made() {
-        assert_eq!((size_of::<Item>(), size_of::<Cart>()), (16, 88));
+        assert_eq!((size_of::<Item>(), size_of::<Cart>()), (16, 80));
     }
 }

@@ -43,7 +43,7 @@ pub type Quantity = u32;
 pub struct CartId(pub u64);
 
 const INDEX_BITS: u32 = 28;
-const GENERATION_BITS: u32 = 20;
+pub(crate) const GENERATION_BITS: u32 = 20;
 const SHARD_BITS: u32 = 10;
 
 impl CartId {

@@ -125,7 +125,7 @@ impl<'a> Whole<'a> {
         (0_u8..).zip(&self.shards).flat_map(move |(number, shard)| {
             (0..shard.carts.places()).filter_map(move |index| {
                 let cart = &shard.carts[index];
-                let id = CartId::new(partition, number, cart.generation, index);
+                let id = CartId::new(partition, number, cart.generation(), index);
                 (cart.stage != Stage::Free).then_some((id, cart))
             })
         })
@@ -133,7 +133,7 @@ impl<'a> Whole<'a> {
 
     fn cart(&self, id: CartId) -> Option<&Cart> {
         let cart = self.shards.get(usize::from(id.shard()))?.carts.get(id.index())?;
-        (cart.generation == id.generation() && cart.stage != Stage::Free).then_some(cart)
+        (cart.generation() == id.generation() && cart.stage != Stage::Free).then_some(cart)
     }
 
     /// All live holds and their slots, by owner.
@@ -240,7 +240,7 @@ fn carts(whole: &Whole<'_>) -> Result<(), String> {
             Stage::Ordered | Stage::Free => {}
         }
         if cart.stage == Stage::Open {
-            demand!(cart.deadline <= cart.hard_deadline, "{id:?} goes on past its hard deadline");
+            demand!(cart.deadline <= cart.hard_deadline(), "{id:?} goes on past its hard deadline");
         }
         for item in &cart.items {
             demand!(item.came <= cart.version, "{id:?}: an item of version {}", item.came);

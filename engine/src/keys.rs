@@ -4,10 +4,9 @@
 //! key either waits for the first or finds its record. It does not hold the answer but where to rebuild it from: the
 //! cart and the version of its items.
 
-use hashbrown::HashTable;
-
 use crate::fact::Configuration;
 use crate::ids::CartId;
+use crate::index::Index;
 use crate::inventory::Stamp;
 use crate::queue::Queue;
 use crate::request::KeyUse;
@@ -108,7 +107,7 @@ impl KeyRecord {
 pub struct KeyShard {
     /// When it last changed.
     pub stamp: Stamp,
-    index: HashTable<u32>,
+    index: Index,
     /// In the order they came, so in the order of their times.
     records: Queue<KeyRecord>,
     /// The number of `records[0]`; the index speaks of numbers, which wrap.
@@ -121,7 +120,7 @@ impl Default for KeyShard {
     fn default() -> Self {
         Self {
             stamp: Stamp::default(),
-            index: HashTable::new(),
+            index: Index::default(),
             records: Queue::default(),
             first: 0,
             most: u32::MAX,
@@ -164,9 +163,15 @@ impl KeyShard {
     #[must_use]
     pub fn find(&self, key: u128, at: Timestamp) -> Option<&KeyRecord> {
         let key = halves(key);
-        let number = self.index.find(key[0], |number| self.record(*number).key == key)?;
-        let record = self.record(*number);
+        let number = self.index.find(key[0], |number| self.record(number).key == key)?;
+        let record = self.record(number);
         (at < record.at().plus(self.keep)).then_some(record)
+    }
+
+    /// Reads where a key would be found, so that the next look need not wait for it.
+    #[must_use]
+    pub fn touch(&self, key: u128) -> u32 {
+        self.index.touch(halves(key)[0])
     }
 
     fn record(&self, number: u32) -> &KeyRecord {
@@ -198,18 +203,12 @@ impl KeyShard {
         )]
         let number = self.first.wrapping_add(self.records.len() as u32);
         self.records.push_back(record);
-        let (records, first) = (&self.records, self.first);
-        self.index.insert_unique(record.key[0], number, |number| {
-            records.get(number.wrapping_sub(first) as usize).map_or(0, |record| record.key[0])
-        });
+        self.index.insert(record.key[0], number);
     }
 
     fn forget_oldest(&mut self) {
-        let first = self.first;
-        if let Some(oldest) = self.records.front()
-            && let Ok(found) = self.index.find_entry(oldest.key[0], |number| *number == first)
-        {
-            found.remove();
+        if let Some(oldest) = self.records.front() {
+            self.index.remove(oldest.key[0], self.first);
         }
         self.records.pop_front();
         self.first = self.first.wrapping_add(1);
@@ -219,14 +218,6 @@ impl KeyShard {
     #[must_use]
     pub fn indexed(&self) -> usize {
         self.index.len()
-    }
-
-    /// Makes room for so many records at once.
-    pub fn expect(&mut self, records: usize) {
-        let (known, first) = (&self.records, self.first);
-        self.index.reserve(records, |number| {
-            known.get(number.wrapping_sub(first) as usize).map_or(0, |record| record.key[0])
-        });
     }
 
     /// A record by its age; 0 is the oldest.

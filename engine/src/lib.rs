@@ -17,6 +17,7 @@ pub mod expiry;
 pub mod fact;
 pub mod follower;
 pub mod ids;
+pub mod index;
 pub mod inspect;
 pub mod invariants;
 pub mod inventory;

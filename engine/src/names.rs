@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
-use foldhash::quality::FixedState;
 use smallvec::SmallVec;
 
+use crate::digest::mix;
 use crate::ids::{ChannelIx, SaleIx, SlotRef};
 use crate::sale::SaleView;
 
@@ -105,8 +105,7 @@ pub struct Names {
     slots: DashMap<NameHash, SlotRef, BuildAsItIs>,
     /// The inventory shards of each venue, as masks.
     venues: DashMap<NameHash, Sections, BuildAsItIs>,
-    low: FixedState,
-    high: FixedState,
+    seeds: [u64; 4],
 }
 
 impl Names {
@@ -128,8 +127,7 @@ impl Names {
             listing: ArcSwap::default(),
             slots: DashMap::with_hasher(BuildAsItIs),
             venues: DashMap::with_hasher(BuildAsItIs),
-            low: FixedState::with_seed(seeds[0]),
-            high: FixedState::with_seed(seeds[1]),
+            seeds: [seeds[0], seeds[1], mix(seeds[0], 1), mix(seeds[1], 2)],
         }
     }
 
@@ -147,13 +145,27 @@ impl Names {
     }
 
     fn hash(&self, sale: SaleIx, slot: &str) -> NameHash {
-        let hash = |state: &FixedState| {
-            let mut hasher = state.build_hasher();
-            hasher.write_u16(sale.0);
-            hasher.write(slot.as_bytes());
-            hasher.finish()
+        // Two hashes side by side, each with its own start and factor: the text is read once.
+        let [one, other, first, second] = self.seeds;
+        let start = u64::from(sale.0) << 32 | slot.len() as u64;
+        let (mut low, mut high) = (mix(one ^ start, first), mix(other ^ start, second));
+        let mut add = |word: [u8; 8]| {
+            let word = u64::from_le_bytes(word);
+            (low, high) = (mix(low ^ word, first), mix(high ^ word, second));
         };
-        NameHash(hash(&self.low), hash(&self.high))
+        let (words, rest) = slot.as_bytes().as_chunks::<8>();
+        words.iter().for_each(|word| add(*word));
+        // The length is in the start, so the last word may repeat bytes of the one before.
+        match (rest, slot.as_bytes().last_chunk::<8>()) {
+            ([], _) => {}
+            (_, Some(last)) => add(*last),
+            (rest, None) => {
+                let mut last = [0; 8];
+                last[..rest.len()].copy_from_slice(rest);
+                add(last);
+            }
+        }
+        NameHash(mix(low, first), mix(high, second))
     }
 
     /// The place of a slot.

@@ -1,5 +1,6 @@
 //! What the engine answers: views of carts, orders and stock, each with the number it rests on.
 
+use std::fmt;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -64,7 +65,49 @@ pub struct ItemView {
     /// Whether an order's line was cancelled.
     pub cancelled: bool,
     /// The slot's public id.
-    pub slot: String,
+    pub slot: ShortId,
+}
+
+/// Holds or lines; most carts have one or two.
+pub type ItemViews = SmallVec<[ItemView; 2]>;
+
+/// The public id of a slot or a sale in an answer. Most are short enough to be written in place: a hold of two slots need
+/// not ask for memory while its shard is locked, nor count references that other cores count too.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShortId(SmallVec<[u8; 24]>);
+
+impl ShortId {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<&str> for ShortId {
+    #[inline]
+    fn from(text: &str) -> Self {
+        Self(SmallVec::from_slice(text.as_bytes()))
+    }
+}
+
+impl std::ops::Deref for ShortId {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for ShortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for ShortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A cart as it was at the answer.
@@ -73,11 +116,11 @@ pub struct CartView {
     /// Its id.
     pub cart: CartId,
     /// The public id of its sale.
-    pub sale: Arc<str>,
+    pub sale: ShortId,
     /// Its state.
     pub state: CartState,
     /// Its holds, in the order they were made.
-    pub items: SmallVec<[ItemView; 4]>,
+    pub items: ItemViews,
     /// When its units are sellable again; of an order, when it became one.
     pub expires_at: Timestamp,
     /// The latest `expires_at` that extending can reach. Engine time like it: what is left of both stands still in an
@@ -106,11 +149,11 @@ pub struct OrderView {
     /// The cart it came from; the order's id is derived from it.
     pub cart: CartId,
     /// The public id of its sale.
-    pub sale: Arc<str>,
+    pub sale: ShortId,
     /// Its state.
     pub state: OrderState,
     /// Its lines, cancelled ones included.
-    pub items: SmallVec<[ItemView; 4]>,
+    pub items: ItemViews,
     /// Whose it is.
     pub customer: CustomerHash,
     /// When it was confirmed. Wall time: it has happened, and no outage that comes later may move it.

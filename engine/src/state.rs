@@ -9,7 +9,6 @@
 //! written against [`Held`] and runs unchanged on both.
 
 use crossbeam::utils::CachePadded;
-use smallvec::SmallVec;
 
 use crate::catalog::Catalog;
 use crate::documents::Documents;
@@ -69,16 +68,19 @@ impl State {
     }
 
     /// Waits for one visitor shard.
+    #[inline]
     pub fn lock_visitors(&self, shard: usize) -> MutexGuard<'_, VisitorShard> {
         self.visitors[shard].lock()
     }
 
     /// Waits for one key shard.
+    #[inline]
     pub fn lock_keys(&self, shard: usize) -> MutexGuard<'_, KeyShard> {
         self.keys[shard].lock()
     }
 
     /// Waits for one inventory shard.
+    #[inline]
     pub fn lock_shard(&self, shard: u8) -> MutexGuard<'_, Shard> {
         self.shards[usize::from(shard)].lock()
     }
@@ -115,16 +117,83 @@ pub trait Held {
 pub struct Guards<'a> {
     state: &'a State,
     visitors: Option<(usize, MutexGuard<'a, VisitorShard>)>,
-    keys: SmallVec<[(usize, MutexGuard<'a, KeyShard>); 1]>,
-    shards: SmallVec<[(u8, MutexGuard<'a, Shard>); 2]>,
+    keys: Few<'a, usize, KeyShard>,
+    shards: Few<'a, u8, Shard>,
     catalog: Option<MutexGuard<'a, Catalog>>,
+}
+
+/// Locks of one kind, ascending. Nearly every request holds one, which is found without a search.
+#[derive(Debug)]
+struct Few<'a, N, T> {
+    first: Option<(N, MutexGuard<'a, T>)>,
+    more: Vec<(N, MutexGuard<'a, T>)>,
+}
+
+impl<'a, N: Copy + PartialEq, T> Few<'a, N, T> {
+    const NONE: Self = Self { first: None, more: Vec::new() };
+
+    fn push(&mut self, number: N, guard: MutexGuard<'a, T>) {
+        match &self.first {
+            None => self.first = Some((number, guard)),
+            Some(_) => self.more.push((number, guard)),
+        }
+    }
+
+    fn last(&self) -> Option<N> {
+        self.more.last().or(self.first.as_ref()).map(|(number, _)| *number)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    #[inline]
+    fn get(&self, wanted: N) -> Option<&T> {
+        match &self.first {
+            Some((number, guard)) if *number == wanted => Some(guard),
+            _ => self.more.iter().find(|(number, _)| *number == wanted).map(|(_, guard)| &**guard),
+        }
+    }
+
+    #[inline]
+    fn get_mut(&mut self, wanted: N) -> Option<&mut T> {
+        match &mut self.first {
+            Some((number, guard)) if *number == wanted => Some(guard),
+            _ => self.more.iter_mut().find(|(number, _)| *number == wanted).map(|(_, guard)| &mut **guard),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (N, &T)> {
+        self.first.iter().chain(&self.more).map(|(number, guard)| (*number, &**guard))
+    }
+
+    #[inline]
+    fn latest(&self, mut latest: Stamp, stamp: impl Fn(&T) -> Stamp) -> Stamp {
+        if let Some((_, guard)) = &self.first {
+            latest = latest.or_later(stamp(guard));
+        }
+        for (_, guard) in &self.more {
+            latest = latest.or_later(stamp(guard));
+        }
+        latest
+    }
+
+    #[inline]
+    fn each(&mut self, mut act: impl FnMut(&mut T)) {
+        if let Some((_, guard)) = &mut self.first {
+            act(guard);
+        }
+        for (_, guard) in &mut self.more {
+            act(guard);
+        }
+    }
 }
 
 impl<'a> Guards<'a> {
     /// Holds nothing yet.
     #[must_use]
     pub fn new(state: &'a State) -> Self {
-        Self { state, visitors: None, keys: SmallVec::new(), shards: SmallVec::new(), catalog: None }
+        Self { state, visitors: None, keys: Few::NONE, shards: Few::NONE, catalog: None }
     }
 
     /// Waits for a visitor shard. First of all.
@@ -137,8 +206,8 @@ impl<'a> Guards<'a> {
     /// Waits for a key shard. After visitors, before inventory.
     pub fn lock_keys(&mut self, shard: usize) {
         assert!(self.shards.is_empty() && self.catalog.is_none(), "keys come before inventory");
-        assert!(self.keys.last().is_none_or(|(last, _)| *last < shard), "keys ascend");
-        self.keys.push((shard, self.state.lock_keys(shard)));
+        assert!(self.keys.last().is_none_or(|last| last < shard), "keys ascend");
+        self.keys.push(shard, self.state.lock_keys(shard));
     }
 
     /// Waits for the inventory shards of a mask, ascending.
@@ -149,14 +218,14 @@ impl<'a> Guards<'a> {
         while rest != 0 {
             #[expect(clippy::cast_possible_truncation, reason = "trailing_zeros is below 64")]
             let shard = rest.trailing_zeros() as u8;
-            self.shards.push((shard, self.state.lock_shard(shard)));
+            self.shards.push(shard, self.state.lock_shard(shard));
             rest &= rest - 1;
         }
     }
 
     /// Lets the inventory shards go, to take others.
     pub fn unlock_shards(&mut self) {
-        self.shards.clear();
+        self.shards = Few::NONE;
     }
 
     /// Waits for the catalog. Last of all.
@@ -174,30 +243,18 @@ impl<'a> Guards<'a> {
     /// How many inventory locks are held.
     #[must_use]
     pub fn shard_locks(&self) -> usize {
-        self.shards.len()
+        self.shards.iter().count()
     }
 
     /// The latest stamp of all that is held: facts are not earlier, answers rest on no less.
+    #[inline]
     #[must_use]
     pub fn stamp(&self) -> Stamp {
-        let mut latest = Stamp::default();
-        let mut see = |stamp: &Stamp| {
-            latest.at = latest.at.max(stamp.at);
-            latest.sequence = latest.sequence.max(stamp.sequence);
-        };
-        if let Some((_, visitors)) = &self.visitors {
-            see(&visitors.stamp);
-        }
-        for (_, keys) in &self.keys {
-            see(&keys.stamp);
-        }
-        for (_, shard) in &self.shards {
-            see(&shard.stamp);
-        }
-        if let Some(catalog) = &self.catalog {
-            see(&catalog.stamp);
-        }
-        latest
+        let visitors = self.visitors.as_ref().map(|(_, visitors)| visitors.stamp);
+        let mut latest = visitors.unwrap_or_default();
+        latest = self.keys.latest(latest, |keys| keys.stamp);
+        latest = self.shards.latest(latest, |shard| shard.stamp);
+        self.catalog.as_ref().map_or(latest, |catalog| latest.or_later(catalog.stamp))
     }
 
     /// A fact was numbered while all this was held: everything held keeps it.
@@ -205,22 +262,19 @@ impl<'a> Guards<'a> {
         if let Some((_, visitors)) = &mut self.visitors {
             visitors.stamp = stamp;
         }
-        for (_, keys) in &mut self.keys {
-            keys.stamp = stamp;
-        }
-        for (_, shard) in &mut self.shards {
-            shard.stamp = stamp;
-        }
+        self.keys.each(|keys| keys.stamp = stamp);
+        self.shards.each(|shard| shard.stamp = stamp);
         if let Some(catalog) = &mut self.catalog {
             catalog.stamp = stamp;
         }
     }
 
     /// An inventory shard that is held, to look at.
+    #[inline]
     #[must_use]
     pub fn look(&self, shard: u8) -> &Shard {
-        match self.shards.iter().find(|(held, _)| *held == shard) {
-            Some((_, guard)) => guard,
+        match self.shards.get(shard) {
+            Some(shard) => shard,
             None => panic!("inventory shard {shard} is not held"),
         }
     }
@@ -237,7 +291,7 @@ impl<'a> Guards<'a> {
     /// The key shard that is held, to look at.
     #[must_use]
     pub fn look_keys(&self) -> Option<&KeyShard> {
-        self.keys.first().map(|(_, guard)| &**guard)
+        self.keys.first.as_ref().map(|(_, guard)| &**guard)
     }
 
     /// The catalog, to look at.
@@ -261,14 +315,15 @@ impl Held for Guards<'_> {
         }
     }
     fn keys(&mut self, shard: usize) -> &mut KeyShard {
-        match self.keys.iter_mut().find(|(held, _)| *held == shard) {
-            Some((_, guard)) => guard,
+        match self.keys.get_mut(shard) {
+            Some(keys) => keys,
             None => panic!("key shard {shard} is not held"),
         }
     }
+    #[inline]
     fn shard(&mut self, shard: u8) -> &mut Shard {
-        match self.shards.iter_mut().find(|(held, _)| *held == shard) {
-            Some((_, guard)) => guard,
+        match self.shards.get_mut(shard) {
+            Some(shard) => shard,
             None => panic!("inventory shard {shard} is not held"),
         }
     }

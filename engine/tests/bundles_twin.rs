@@ -117,7 +117,7 @@ fn bundles_are_refused_together_only_if_no_way_exists() {
                     let Want::AnyBundle { rule, .. } = want else { unreachable!() };
                     let of = |item: &&onsale_engine::outcome::ItemView| item.bundle == bundle;
                     let named: Vec<String> =
-                        cart.items.iter().filter(of).map(|item| item.slot.clone()).collect();
+                        cart.items.iter().filter(of).map(|item| item.slot.to_string()).collect();
                     // The rules' own check, by naming the same parts in a cart of their own, says that they fit.
                     let mut other = desk_of(&slots);
                     let same = Want::Bundle { rule: rule.clone(), slots: named };

@@ -234,7 +234,7 @@ fn line(item: &ItemView) -> Line {
         ordinal: item.ordinal,
         bundle: item.bundle,
         quantity: item.quantity,
-        slot: item.slot.clone(),
+        slot: item.slot.to_string(),
         cancelled: item.cancelled,
     }
 }

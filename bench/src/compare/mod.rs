@@ -7,10 +7,10 @@
 mod bars;
 mod echo;
 mod http;
-mod machine;
+pub(crate) mod machine;
 mod open_loop;
 mod postgres;
-mod process;
+pub(crate) mod process;
 mod record;
 mod redis;
 mod series;

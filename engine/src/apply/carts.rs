@@ -61,7 +61,7 @@ fn owner(held: &mut impl Held, id: CartId) -> (CustomerHash, SaleIx, Quantity) {
     (cart.customer(), cart.sale, cart.units())
 }
 
-/// Takes the units of new items and gives the items as the cart keeps them.
+/// Takes the units of new items and gives each item as the cart keeps it.
 fn take(
     held: &mut impl Held,
     id: CartId,
@@ -69,15 +69,15 @@ fn take(
     items: &[NewItem],
     first_ordinal: usize,
     version: u8,
-) -> SmallVec<[Item; 4]> {
-    let mut taken = SmallVec::new();
+    mut taken: impl FnMut(Item),
+) {
     for (place, item) in items.iter().enumerate() {
         let ordinal =
             u8::try_from(first_ordinal + place).unwrap_or_else(|_| panic!("a cart of over 256 holds"));
         let node = Node::new(deadline, item.quantity, home(id), id.index(), ordinal);
         let quantity = node.quantity;
         let node = held.shard(item.slot.shard).take(item.slot.index, node);
-        taken.push(Item {
+        taken(Item {
             slot: item.slot.index,
             node,
             quantity,
@@ -87,7 +87,6 @@ fn take(
             gone: PRESENT,
         });
     }
-    taken
 }
 
 /// Gives back the units of present items.
@@ -111,7 +110,7 @@ pub fn opened(held: &mut impl Held, at: Timestamp, fact: &Opened) {
     let mut cart =
         Cart::new(id.generation(), fact.sale, fact.channel, fact.customer, fact.deadline, fact.hard_deadline);
     cart.bundles = fact.items.iter().map(|item| bundle_number(item.bundle)).max().unwrap_or(0);
-    cart.items = take(held, id, fact.deadline, &fact.items, 0, 0).into_iter().collect();
+    take(held, id, fact.deadline, &fact.items, 0, 0, |item| cart.items.push(item));
     let (units, shard) = (cart.units(), held.shard(home(id)));
     shard.digest.add(cart.digest(id.index()));
     let place = shard.carts.insert(cart);
@@ -138,7 +137,8 @@ pub fn added(held: &mut impl Held, at: Timestamp, id: CartId, items: &[NewItem],
 fn bring(held: &mut impl Held, id: CartId, items: &[NewItem]) -> u8 {
     let cart = &held.shard(home(id)).carts[id.index()];
     let (version, deadline, first) = (cart.version + 1, cart.deadline, cart.items.len());
-    let taken = take(held, id, deadline, items, first, version);
+    let mut taken = SmallVec::<[Item; 4]>::new();
+    take(held, id, deadline, items, first, version, |item| taken.push(item));
     change(held, id, |cart| {
         cart.version = version;
         cart.bundles = taken.iter().map(|item| bundle_number(item.bundle)).fold(cart.bundles, u8::max);
@@ -204,8 +204,12 @@ pub fn extended(held: &mut impl Held, at: Timestamp, id: CartId, deadline: Times
 }
 
 pub fn confirmed(held: &mut impl Held, at: Timestamp, id: CartId, wall: WallTime, key: Option<KeyUse>) {
-    for item in present_items(held, id) {
-        held.shard(item.shard).sell(item.slot, item.node);
+    let mut ordinal = 0;
+    while let Some(item) = held.shard(home(id)).carts[id.index()].items.get(ordinal).copied() {
+        if item.present() {
+            held.shard(item.shard).sell(item.slot, item.node);
+        }
+        ordinal += 1;
     }
     let version = change(held, id, |cart| {
         cart.confirm(wall);

@@ -33,11 +33,7 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
             let rules = Arc::new((**rules).clone());
             let place = usize::from(sale.0);
             for shard in 0..held.shards() {
-                let sales = &mut held.shard(shard).sales;
-                if sales.len() <= place {
-                    sales.resize(place + 1, None);
-                }
-                sales[place] = Some(Arc::clone(&rules));
+                held.shard(shard).set_rules(*sale, &rules);
             }
             let record = SaleRecord { revision: *revision, rules };
             let sales = &mut held.catalog().sales;

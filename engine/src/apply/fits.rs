@@ -154,7 +154,7 @@ fn cart_in(held: &mut impl Held, id: CartId, stage: Stage, out: &[u8]) -> Result
     let Some(cart) = home.carts.get(id.index()) else {
         return Err(Misfit(format!("there is no {id:?}")));
     };
-    demand!(cart.generation == id.generation(), "{id:?} was another cart");
+    demand!(cart.generation() == id.generation(), "{id:?} was another cart");
     demand!(cart.stage == stage, "{id:?} is {:?}, not {stage:?}", cart.stage);
     demand!(cart.version < PRESENT - 1, "{id:?} was changed {} times", cart.version);
     let mut named = [false; 256];
@@ -226,7 +226,7 @@ fn cold_fits(held: &mut impl Held, fact: &Cold) -> Result<(), Misfit> {
         Cold::VisitorsForgotten { shard, from, to, over_at, visitors } => {
             demand!(*shard < held.shards(), "there is no shard {shard}");
             let shard = held.visitors(usize::from(*shard));
-            let places = shard.places().places();
+            let places = shard.places().0;
             demand!(*to <= places && from <= to, "places {from} to {to} of {places}");
             let found = shard.over(*from, *to, *over_at);
             demand!(found == *visitors, "{visitors} visitors forgotten where {found} could be");

@@ -6,9 +6,11 @@
 
 mod carts;
 mod cold;
+mod fetch;
 mod fits;
 
 pub use cold::forgettable;
+pub use fetch::fetch;
 pub use fits::{Misfit, fits};
 
 use crate::fact::{Fact, Kind};

@@ -87,7 +87,7 @@ impl Core {
     pub(crate) fn sale_of(&self, caller: Caller, cart: CartId) -> Option<SaleIx> {
         let shard = u8::try_from(cart.shard()).ok().filter(|shard| *shard < self.state.shards())?;
         let shard = self.state.lock_shard(shard);
-        let found = shard.carts.get(cart.index()).filter(|found| found.generation == cart.generation())?;
+        let found = shard.carts.get(cart.index()).filter(|found| found.generation() == cart.generation())?;
         (caller.operator || found.channel == caller.channel).then_some(found.sale)
     }
 }

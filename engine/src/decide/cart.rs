@@ -7,6 +7,7 @@ use super::{Core, Decision, step_bytes};
 use crate::carts::{Cart, Stage};
 use crate::fact::Kind;
 use crate::ids::{CartId, CustomerHash};
+use crate::inventory::Shard;
 use crate::keys::KeyShard;
 use crate::limits::MAX_TRIES;
 use crate::outcome::{Answer, CartView};
@@ -30,7 +31,7 @@ fn home(core: &Core, cart: CartId) -> Option<u8> {
 
 /// Whether the caller may see the cart. Unknown and foreign are the same to who asks.
 fn visible(caller: Caller, cart: &Cart, id: CartId) -> bool {
-    cart.generation == id.generation()
+    cart.generation() == id.generation()
         && cart.stage != Stage::Free
         && (caller.operator || cart.channel == caller.channel)
 }
@@ -144,10 +145,17 @@ impl Decision<'_> {
     }
 
     /// The cart, which was found before under the same locks.
+    #[inline]
     pub(super) fn found(&self, id: CartId) -> &Cart {
+        self.found_in(id).1
+    }
+
+    /// The same, with its home shard.
+    #[inline]
+    pub(super) fn found_in(&self, id: CartId) -> (&Shard, &Cart) {
         #[expect(clippy::cast_possible_truncation, reason = "the cart was found, so its shard exists")]
-        let home = id.shard() as u8;
-        &self.guards.look(home).carts[id.index()]
+        let home = self.guards.look(id.shard() as u8);
+        (home, &home.carts[id.index()])
     }
 
     /// Writes down that a cart is past its deadline, so that nobody who was told so sees it alive again after a crash

@@ -28,10 +28,10 @@ impl Core {
             let Some(shard) = lowest(cart.shards()) else {
                 return Err(Refusal::NotFound(Missing::Cart));
             };
-            let rules = decision.rules(sale, shard)?;
-            let having = decision.guards.look_visitors().having(customer, sale, decision.at());
+            let rules = decision.guards.look(shard).rules(sale).ok_or(Refusal::NotFound(Missing::Sale))?;
             if let Some(limit) = rules.limit_orders
-                && having.orders >= u64::from(limit)
+                && decision.guards.look_visitors().having(customer, sale, decision.at()).orders
+                    >= u64::from(limit)
             {
                 return Err(Refusal::LimitReached { what: "orders", limit: u64::from(limit) });
             }

@@ -15,7 +15,7 @@ impl Core {
         self.on_cart(now, on, Called::Cart, 0, 0, replayed, |decision| {
             decision.demand_open(on.cart)?;
             let cart = decision.found(on.cart);
-            let (deadline, hard, sale) = (cart.deadline, cart.hard_deadline, cart.sale);
+            let (deadline, hard, sale) = (cart.deadline, cart.hard_deadline(), cart.sale);
             let Some(shard) = super::open::lowest(cart.shards()) else {
                 return Err(Refusal::NotFound(Missing::Cart));
             };

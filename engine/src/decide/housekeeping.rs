@@ -90,7 +90,7 @@ impl Core {
         decision.guards.lock_visitors(usize::from(shard));
         let over_at = decision.fix_time();
         let here = decision.guards.look_visitors();
-        let places = here.places().places();
+        let places = here.places().0;
         let to = places.min(from.saturating_add(FORGET_STEP));
         let visitors = here.over(from.min(to), to, over_at);
         if visitors > 0 {

@@ -36,6 +36,8 @@ pub use crate::documents::{Availability, AvailabilityLine, BundleOffer};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crossbeam::utils::CachePadded;
+
 use crate::apply::apply;
 use crate::commit::{Buffer, Reservation, Waking};
 use crate::fact::{self, Fact, Kind};
@@ -44,7 +46,7 @@ use crate::limits::Limits;
 use crate::outcome::Answer;
 use crate::refusal::Refusal;
 use crate::sequence::Sequence;
-use crate::state::{Guards, State};
+use crate::state::{Guards, MAX_SHARDS, State};
 use crate::time::{Now, Timestamp};
 
 /// The pure middle of a partition: state and buffer, no clock, no thread, no disk. The engine and the simulator are
@@ -71,13 +73,36 @@ pub struct Core {
 #[derive(Debug, Default)]
 pub struct Costs {
     /// Carts opened.
-    pub opened: AtomicU64,
+    pub opened: Spread,
     /// Inventory locks held by the requests that opened them.
-    pub opened_locks: AtomicU64,
+    pub opened_locks: Spread,
     /// Rows that searches for seats looked at.
     pub looked_rows: AtomicU64,
     /// Slots without numbers that searches for seats looked at.
     pub looked_slots: AtomicU64,
+}
+
+/// A counter in parts, one for each inventory shard, so that what two cores do in two shards is not counted in a line
+/// that both write. A part is written under its shard's lock.
+#[derive(Debug)]
+pub struct Spread([CachePadded<AtomicU64>; MAX_SHARDS as usize]);
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| CachePadded::default()))
+    }
+}
+
+impl Spread {
+    fn add(&self, shard: u8, more: u64) {
+        let part = &self.0[usize::from(shard % MAX_SHARDS)];
+        part.store(part.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+    }
+
+    /// The sum of the parts.
+    pub fn load(&self, order: Ordering) -> u64 {
+        self.0.iter().map(|part| part.load(order)).sum()
+    }
 }
 
 /// The way of one request. See the module.
@@ -165,8 +190,9 @@ impl Core {
         self.disk_full.store(space != crate::journal::Space::Ok, Ordering::Relaxed);
     }
 
-    fn note_opened(&self, locks: usize) {
-        self.costs.opened.fetch_add(1, Ordering::Relaxed);
-        self.costs.opened_locks.fetch_add(locks as u64, Ordering::Relaxed);
+    /// A cart was opened; `shard` is still held.
+    fn note_opened(&self, shard: u8, locks: usize) {
+        self.costs.opened.add(shard, 1);
+        self.costs.opened_locks.add(shard, locks as u64);
     }
 }

@@ -47,6 +47,8 @@ impl Core {
         let shards = self.state.shards();
         decision.guards.lock_visitors(VisitorShard::of(request.customer, shards));
         decision.guards.lock_keys(KeyShard::of(request.key.key, shards));
+        // Where the visitor is found is wanted soon: the processor fetches it while it looks for the key.
+        std::hint::black_box(decision.guards.look_visitors().touch(request.customer, sale));
         if let Some(answer) = decision.replay_cart(request.key) {
             return answer;
         }
@@ -56,10 +58,11 @@ impl Core {
             Err(refusal) => return decision.answer(Err(refusal)),
         };
         let result = decision.open_somewhere(now, sale, request, &mut resolved);
-        if result.is_ok() {
-            self.note_opened(decision.guards.shard_locks());
-        }
-        let result = result.map(|cart| decision.cart_view(cart, None));
+        let result = result.map(|cart| {
+            #[expect(clippy::cast_possible_truncation, reason = "a cart that was made lives in a shard")]
+            self.note_opened(cart.shard() as u8, decision.guards.shard_locks());
+            decision.cart_view(cart, None)
+        });
         let mut answer = decision.answer(result);
         drop(decision);
         self.name_elsewhere(sale, &mut answer);
@@ -126,7 +129,7 @@ impl Decision<'_> {
         if index > CartId::MAX_INDEX {
             return Err(Refusal::Overloaded.into());
         }
-        let generation = carts.get(index).map_or(0, |cart: &Cart| cart.generation + 1);
+        let generation = carts.get(index).map_or(0, |cart: &Cart| cart.generation() + 1);
         let cart = CartId::new(self.core.partition, home, generation, index);
         let at = self.at();
         self.commit(Kind::Opened(Opened {
@@ -179,6 +182,9 @@ impl Decision<'_> {
 }
 
 fn notes_to_keep(rules: &SaleRules, notes: &Notes) -> Option<Box<Notes>> {
+    if notes.is_empty() {
+        return None;
+    }
     let customer = notes.customer.clone().filter(|_| rules.keep_customer);
     let kept = Notes { customer, ..notes.clone() };
     (!kept.is_empty()).then(|| Box::new(kept))

@@ -74,7 +74,7 @@ impl Core {
                 let items = cart.items.iter().filter(|item| item.present() && item.slot() == place);
                 let units = items.map(|item| Quantity::from(item.quantity)).sum();
                 if units > 0 {
-                    let id = CartId::new(self.partition, number, cart.generation, index);
+                    let id = CartId::new(self.partition, number, cart.generation(), index);
                     found.push(InTheWay { cart: id, ordered: cart.stage == Stage::Ordered, units });
                 }
                 if found.len() >= MAX_PAGE {

@@ -162,7 +162,8 @@ impl Decision<'_> {
                 .iter()
                 .all(|item| self.guards.look(item.slot.shard).slot(item.slot.index).sale == sale)
         );
-        for item in resolved.items.iter().filter(|item| item.bundle == 0) {
+        let singles = resolved.items.iter().filter(|item| item.bundle == 0 && !rules.bundles.is_empty());
+        for item in singles {
             if let Some(product) = self.guards.look(item.slot.shard).product(item.slot.index)
                 && let Some(rule) = rules.sold_only_in(product)
             {
@@ -185,8 +186,8 @@ impl Decision<'_> {
         let opens = rules.opens_at.filter(|opens| wall < *opens);
         let releases = items
             .iter()
-            .filter(|item| !self.guards.look(item.slot.shard).released(item.slot.index, wall))
             .map(|item| self.guards.look(item.slot.shard).slot(item.slot.index).releases_at)
+            .filter(|releases_at| wall < *releases_at)
             .max();
         match opens.max(releases) {
             Some(next) => Err(Refusal::NotReleased { next_release_at: Some(next) }),

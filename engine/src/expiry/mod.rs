@@ -103,6 +103,18 @@ impl Expiry {
         &self.nodes[node]
     }
 
+    /// Reads the end of a slot's list.
+    #[must_use]
+    pub fn touch(&self, due: &Due) -> u32 {
+        self.touch_hold(due.tail)
+    }
+
+    /// Reads a hold, if there is one.
+    #[must_use]
+    pub fn touch_hold(&self, node: u32) -> u32 {
+        self.nodes.get(node).map_or(0, |node| node.next)
+    }
+
     /// The hold of the slot that is due first.
     #[must_use]
     pub fn first(&self, slot: u32, due: &Due) -> Option<u32> {
@@ -149,6 +161,11 @@ impl Expiry {
 
     fn link(&mut self, slot: u32, due: &mut Due, place: u32) {
         let order = self.nodes[place].order();
+        if due.head == NONE {
+            *due = Due { head: place, tail: place };
+            (self.nodes[place].prev, self.nodes[place].next) = (NONE, NONE);
+            return;
+        }
         if due.head == CROWDED {
             self.crowded.entry(slot).or_default().insert(order, place);
             return;

@@ -50,11 +50,12 @@ impl Shard {
         }
         let index = self.slots.places();
         let rank = group.add(index);
+        let name = self.texts.add(saved.name);
         let slot = Slot {
             held,
             sold,
             blocked,
-            ..Slot::new(group.key.sale, capacity, saved.releases_at, saved.group, rank)
+            ..Slot::new(group.key.sale, capacity, saved.releases_at, saved.group, rank, name)
         };
         group.counts.capacity += u64::from(capacity);
         group.counts.held += u64::from(held);
@@ -65,10 +66,9 @@ impl Shard {
         group.note_release(saved.releases_at, slot.free());
         self.digest.add(slot.digest(index));
         self.slots.push(slot);
-        let name = self.texts.add(saved.name);
         let (starts_at, ends_at) = (saved.starts_at, saved.ends_at);
         let row = saved.extra.as_ref().and_then(|extra| extra.row.clone());
-        self.infos.push(SlotInfo { name, starts_at, ends_at, extra: saved.extra });
+        self.infos.push(SlotInfo { starts_at, ends_at, extra: saved.extra });
         if let Some(row) = row {
             self.seat(index, starts_at, &row);
         }

@@ -30,6 +30,15 @@ pub struct Stamp {
     pub sequence: Sequence,
 }
 
+impl Stamp {
+    /// The later of both, part by part.
+    #[inline]
+    #[must_use]
+    pub fn or_later(self, other: Self) -> Self {
+        Self { at: self.at.max(other.at), sequence: self.sequence.max(other.sequence) }
+    }
+}
+
 type Map<K, V> = hashbrown::HashMap<K, V, foldhash::quality::FixedState>;
 
 /// One inventory shard.
@@ -47,7 +56,8 @@ pub struct Shard {
     pub references: Map<(SaleIx, Box<str>), Vec<u32>>,
     /// The live holds on its slots.
     pub expiry: Expiry,
-    /// The terms of each sale, by its index. Every shard has its own copy, read under its own lock.
+    /// The terms of each sale, by its index. Every shard has its own copy, read under its own lock: what all shards
+    /// shared would be counted by all cores.
     pub sales: Vec<Option<Arc<SaleRules>>>,
     /// Names of venues, sections and products.
     pub names: Interned,
@@ -75,10 +85,23 @@ impl Shard {
         &self.slots[index]
     }
 
+    /// Reads a slot and the end of its holds, so that the next look need not wait for them.
+    #[must_use]
+    pub fn touch(&self, index: u32) -> Quantity {
+        self.slots.get(index).map_or(0, |slot| slot.held ^ self.expiry.touch(&slot.due))
+    }
+
+    /// Reads a slot and one of its holds.
+    #[must_use]
+    pub fn touch_hold(&self, index: u32, node: u32) -> Quantity {
+        self.slots.get(index).map_or(0, |slot| slot.held ^ self.expiry.touch_hold(node))
+    }
+
     /// The public id of a slot.
+    #[inline]
     #[must_use]
     pub fn slot_name(&self, index: u32) -> &str {
-        self.texts.get(self.infos[index].name)
+        self.texts.get(self.slots[index].name)
     }
 
     /// The rest of a slot.
@@ -170,6 +193,21 @@ impl Shard {
         self.sales.get(usize::from(sale.0))?.as_ref()
     }
 
+    /// The public id of a sale.
+    #[must_use]
+    pub fn sale_id(&self, sale: SaleIx) -> &str {
+        self.rules(sale).map_or("", |rules| &rules.id)
+    }
+
+    /// A sale gets its first terms, or others.
+    pub fn set_rules(&mut self, sale: SaleIx, rules: &SaleRules) {
+        let place = usize::from(sale.0);
+        if self.sales.len() <= place {
+            self.sales.resize(place + 1, None);
+        }
+        self.sales[place] = Some(Arc::new(rules.clone()));
+    }
+
     /// The name of the product of a slot.
     #[must_use]
     pub fn product(&self, index: u32) -> Option<&str> {
@@ -223,14 +261,10 @@ impl Shard {
         let key = self.key_of(sale, day, spec);
         let group = self.group(key);
         let rank = self.groups[group as usize].add(index);
-        self.slots.push(Slot::new(sale, spec.capacity, spec.releases_at.unwrap_or(ALWAYS), group, rank));
-        let name = self.texts.add(&spec.id);
-        self.infos.push(SlotInfo {
-            name,
-            starts_at: spec.starts_at,
-            ends_at: spec.ends_at,
-            extra: extra_of(spec),
-        });
+        let (name, releases_at) = (self.texts.add(&spec.id), spec.releases_at.unwrap_or(ALWAYS));
+        self.slots.push(Slot::new(sale, spec.capacity, releases_at, group, rank, name));
+        let extra = extra_of(spec);
+        self.infos.push(SlotInfo { starts_at: spec.starts_at, ends_at: spec.ends_at, extra });
         self.groups[group as usize].counts.capacity += u64::from(spec.capacity);
         self.groups[group as usize].note_free(rank, spec.capacity > 0);
         self.groups[group as usize].note_more(rank, spec.capacity);
@@ -286,81 +320,44 @@ impl Shard {
     #[inline]
     fn change(&mut self, index: u32, change: impl FnOnce(&mut Slot)) {
         let slot = &mut self.slots[index];
-        self.digest.subtract(slot.digest(index));
-        let (capacity, held, sold, blocked) = (slot.capacity, slot.held, slot.sold, slot.blocked);
-        let (was_free, was_held, was_released_at) = (slot.free(), held > 0, slot.releases_at);
-        change(slot);
-        assert!(
-            u64::from(slot.held) + u64::from(slot.sold) + u64::from(slot.blocked) <= u64::from(slot.capacity),
-            "slot {index}: held {} + sold {} + blocked {} > capacity {}",
-            slot.held,
-            slot.sold,
-            slot.blocked,
-            slot.capacity
-        );
-        self.digest.add(slot.digest(index));
         let group = &mut self.groups[slot.group as usize];
-        let moved = |count: &mut u64, before: Quantity, after: Quantity| {
-            *count = *count + u64::from(after) - u64::from(before);
-        };
-        moved(&mut group.counts.capacity, capacity, slot.capacity);
-        moved(&mut group.counts.held, held, slot.held);
-        moved(&mut group.counts.sold, sold, slot.sold);
-        moved(&mut group.counts.blocked, blocked, slot.blocked);
-        let is_free = slot.free();
-        group.forget_release(was_released_at, was_free);
-        group.note_release(slot.releases_at, is_free);
-        if is_free > was_free {
-            group.note_more(slot.rank, is_free);
-        }
-        if (was_free > 0) != (is_free > 0) {
-            group.note_free(slot.rank, is_free > 0);
-            if slot.numbered {
-                self.rows.note_free(index, is_free > 0);
-            }
-        }
-        if slot.numbered && was_held != (slot.held > 0) {
-            self.rows.note_held(index, slot.held > 0);
-        }
+        counted(index, slot, group, &mut self.rows, &mut self.digest, change);
     }
 
     /// Free units become held, until the deadline. Gives the place of the hold.
     pub fn take(&mut self, index: u32, node: Node) -> u32 {
-        let units = Quantity::from(node.quantity);
-        self.change(index, |slot| slot.held += units);
         let slot = &mut self.slots[index];
-        self.groups[slot.group as usize].note_due(node.deadline);
-        self.expiry.schedule.note(index, &mut slot.scheduled, node.deadline);
+        let group = &mut self.groups[slot.group as usize];
+        let (units, deadline) = (Quantity::from(node.quantity), node.deadline);
+        counted(index, slot, group, &mut self.rows, &mut self.digest, |slot| slot.held += units);
+        group.note_due(deadline);
+        self.expiry.schedule.note(index, &mut slot.scheduled, deadline);
         self.expiry.insert(index, &mut slot.due, node)
     }
 
     /// Held units become free.
     pub fn give_back(&mut self, index: u32, place: u32) {
-        let (units, deadline) = self.leave(index, place);
-        self.change(index, |slot| slot.held -= units);
-        self.gone(index, deadline);
+        self.leave(index, place, |slot, units| slot.held -= units);
     }
 
     /// Held units become sold.
     pub fn sell(&mut self, index: u32, place: u32) {
-        let (units, deadline) = self.leave(index, place);
-        self.change(index, |slot| {
+        self.leave(index, place, |slot, units| {
             slot.held -= units;
             slot.sold += units;
         });
-        self.gone(index, deadline);
     }
 
-    fn leave(&mut self, index: u32, place: u32) -> (Quantity, Timestamp) {
+    /// A hold ends, one way or the other.
+    #[inline]
+    fn leave(&mut self, index: u32, place: u32, change: impl FnOnce(&mut Slot, Quantity)) {
+        let slot = &mut self.slots[index];
+        let group = &mut self.groups[slot.group as usize];
         let node = self.expiry.node(place);
         let (units, deadline) = (Quantity::from(node.quantity), node.deadline);
-        self.expiry.remove(index, &mut self.slots[index].due, place);
-        (units, deadline)
-    }
-
-    fn gone(&mut self, index: u32, deadline: Timestamp) {
-        let group = self.slots[index].group;
-        self.groups[group as usize].note_gone(deadline);
+        self.expiry.remove(index, &mut slot.due, place);
+        counted(index, slot, group, &mut self.rows, &mut self.digest, |slot| change(slot, units));
+        group.note_gone(deadline);
     }
 
     /// The slots of a group by start and id.
@@ -446,11 +443,13 @@ impl Shard {
         let mut units = 0;
         for _ in 0..holds {
             let Some(place) = self.expiry.first(index, &self.slots[index].due) else { break };
-            units += self.leave(index, place).0;
+            units += Quantity::from(self.expiry.node(place).quantity);
+            self.expiry.remove(index, &mut self.slots[index].due, place);
         }
         self.change(index, |slot| slot.held -= units);
         // What is due is due before all that stays.
-        self.gone(index, Timestamp(0));
+        let group = self.slots[index].group;
+        self.groups[group as usize].note_gone(Timestamp(0));
     }
 
     /// A slot whose first deadline may have come, for the ticker. It leaves the schedule; [`Shard::reschedule`] puts it
@@ -481,6 +480,56 @@ impl Shard {
     #[must_use]
     pub fn released(&self, index: u32, wall: WallTime) -> bool {
         self.slots[index].releases_at <= wall
+    }
+}
+
+/// Changes the units of a slot; group, rows and digest count them anew.
+#[inline]
+fn counted(
+    index: u32,
+    slot: &mut Slot,
+    group: &mut Group,
+    rows: &mut Rows,
+    digest: &mut Digest,
+    change: impl FnOnce(&mut Slot),
+) {
+    let before = slot.digest(index);
+    let (capacity, held, sold, blocked) = (slot.capacity, slot.held, slot.sold, slot.blocked);
+    let (was_free, was_held, was_released_at) = (slot.free(), held > 0, slot.releases_at);
+    change(slot);
+    assert!(
+        u64::from(slot.held) + u64::from(slot.sold) + u64::from(slot.blocked) <= u64::from(slot.capacity),
+        "slot {index}: held {} + sold {} + blocked {} > capacity {}",
+        slot.held,
+        slot.sold,
+        slot.blocked,
+        slot.capacity
+    );
+    digest.subtract(before);
+    digest.add(slot.digest(index));
+    let moved = |count: &mut u64, before: Quantity, after: Quantity| {
+        *count = *count + u64::from(after) - u64::from(before);
+    };
+    moved(&mut group.counts.capacity, capacity, slot.capacity);
+    moved(&mut group.counts.held, held, slot.held);
+    moved(&mut group.counts.sold, sold, slot.sold);
+    moved(&mut group.counts.blocked, blocked, slot.blocked);
+    let is_free = slot.free();
+    if (was_released_at, was_free) != (slot.releases_at, is_free) {
+        group.forget_release(was_released_at, was_free);
+        group.note_release(slot.releases_at, is_free);
+    }
+    if is_free > was_free {
+        group.note_more(slot.rank, is_free);
+    }
+    if (was_free > 0) != (is_free > 0) {
+        group.note_free(slot.rank, is_free > 0);
+        if slot.numbered {
+            rows.note_free(index, is_free > 0);
+        }
+    }
+    if slot.numbered && was_held != (slot.held > 0) {
+        rows.note_held(index, slot.held > 0);
     }
 }
 

@@ -6,8 +6,10 @@ use crate::expiry::{Due, UNSCHEDULED};
 use crate::ids::{Quantity, SaleIx};
 use crate::time::WallTime;
 
-/// The hot part. Units only ever move between `free` (what is left of the capacity), `held`, `sold` and `blocked`.
+/// The hot part, and the name that every answer says. Units only ever move between `free` (what is left of the capacity),
+/// `held`, `sold` and `blocked`. One cache line, so that a hold waits for memory once a slot.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct Slot {
     /// All there is.
     pub capacity: Quantity,
@@ -31,6 +33,8 @@ pub struct Slot {
     pub numbered: bool,
     /// Not for sale before; the least value for "always was".
     pub releases_at: WallTime,
+    /// Its public id.
+    pub name: TextRef,
 }
 
 /// For slots that were never not released.
@@ -39,7 +43,14 @@ pub const ALWAYS: WallTime = WallTime(i64::MIN);
 impl Slot {
     /// A slot nobody has touched.
     #[must_use]
-    pub fn new(sale: SaleIx, capacity: Quantity, releases_at: WallTime, group: u32, rank: u32) -> Self {
+    pub fn new(
+        sale: SaleIx,
+        capacity: Quantity,
+        releases_at: WallTime,
+        group: u32,
+        rank: u32,
+        name: TextRef,
+    ) -> Self {
         Self {
             capacity,
             held: 0,
@@ -52,6 +63,7 @@ impl Slot {
             sale,
             numbered: false,
             releases_at,
+            name,
         }
     }
 
@@ -77,8 +89,6 @@ impl Slot {
 /// The rest: read when somebody looks at the slot.
 #[derive(Clone, Debug)]
 pub struct SlotInfo {
-    /// Its public id.
-    pub name: TextRef,
     /// When it begins.
     pub starts_at: Option<WallTime>,
     /// When it ends.
@@ -115,4 +125,14 @@ pub struct SlotExtra {
     pub accessible: bool,
     /// Anything else.
     pub labels: Vec<(String, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hot_part_is_one_cache_line() {
+        assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (64, 64));
+    }
 }

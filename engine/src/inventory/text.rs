@@ -38,6 +38,7 @@ impl Texts {
     }
 
     /// A text that was kept.
+    #[inline]
     #[must_use]
     pub fn get(&self, place: TextRef) -> &str {
         let from = usize::from(place.offset);

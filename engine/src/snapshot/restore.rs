@@ -22,7 +22,7 @@ use crate::request::Notes;
 use crate::sale::{SaleRules, SaleView};
 use crate::state::{Held, MAX_SHARDS, State};
 use crate::time::{Timestamp, WallTime};
-use crate::visitors::{FOR_EVER, VisitorCart, VisitorShard};
+use crate::visitors::{FOR_EVER, VisitorCart, VisitorCarts, VisitorShard};
 
 /// Reads a whole state.
 pub fn restore<F: DiskFile>(from: &mut ChunkReader<F>, names: Names) -> Result<State, StorageError> {
@@ -34,12 +34,14 @@ pub fn restore<F: DiskFile>(from: &mut ChunkReader<F>, names: Names) -> Result<S
     catalog(from, &mut state)?;
     let (configuration, sales) = {
         let catalog = state.lock_catalog();
-        let sales: Vec<_> = catalog.sales.iter().map(|sale| Some(Arc::clone(&sale.rules))).collect();
+        let sales: Vec<_> = catalog.sales.iter().map(|sale| Arc::clone(&sale.rules)).collect();
         (catalog.configuration, sales)
     };
     for number in 0..shards {
         let mut shard = Shard::default();
-        shard.sales.clone_from(&sales);
+        for (sale, rules) in (0..).map(SaleIx).zip(&sales) {
+            shard.set_rules(sale, rules);
+        }
         slots(from, &mut shard, number, &state.names)?;
         carts(from, &mut shard, number)?;
         *state.alone().shard(number) = shard;
@@ -263,17 +265,16 @@ fn visitors<F: DiskFile>(
     section(from, tag::VISITORS, Some(number))?;
     let [count, free] = counts(from)?;
     let free = places(from, count, free)?;
-    visitors.expect(count as usize - free.len());
     for _ in 0..count {
         from.item(|take| {
             let carts = take.varint()?;
             if carts == 0 {
-                visitors.restore(CustomerHash(0), SaleIx(0), []);
+                visitors.restore(CustomerHash(0), SaleIx(0), &[]);
                 return Ok(());
             }
             let sale = SaleIx(take.small()?);
             let customer = CustomerHash(u128::from_le_bytes(take.fixed()?));
-            let mut entries = smallvec::SmallVec::<[VisitorCart; 1]>::new();
+            let mut entries = VisitorCarts::new();
             for _ in 0..carts {
                 let cart = CartId(u64::from_le_bytes(take.fixed()?));
                 let packed = take.varint()?;
@@ -281,7 +282,7 @@ fn visitors<F: DiskFile>(
                 let units = u32::try_from(packed >> 1).map_err(|_| Odd("a number of units"))?;
                 entries.push(VisitorCart { cart, until, units });
             }
-            visitors.restore(customer, sale, entries);
+            visitors.restore(customer, sale, &entries);
             Ok(())
         })?;
     }
@@ -302,7 +303,6 @@ fn keys_of<F: DiskFile>(
     if let Some(configuration) = configuration {
         keys.configure(configuration, shards);
     }
-    keys.expect(count as usize);
     for _ in 0..count {
         let record = from.item(|take| take.fixed().map(|bytes| KeyRecord::from_bytes(&bytes)))?;
         keys.restore(record);

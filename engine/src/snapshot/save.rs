@@ -107,7 +107,7 @@ impl Saver {
                 if from == 0 {
                     visitors_head(visitors, number, out)?;
                 }
-                for index in from..visitors.places().places() {
+                for index in from..visitors.places().0 {
                     visitor(visitors, index, out)?;
                     if out.chunks() > full {
                         return Ok(Part::Visitors(number, index + 1));
@@ -235,7 +235,7 @@ fn cart<F: DiskFile>(shard: &Shard, index: u32, out: &mut ChunkWriter<F>) -> Res
     let notes = if shard.notes.is_empty() { None } else { shard.notes.get(&index) };
     out.item(|out| {
         out.push(cart.stage as u8 | if notes.is_some() { HAS_NOTES } else { 0 });
-        put_varint(out, u64::from(cart.generation));
+        put_varint(out, u64::from(cart.generation()));
         if cart.stage == Stage::Free {
             return;
         }
@@ -244,7 +244,7 @@ fn cart<F: DiskFile>(shard: &Shard, index: u32, out: &mut ChunkWriter<F>) -> Res
         out.extend_from_slice(&[cart.version, cart.bundles, cart.confirmed]);
         out.extend_from_slice(&cart.customer().0.to_le_bytes());
         put_time(out, cart.deadline);
-        put_time(out, cart.hard_deadline);
+        put_time(out, cart.hard_deadline());
         put_varint(out, cart.items.len() as u64);
         for item in &cart.items {
             put_varint(out, u64::from(item.slot));
@@ -263,7 +263,7 @@ fn visitors_head<F: DiskFile>(
     number: u8,
     out: &mut ChunkWriter<F>,
 ) -> Result<(), StorageError> {
-    let (places, free) = (visitors.places().places(), visitors.places().free_places());
+    let (places, free) = visitors.places();
     out.item(|out| {
         out.extend_from_slice(&[tag::VISITORS, number]);
         put_varint(out, u64::from(places));
@@ -277,15 +277,15 @@ fn visitor<F: DiskFile>(
     index: u32,
     out: &mut ChunkWriter<F>,
 ) -> Result<(), StorageError> {
-    let visitor = &visitors.places()[index];
+    let (customer, sale, carts) = visitors.at(index);
     out.item(|out| {
-        put_varint(out, visitor.carts.len() as u64);
-        if visitor.carts.is_empty() {
+        put_varint(out, carts.len() as u64);
+        if carts.is_empty() {
             return;
         }
-        put_varint(out, u64::from(visitor.sale.0));
-        out.extend_from_slice(&visitor.customer().0.to_le_bytes());
-        for cart in &visitor.carts {
+        put_varint(out, u64::from(sale.0));
+        out.extend_from_slice(&customer.0.to_le_bytes());
+        for cart in &carts {
             out.extend_from_slice(&cart.cart.0.to_le_bytes());
             put_varint(out, u64::from(cart.units) << 1 | u64::from(cart.until == FOR_EVER));
             if cart.until != FOR_EVER {

@@ -80,8 +80,9 @@ impl Core {
     ) -> Vec<CartId> {
         let visitors = self.state.lock_visitors(VisitorShard::of(customer, self.state.shards()));
         *rests_on = visitors.stamp.sequence;
-        let entries = visitors.carts(customer, sale).iter().filter(|entry| entry.until == FOR_EVER);
-        let mut orders: Vec<CartId> = entries.map(|entry| entry.cart).collect();
+        let entries = visitors.carts(customer, sale);
+        let orders = entries.iter().filter(|entry| entry.until == FOR_EVER);
+        let mut orders: Vec<CartId> = orders.map(|entry| entry.cart).collect();
         orders.retain(|id| (id.shard(), id.index()) >= from);
         orders.sort_unstable_by_key(|id| (id.shard(), id.index()));
         orders
@@ -101,7 +102,7 @@ impl Core {
             let shard = self.state.lock_shard(here);
             *rests_on = shard.stamp.sequence.max(*rests_on);
             let rest = most - found.len();
-            let id = |index: u32| CartId::new(self.partition, here, shard.carts[index].generation, index);
+            let id = |index: u32| CartId::new(self.partition, here, shard.carts[index].generation(), index);
             found.extend(places(&shard, from, caller, sale, query, rest).into_iter().map(id));
             if found.len() >= most {
                 break;

@@ -21,7 +21,7 @@ impl Decision<'_> {
         self.guards.lock_shards(1 << home);
         let cart = self.guards.look(home).carts.get(record.cart.index());
         let mask = cart
-            .filter(|cart| cart.generation == record.cart.generation() && cart.stage != Stage::Free)
+            .filter(|cart| cart.generation() == record.cart.generation() && cart.stage != Stage::Free)
             .map(|cart| cart.items.iter().fold(1 << home, |mask, item| mask | 1 << item.shard));
         let Some(mask) = mask else {
             self.guards.unlock_shards();

@@ -137,7 +137,7 @@ impl CartBook {
             bundle: line.bundle,
             quantity: line.quantity,
             cancelled: cancelled(line),
-            slot: line.slot.clone(),
+            slot: line.slot.as_str().into(),
         };
         lines.map(view).collect()
     }
