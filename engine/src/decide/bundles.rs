@@ -41,6 +41,9 @@ impl Asked<'_> {
     }
 }
 
+/// The bundles asked for at one venue.
+type AtVenue<'a> = (&'a str, SmallVec<[Asked<'a>; 1]>);
+
 /// Units that are alike: of one product and day, inside the same windows.
 struct Cell<'a> {
     product: &'a str,
@@ -73,7 +76,7 @@ impl Decision<'_> {
         named: &[NewItem],
     ) -> Result<Chosen, Refusal> {
         let mut chosen: Chosen = smallvec::smallvec![Items::new(); choices.len()];
-        let mut venues: SmallVec<[(&str, SmallVec<[Asked<'_>; 1]>); 1]> = SmallVec::new();
+        let mut venues: SmallVec<[AtVenue<'_>; 1]> = SmallVec::new();
         let mut parts = named.len();
         for (place, choice) in choices.iter().enumerate() {
             let Want::AnyBundle { rule, venue, from, to } = &wants[choice.want] else { continue };
