@@ -128,7 +128,7 @@ pub(crate) mod tests {
     use std::sync::Arc;
 
     pub(crate) fn item(ordinal: u8, bundle: u8) -> ItemView {
-        ItemView { ordinal, bundle, quantity: 1, cancelled: false, slot: format!("slot-{ordinal}") }
+        ItemView { ordinal, bundle, quantity: 1, cancelled: false, slot: format!("slot-{ordinal}").as_str().into() }
     }
 
     #[test]
@@ -140,7 +140,7 @@ pub(crate) mod tests {
         };
         let view = CartView {
             cart: CartId(12),
-            sale: Arc::from("sh"),
+            sale: "sh".into(),
             state: CartState::Open,
             items: [item(0, 1), item(1, 0)].into_iter().collect(),
             expires_at: Timestamp(600_000),

@@ -125,7 +125,7 @@ mod tests {
     fn confirmed() -> OrderView {
         OrderView {
             cart: CartId(12),
-            sale: Arc::from("sh"),
+            sale: "sh".into(),
             state: OrderState::Confirmed,
             items: [item(0, 0)].into_iter().collect(),
             customer: CustomerHash(1),
