@@ -258,9 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_told_apart_before_they_are_looked_at_and_cost_21_bytes_at_most() {
+    fn entries_are_told_apart_before_they_are_looked_at_and_cost_20_bytes_at_most() {
         let mut index = Index::default();
         let mut looked = 0;
+        // Twice, or numbers in a row would lie too evenly.
+        let mix = |seed, place: u64| mix(seed, mix(place, 1));
         for place in 0..100_000 {
             index.insert(mix(5, u64::from(place)), place);
             assert!(index.find(mix(5, u64::from(place)), |here| here == place).is_some());
@@ -270,7 +272,7 @@ mod tests {
             });
             assert!(wrong.is_none());
             let (entries, lines) = (index.len(), index.buckets.places() + index.more.places());
-            assert!(entries < 1_000 || lines as usize * 64 < 21 * entries, "{lines} lines for {entries}");
+            assert!(entries < 1_000 || lines as usize * 64 < 20 * entries, "{lines} lines for {entries}");
         }
         assert!(looked < 20, "{looked} wrong places were looked at");
         assert_eq!(size_of::<Line>(), 64);
