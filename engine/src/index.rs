@@ -17,9 +17,9 @@ const LOAD: usize = 4;
 /// No line.
 const NONE: u32 = u32::MAX;
 
-/// One cache line of entries: 32 bits of hash, 32 of place.
+/// One cache line of entries: 32 bits of hash, 32 of place. Its alignment is left to the chunk it is in: asked for more
+/// than 16 bytes, an allocator takes a larger block.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
 struct Line {
     tags: [u32; WIDE],
     places: [u32; WIDE],

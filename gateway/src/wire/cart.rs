@@ -128,7 +128,13 @@ pub(crate) mod tests {
     use std::sync::Arc;
 
     pub(crate) fn item(ordinal: u8, bundle: u8) -> ItemView {
-        ItemView { ordinal, bundle, quantity: 1, cancelled: false, slot: format!("slot-{ordinal}").as_str().into() }
+        ItemView {
+            ordinal,
+            bundle,
+            quantity: 1,
+            cancelled: false,
+            slot: format!("slot-{ordinal}").as_str().into(),
+        }
     }
 
     #[test]
