@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::digest::mix;
 use crate::ids::{ChannelIx, CustomerHash, GENERATION_BITS, Quantity, SaleIx, SlotRef};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 
 /// What a cart's record says. `Open` includes carts past their deadline that nobody has been told about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Item {
 pub struct Cart {
     /// The customer's hash in two halves: a `u128` would align the struct to 16 and cost 8 bytes.
     customer: [u64; 2],
-    /// While open: when its units are sellable again. Afterwards: when it ended.
+    /// While open: when its units are sellable again. Afterwards: when it ended; of an order [`Cart::confirmed_at`] knows.
     pub deadline: Timestamp,
     /// 44 bits of the latest the deadline can become by extending, 20 of the generation.
     hard_deadline_and_generation: u64,
@@ -146,6 +146,20 @@ impl Cart {
     #[must_use]
     pub fn generation(&self) -> u32 {
         self.hard_deadline_and_generation as u32 & ((1 << GENERATION_BITS) - 1)
+    }
+
+    /// It becomes an order. An order has no deadline any more, so the place keeps the wall time of this.
+    pub fn confirm(&mut self, wall: WallTime) {
+        self.stage = Stage::Ordered;
+        self.deadline = Timestamp(u64::try_from(wall.0).unwrap_or(0));
+        self.confirmed = self.version;
+    }
+
+    /// Of an order: when it was confirmed.
+    #[must_use]
+    pub fn confirmed_at(&self) -> WallTime {
+        debug_assert_eq!(self.stage, Stage::Ordered);
+        WallTime(i64::try_from(self.deadline.0).unwrap_or(i64::MAX))
     }
 
     /// The version of the items that became the order.

@@ -113,6 +113,8 @@ pub enum Kind {
     Confirmed {
         /// Which cart.
         cart: CartId,
+        /// When, as people will read it for ever: engine time alone is shown otherwise after every outage.
+        wall: WallTime,
         /// The request's key.
         key: Option<KeyUse>,
     },
@@ -253,5 +255,18 @@ pub enum Cold {
         ended_by: Timestamp,
         /// How many they were.
         carts: u32,
+    },
+    /// Visitors who have nothing but carts past their deadline were forgotten: all of a range of places.
+    VisitorsForgotten {
+        /// Which visitor shard.
+        shard: u8,
+        /// First place.
+        from: u32,
+        /// One past the last place.
+        to: u32,
+        /// Past their deadline at this instant.
+        over_at: Timestamp,
+        /// How many they were.
+        visitors: u32,
     },
 }

@@ -49,12 +49,14 @@ pub struct Verdict {
     pub fitted: u64,
     /// Digests that were compared and are the same.
     pub digests: u64,
+    /// The torn tail, if there is one: file, first byte, one past the last. No damage: the next start cuts it.
+    pub torn: Option<(String, u64, u64)>,
     /// The first thing wrong: file, offset, what.
     pub bad: Option<(String, u64, String)>,
 }
 
 impl Verdict {
-    /// 0: everything is as it was written. 1: something is not, and the last line names it. (2, that the folder could not
+    /// 0: everything is as it was written, a torn tail aside. 1: something is not, and the last line names it. (2, that the folder could not
     /// be read, is the caller's.)
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -74,9 +76,13 @@ impl fmt::Display for Verdict {
             0 => f.write_str("no state to fit them to")?,
             _ => write!(f, "{fitted} fitted to the state before them, {digests} digests the same")?,
         }
-        match &self.bad {
-            None => f.write_str("; all good"),
-            Some((file, offset, why)) => write!(f, "\nFIRST BAD BYTE: {file}, offset {offset}: {why}"),
+        match (&self.bad, &self.torn) {
+            (None, None) => f.write_str("; all good"),
+            (None, Some((file, offset, end))) => write!(
+                f,
+                "; all good up to a torn tail: {file}, offset {offset} to {end}, not durable, cut at the next start"
+            ),
+            (Some((file, offset, why)), _) => write!(f, "\nFIRST BAD BYTE: {file}, offset {offset}: {why}"),
         }
     }
 }
@@ -174,6 +180,13 @@ pub fn print<D: Disk>(disk: &D, options: Options, out: &mut dyn Write) -> Result
                 }
             }
             Finding::End { file, offset } => writeln!(out, "  {offset}: end of {file}")?,
+            Finding::Torn { file, offset, end } => {
+                writeln!(
+                    out,
+                    "  {offset}: torn tail up to offset {end}; no frame says it was durable, the next start cuts it"
+                )?;
+                verdict.torn = Some((file, offset, end));
+            }
             Finding::Bad { file, offset, why } => {
                 writeln!(out, "  {offset}: BAD: {why}")?;
                 verdict.note(&file, offset, why);
@@ -274,7 +287,7 @@ impl fmt::Display for Shown<'_> {
                 write!(f, "extended {} for {} ms", Cart(*cart), after(*deadline))?;
                 *key
             }
-            Kind::Confirmed { cart, key } => {
+            Kind::Confirmed { cart, key, wall: _ } => {
                 write!(f, "confirmed {}", Cart(*cart))?;
                 *key
             }

@@ -20,6 +20,10 @@ pub const MAX_PARTS: usize = crate::sale::MAX_BUNDLE_PARTS;
 /// The most seats that `best` looks for at a time; a row's runs are told apart up to here.
 pub const MAX_BEST: u32 = 64;
 
+/// The most parts that are tried in a search for several bundles of one request that need each other's units. A look is well
+/// under a microsecond, so this is some milliseconds with the venue's shards held, and far above what families need.
+pub const MAX_BUNDLE_LOOKS: u32 = 20_000;
+
 /// How often a request goes on with another candidate after a lost race.
 pub const MAX_TRIES: usize = 8;
 
@@ -45,6 +49,23 @@ pub struct Limits {
     pub journal_buffer: usize,
     /// The most that engine time stands still for one outage.
     pub max_away: Millis,
+}
+
+impl Limits {
+    /// Whether the limits fit together; the sentence says what does not.
+    ///
+    /// # Errors
+    /// The first thing found wrong, as a sentence for the operator.
+    pub fn check(&self) -> Result<(), String> {
+        // A key's answer is rebuilt from its cart, so the cart must be there as long as the key is.
+        if self.cart_keep < self.idempotency_keep {
+            return Err(format!(
+                "ended carts are kept for {} ms, idempotency keys for {} ms: carts must be kept at least as long",
+                self.cart_keep.0, self.idempotency_keep.0
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl Default for Limits {

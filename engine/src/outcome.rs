@@ -121,9 +121,10 @@ pub struct CartView {
     pub state: CartState,
     /// Its holds, in the order they were made.
     pub items: ItemViews,
-    /// When its units are sellable again.
+    /// When its units are sellable again; of an order, when it became one.
     pub expires_at: Timestamp,
-    /// The latest `expires_at` that extending can reach.
+    /// The latest `expires_at` that extending can reach. Engine time like it: what is left of both stands still in an
+    /// outage, so the wall time that is shown of either is later after one.
     pub hard_deadline: Timestamp,
     /// Whose it is.
     pub customer: CustomerHash,
@@ -155,8 +156,8 @@ pub struct OrderView {
     pub items: ItemViews,
     /// Whose it is.
     pub customer: CustomerHash,
-    /// When it was confirmed.
-    pub confirmed_at: Timestamp,
+    /// When it was confirmed. Wall time: it has happened, and no outage that comes later may move it.
+    pub confirmed_at: WallTime,
     /// What the client attached.
     pub notes: Option<Arc<Notes>>,
 }

@@ -5,7 +5,7 @@
 //! status and a sentence in one exhaustive table.
 
 use crate::ids::{CartId, Quantity};
-use crate::time::WallTime;
+use crate::time::{Millis, WallTime};
 
 /// An item that fell short.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,17 +48,20 @@ pub struct Shortage {
     pub conflicts: Vec<Conflict>,
     /// What was looked through, if the server was to choose.
     pub scope: Option<Box<Scope>>,
+    /// When all is held: the time until enough of it can have come back at the earliest, if nobody pays before. Sooner
+    /// than that asking again is in vain, unless a cart is given back.
+    pub back_in: Option<Millis>,
 }
 
 impl From<Vec<Conflict>> for Shortage {
     fn from(conflicts: Vec<Conflict>) -> Self {
-        Self { conflicts, scope: None }
+        Self { conflicts, ..Self::default() }
     }
 }
 
 impl From<Scope> for Shortage {
     fn from(scope: Scope) -> Self {
-        Self { conflicts: Vec::new(), scope: Some(Box::new(scope)) }
+        Self { scope: Some(Box::new(scope)), ..Self::default() }
     }
 }
 

@@ -29,6 +29,8 @@ use crate::time::{Millis, Now, Timestamp};
 /// Why an engine did not start.
 #[derive(Debug)]
 pub enum OpenError {
+    /// The limits do not fit together.
+    Limits(String),
     /// The folder, a thread, or the random source.
     Io(io::Error),
     /// The journal, or what is in it.
@@ -40,6 +42,7 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Limits(why) => f.write_str(why),
             Self::Io(error) => error.fmt(f),
             Self::Recovery(error) => error.fmt(f),
             Self::NotWritten(why) => write!(f, "the start could not be written to the journal: {why}"),
@@ -147,6 +150,7 @@ pub fn start<D: Disk>(
     options: StartOptions,
     progress: impl FnMut(Sequence),
 ) -> Result<Started<D>, OpenError> {
+    options.limits.check().map_err(OpenError::Limits)?;
     let seeds = [rng.next(), rng.next()];
     let Found { journal, opened, recovered, snapshot, damaged, generations } =
         recovery::start(disk, options.journal, seeds, progress)?;

@@ -6,6 +6,7 @@
 
 use crate::decide::Core;
 use crate::door::Door;
+use crate::refusal::Refusal;
 use crate::time::Now;
 
 /// How often the slower duties come, by the boot clock.
@@ -18,8 +19,10 @@ pub struct Ticker {
     digests: Vec<u64>,
     /// The shard whose digest comes next.
     digest_shard: u8,
-    /// Shard and place where forgetting goes on.
+    /// Shard and place where forgetting carts goes on.
     forget: (u8, u32),
+    /// Shard and place where forgetting visitors goes on.
+    forget_visitors: (u8, u32),
     /// When, by the boot clock, they come next.
     next_second: u64,
 }
@@ -28,7 +31,13 @@ impl Ticker {
     /// A ticker for a partition with so many shards.
     #[must_use]
     pub fn new(shards: u8) -> Self {
-        Self { digests: vec![0; usize::from(shards)], digest_shard: 0, forget: (0, 0), next_second: 0 }
+        Self {
+            digests: vec![0; usize::from(shards)],
+            digest_shard: 0,
+            forget: (0, 0),
+            forget_visitors: (0, 0),
+            next_second: 0,
+        }
     }
 
     /// One tick. `stopping` ends a long settling early. If the time cannot be read now (a resume fact that does not fit
@@ -52,9 +61,23 @@ impl Ticker {
             *known = digest;
             self.digest_shard = (self.digest_shard + 1) % shards;
         }
-        if let Ok(next) = core.forget_carts(now, self.forget.0, self.forget.1) {
-            self.forget = if next == 0 { ((self.forget.0 + 1) % shards, 0) } else { (self.forget.0, next) };
-        }
+        self.forget = go_on(self.forget, shards, |shard, from| core.forget_carts(now, shard, from));
+        let visitors = |shard, from| core.forget_visitors(now, shard, from);
+        self.forget_visitors = go_on(self.forget_visitors, shards, visitors);
+    }
+}
+
+/// One bounded step through the places of all shards, and where the next one begins. Without room in the buffer the same
+/// step comes again.
+fn go_on(
+    (shard, from): (u8, u32),
+    shards: u8,
+    step: impl FnOnce(u8, u32) -> Result<u32, Refusal>,
+) -> (u8, u32) {
+    match step(shard, from) {
+        Ok(0) => ((shard + 1) % shards, 0),
+        Ok(next) => (shard, next),
+        Err(_) => (shard, from),
     }
 }
 

@@ -68,4 +68,11 @@ impl Now {
     pub fn wall_of(self, at: Timestamp) -> WallTime {
         WallTime(self.wall.0.saturating_add_unsigned(at.0).saturating_sub_unsigned(self.engine.0))
     }
+
+    /// The engine time that [`Now::wall_of`] shows as this wall time; what is past stays past, however the wall was set.
+    #[must_use]
+    pub fn engine_of_past(self, wall: WallTime) -> Timestamp {
+        let ago = u64::try_from(self.wall.0.saturating_sub(wall.0)).unwrap_or(0);
+        Timestamp(self.engine.0.saturating_sub(ago))
+    }
 }

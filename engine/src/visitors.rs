@@ -1,7 +1,7 @@
 //! What a customer has in a sale: live carts, orders, and so the units that count against the limit.
 //!
 //! A live cart counts while its deadline is after `now`, so expiry never needs a visitor's lock; entries whose time is
-//! over are dropped when the visitor is next touched.
+//! over are dropped when the visitor is next touched. Who never comes again is forgotten by the ticker.
 
 use smallvec::SmallVec;
 
@@ -206,10 +206,40 @@ impl VisitorShard {
         carts.retain(|entry| entry.until > at && entry.cart != cart);
         self.keep(place, sale, &carts);
         if carts.is_empty() {
-            let customer = halves(customer);
-            self.index.remove(hash(customer, sale), place);
-            self.visitors.free(place);
+            self.leave(place);
         }
+    }
+
+    /// Of a range of places, the visitors whose time is over at an instant: they have only carts past their deadline.
+    #[must_use]
+    pub fn over(&self, from: u32, to: u32, at: Timestamp) -> u32 {
+        let over = (from..to).filter(|place| self.is_over(*place, at)).count();
+        u32::try_from(over).unwrap_or(u32::MAX)
+    }
+
+    /// Forgets what [`VisitorShard::over`] counts, in the order of places.
+    pub fn forget_over(&mut self, from: u32, to: u32, at: Timestamp) {
+        for place in from..to {
+            if self.is_over(place, at) {
+                let sale = self.visitors[place].sale();
+                self.keep(place, sale, &[]);
+                self.leave(place);
+            }
+        }
+    }
+
+    /// Whether nothing of a visitor counts any more. A free place has nothing and is not over.
+    fn is_over(&self, place: u32, at: Timestamp) -> bool {
+        let visitor = &self.visitors[place];
+        let others = if visitor.more == ALONE { &[][..] } else { &self.more[visitor.more] };
+        visitor.cart != NOBODY && visitor.first().until <= at && others.iter().all(|cart| cart.until <= at)
+    }
+
+    /// A visitor who has nothing leaves the index and gives the place back.
+    fn leave(&mut self, place: u32) {
+        let visitor = &self.visitors[place];
+        self.index.remove(hash(visitor.customer, visitor.sale()), place);
+        self.visitors.free(place);
     }
 
     /// The visitor at a place has this and nothing else.

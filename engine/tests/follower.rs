@@ -10,6 +10,7 @@ use onsale_engine::ports::Disk;
 use onsale_engine::sequence::Sequence;
 use onsale_engine::snapshot::Generations;
 use onsale_engine::state::Held;
+use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::time::Millis;
 
 #[test]
@@ -97,6 +98,24 @@ fn no_snapshot_once_the_journal_has_failed() {
     }
     assert_eq!(Generations::of(&shop.disk).unwrap().good(), before);
     assert!(shop.disk.list().unwrap().iter().all(|name| !name.ends_with(".tmp")), "what was begun is gone");
+}
+
+#[test]
+fn what_only_the_journal_knows_to_be_durable_is_not_followed() {
+    use onsale_engine::commit::Ack;
+    let ack = Ack::Interval(Millis(50));
+    let mut shop = Shop::with_ack(SimDisk::new(5), 5, Millis(0), ack).unwrap();
+    shop.round(40);
+    assert!(shop.mark.durable() < shop.mark.answerable(), "answers leave before the sync here");
+    // A segment is closed, so it is synced; the mark has not been told yet.
+    shop.writer.journal().close_segment().unwrap();
+    assert!(shop.follow().is_empty());
+    assert_eq!(shop.follower.snapshot_now(), Followed::Idle);
+    assert_eq!(shop.follower.last(), shop.mark.durable());
+    assert_eq!(Generations::of(&shop.disk).unwrap().good(), []);
+    assert_eq!(shop.writer.sync(), Step::Wrote);
+    shop.follow();
+    assert_eq!(shop.follower.last(), shop.mark.answerable());
 }
 
 #[test]

@@ -81,6 +81,25 @@ fn the_first_bad_byte_is_named() {
 }
 
 #[test]
+fn a_torn_tail_is_no_damage() {
+    let shop = shop(0);
+    let (good, text) = read_out(&shop.disk, Options::default());
+    let segments = shop.disk.list().unwrap().into_iter().filter(|name| name.starts_with("journal-"));
+    let name = segments.max().expect("a segment");
+    let last = format!(": end of {name}");
+    let end = text.lines().find_map(|line| line.trim().strip_suffix(last.as_str())).expect("an end");
+    let end: usize = end.parse().expect("an offset");
+    let mut bytes = shop.disk.get(&name).unwrap();
+    bytes[end..end + 20].copy_from_slice(b"half a frame, perhap");
+    shop.disk.put(&name, &bytes);
+    let (verdict, text) = read_out(&shop.disk, Options::default());
+    assert_eq!((verdict.exit_code(), &verdict.bad), (0, &None), "{text}");
+    assert_eq!(verdict.torn, Some((name, end as u64, end as u64 + 20)));
+    assert_eq!((verdict.facts, verdict.fitted), (good.facts, good.fitted));
+    assert!(text.contains("torn tail") && text.contains("cut at the next start"), "{text}");
+}
+
+#[test]
 fn a_digest_that_differs_is_named_with_its_fact() {
     let mut market = Market::new(1);
     let now = market.desk.now();

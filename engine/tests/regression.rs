@@ -1,13 +1,22 @@
 //! Defects that were found, each said in one sentence, so that they are not made again.
 
-use onsale_engine::decide::SlotChange;
+use std::sync::Arc;
+
+use onsale_engine::commit::Ack;
+use onsale_engine::decide::{SlotChange, SlotQuery};
 use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
+use onsale_engine::limits::Limits;
 use onsale_engine::outcome::OrderState;
+use onsale_engine::ports::Disk;
 use onsale_engine::refusal::Refusal;
 use onsale_engine::request::Want;
 use onsale_engine::sale::{BundleRule, SaleRules};
+use onsale_engine::start::{OpenError, StartOptions, start};
+use onsale_engine::testing::clock::SimClock;
 use onsale_engine::testing::desk::{Desk, START_MS, slot};
+use onsale_engine::testing::disk::SimDisk;
+use onsale_engine::testing::rng::SimRng;
 use onsale_engine::time::{Millis, WallTime};
 
 const TTL: u64 = 10_000;
@@ -255,4 +264,116 @@ fn a_part_without_a_day_is_in_no_bundle_with_a_gap() {
     desk.slots("day", &[on_day("first", "dose1", 1)]);
     let items = desk.open("day", 1, &[any("pair")]).result.expect("these fit").items;
     assert_eq!(items.iter().map(|item| item.slot.as_str()).collect::<Vec<_>>(), ["first", "second"]);
+}
+
+/// A list showed holds past their deadline as held until the ticker came.
+#[test]
+fn a_list_shows_what_is_due_as_free() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 2), SlotSpec::new("b", "kiel", 2)]);
+    desk.open("day", 1, &[slot("a", 2), slot("b", 1)]).result.expect("free");
+    let held = |desk: &Desk| -> Vec<u64> {
+        let list = desk.core.slots(desk.now(), "day", &SlotQuery { limit: 10, ..SlotQuery::default() });
+        assert!(list.rests_on <= desk.core.buffer.last());
+        list.result.expect("a list").items.iter().map(|slot| slot.counts.held).collect()
+    };
+    desk.clock = TTL - 1;
+    assert_eq!(held(&desk), [2, 1]);
+    let before = desk.core.buffer.last();
+    desk.clock = TTL;
+    assert_eq!(held(&desk), [0, 0]);
+    assert_eq!(desk.core.buffer.last().0, before.0 + 2, "what is said to be free rests on a fact");
+    assert_eq!(held(&desk), [0, 0]);
+    assert_eq!(desk.core.buffer.last().0, before.0 + 2);
+}
+
+/// Who was told that everything is held was not told when the first of it can come back.
+#[test]
+fn all_held_says_when_something_can_come_back() {
+    let back_in = |desk: &mut Desk, wants: &[Want]| match desk.open("day", 9, wants).result {
+        Err(Refusal::AllHeld(short)) => short.back_in.map(|back_in| back_in.0),
+        other => panic!("{other:?}"),
+    };
+    let mut desk = desk(&[product("a", 1, "dose1"), product("b", 1, "dose2"), product("c", 1, "dose2")]);
+    desk.open("day", 1, &[slot("a", 1), slot("b", 1)]).result.expect("free");
+    desk.clock = 3_000;
+    let second = desk.open("day", 2, &[slot("c", 1)]).result.expect("free").cart;
+    desk.clock = 4_000;
+    assert_eq!(back_in(&mut desk, &[slot("a", 1)]), Some(TTL - 4_000));
+    // Both are needed, so the later one counts; of a part any will do, so the first one counts.
+    assert_eq!(back_in(&mut desk, &[slot("a", 1), slot("c", 1)]), Some(TTL - 1_000));
+    assert_eq!(back_in(&mut desk, &[any("pair")]), Some(TTL - 4_000));
+    let best = Want::Best {
+        venue: "kiel".into(),
+        section: None,
+        quantity: 1,
+        adjacent: true,
+        avoid_orphans: true,
+        accessible: false,
+    };
+    assert_eq!(back_in(&mut desk, &[best]), Some(TTL - 4_000));
+    desk.checkout(second).result.expect("open");
+    assert_eq!(back_in(&mut desk, &[slot("a", 1)]), Some(TTL - 4_000));
+}
+
+/// Nothing kept an operator from keeping carts for less long than keys, whose answers are made from the carts.
+#[test]
+fn carts_are_kept_as_long_as_keys() {
+    let limits = |cart_keep| Limits { idempotency_keep: Millis(1_000), cart_keep, ..Limits::default() };
+    assert_eq!(limits(Millis(1_000)).check(), Ok(()));
+    assert!(limits(Millis(999)).check().unwrap_err().contains("at least as long"));
+    assert_eq!(Limits::default().check(), Ok(()));
+    let mut rng = SimRng::new(1);
+    let options = StartOptions::new(4, Ack::Fsync, limits(Millis(999)), &mut rng);
+    let clock = Arc::new(SimClock::new(WallTime(START_MS.cast_signed())));
+    let disk = SimDisk::new(1);
+    let refused = start(&disk, clock, &mut rng, options, |_| {});
+    assert!(matches!(refused, Err(OpenError::Limits(_))), "{refused:?}");
+    assert_eq!(disk.list().expect("a folder"), Vec::<String>::new(), "nothing was touched");
+}
+
+/// A customer whose carts only ever lapsed was remembered for ever.
+#[test]
+fn visitors_with_nothing_left_are_forgotten() {
+    let desk = Desk::new(4);
+    desk.sale(SaleRules { limit_units: Some(2), ..rules() });
+    desk.slots("day", &[SlotSpec::new("a", "kiel", 1_000)]);
+    let mut desk = desk;
+    for customer in 0..200 {
+        desk.open("day", customer, &[slot("a", 1)]).result.expect("free");
+    }
+    let bought = desk.open("day", 500, &[slot("a", 1)]).result.expect("free").cart;
+    desk.checkout(bought).result.expect("open");
+    desk.clock = 5_000;
+    desk.open("day", 600, &[slot("a", 2)]).result.expect("free");
+    desk.clock = TTL;
+    let live = |desk: &Desk| (0..4).map(|shard| desk.core.state.lock_visitors(shard).live()).sum::<u32>();
+    assert_eq!(live(&desk), 202);
+    for shard in 0..4 {
+        assert_eq!(desk.core.forget_visitors(desk.now(), shard, 0).expect("there is room"), 0);
+    }
+    assert_eq!(live(&desk), 2, "one bought, one still holds");
+    let before = desk.core.buffer.last();
+    for shard in 0..4 {
+        desk.core.forget_visitors(desk.now(), shard, 0).expect("there is room");
+    }
+    assert_eq!(desk.core.buffer.last(), before, "nothing is written down when nobody is forgotten");
+    invariants::check(&desk.core.state, desk.now().engine).expect("every invariant");
+    // Who read the time before is decided at the time of the forgetting, when the old cart counted no more.
+    desk.clock = TTL - 1;
+    let late = desk.open("day", 7, &[slot("a", 2)]);
+    assert_eq!(late.now.engine.0, START_MS + TTL);
+    late.result.expect("nothing of the old cart counts");
+    assert!(matches!(desk.open("day", 600, &[slot("a", 1)]).result, Err(Refusal::LimitReached { .. })));
+}
+
+/// An operator's change has no idempotency key: it must be safe to send it twice because it says what is to be.
+#[test]
+fn a_slot_that_is_set_to_what_it_is_stays_untouched() {
+    let desk = desk(&[SlotSpec::new("a", "kiel", 4)]);
+    let change = SlotChange { capacity: Some(6), blocked: Some(2), reason: Some("rain".into()) };
+    let set = || desk.core.change_slot(desk.now(), "day", "a", &change);
+    let first = set().result.expect("there is room").counts;
+    let before = desk.core.buffer.last();
+    assert_eq!(set().result.expect("there is room").counts, first);
+    assert_eq!(desk.core.buffer.last(), before, "nothing happened, so nothing is written down");
 }

@@ -8,16 +8,16 @@ use onsale_engine::customers::{CustomerKey, KEY_FILE};
 use onsale_engine::ids::CustomerHash;
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::limits::Limits;
-use onsale_engine::outcome::CartState;
+use onsale_engine::outcome::{CartState, CartView};
 use onsale_engine::ports::Disk;
-use onsale_engine::request::{KeyUse, Notes, OpenCart};
+use onsale_engine::request::{KeyUse, Notes, OnCart, OpenCart};
 use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::start::{StartOptions, Started, start};
 use onsale_engine::testing::clock::SimClock;
 use onsale_engine::testing::desk::{SHOP, slot};
 use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::testing::rng::SimRng;
-use onsale_engine::time::{Millis, WallTime};
+use onsale_engine::time::{Millis, Now, WallTime};
 
 /// Opens the folder with these limits.
 fn begin(disk: &SimDisk, clock: &SimClock, limits: &Limits) -> Started<SimDisk> {
@@ -83,4 +83,47 @@ fn a_quiet_time_before_an_outage_is_not_part_of_it() {
     assert_eq!(later.engine, now.engine, "engine time stood still");
     let found = engine.core.cart(later, SHOP, cart.cart).result.expect("it was acknowledged");
     assert_eq!((found.state, found.expires_at), (CartState::Open, cart.expires_at));
+}
+
+/// After an outage an order said that it was confirmed later than it was. What has happened stays when it happened; what is
+/// still to come, the deadline and the hard deadline, moves by the outage.
+#[test]
+fn an_outage_moves_deadlines_and_not_what_has_happened() {
+    let limits = Limits::default();
+    let (disk, clock) = (SimDisk::new(1), SimClock::new(WallTime(1_616_515_200_000)));
+    let mut engine = begin(&disk, &clock, &limits);
+    let now = engine.door.now(&engine.core).unwrap();
+    engine.core.channel(now, "web").result.unwrap();
+    engine.core.put_sale(now, SaleRules::new("day", "UTC"), IfMatch::Absent).result.unwrap();
+    engine.core.add_slots(now, "day", &[SlotSpec::new("a", "kiel", 2)], true).result.unwrap();
+    let key = |name| KeyUse::new(1, "", name, 1);
+    let open = |engine: &Started<SimDisk>, name| {
+        let (sale, wants) = ("day", [slot("a", 1)]);
+        let (customer, notes) = (CustomerHash(1), Notes::default());
+        let request = OpenCart { caller: SHOP, key: key(name), sale, customer, wants: &wants, notes };
+        engine.core.open_cart(now, &request).result.expect("free")
+    };
+    let (bought, kept) = (open(&engine, "one"), open(&engine, "two"));
+    let on = OnCart { caller: SHOP, key: Some(key("three")), cart: bought.cart };
+    let order = engine.core.checkout(now, on).result.expect("open").order;
+    assert_eq!(order.confirmed_at, now.wall);
+    engine.writer.step();
+    drop(engine);
+
+    disk.crash(1);
+    clock.step(Millis(3_600_000));
+    let engine = begin(&disk, &clock, &limits);
+    let later = engine.door.now(&engine.core).unwrap();
+    assert_eq!(later.wall.0, now.wall.0 + 3_600_000);
+    let again = engine.core.checkout(later, on);
+    assert!(again.replayed);
+    assert_eq!(again.result.expect("the kept answer").order.confirmed_at, order.confirmed_at);
+    let read = engine.core.order(later, SHOP, order.cart).result.expect("an order");
+    assert_eq!(read.confirmed_at, order.confirmed_at);
+    let shown = |now: Now, view: &CartView| (now.wall_of(view.expires_at), now.wall_of(view.hard_deadline));
+    let ordered = engine.core.cart(later, SHOP, order.cart).result.expect("an order");
+    assert_eq!(shown(later, &ordered).0, order.confirmed_at);
+    let (before, hard_before) = shown(now, &kept);
+    let (after, hard_after) = shown(later, &engine.core.cart(later, SHOP, kept.cart).result.expect("live"));
+    assert_eq!((after.0 - before.0, hard_after.0 - hard_before.0), (3_600_000, 3_600_000));
 }

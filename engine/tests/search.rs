@@ -309,3 +309,32 @@ fn random_parties_never_get_what_is_not_asked_for() {
     }
     assert!(seats > 140, "{seats} of 144 seats");
 }
+
+#[test]
+fn several_parties_of_one_request_do_not_take_each_others_seats() {
+    let careless = |quantity| Want::Best {
+        venue: "hall".into(),
+        section: None,
+        quantity,
+        adjacent: true,
+        avoid_orphans: false,
+        accessible: false,
+    };
+    for shards in [1, 8] {
+        let mut desk = desk(shards, &rows("a", 1, 3));
+        // A single sits in the middle of three, where a pair does not fit beside him; the pair first, and both fit.
+        let cart = desk.open("day", 1, &[careless(1), careless(2)]).result.expect("a way to seat all");
+        assert_eq!(cart.items.len(), 3);
+        assert_eq!(cart.items.iter().map(|item| item.bundle).collect::<Vec<_>>(), [0, 2, 2]);
+        let mut desk = self::desk(shards, &rows("a", 1, 3));
+        // What is true of one of them alone is said of that one; else nothing is said of the hall.
+        let no = desk.open("day", 1, &[careless(1), careless(4)]).result.unwrap_err();
+        assert!(
+            matches!(no, Refusal::SlotTaken(short) if short.scope.as_ref().is_some_and(|scope| scope.quantity == 4))
+        );
+        match desk.open("day", 1, &[careless(2), careless(2)]).result.unwrap_err() {
+            Refusal::BundleIncomplete { why, scope: None } => assert!(why.contains("ask for fewer"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

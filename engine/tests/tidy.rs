@@ -39,11 +39,63 @@ fn every_room_is_on_the_map() {
     assert_eq!(missing, Vec::<String>::new(), "folders that docs/architecture.md does not name");
 }
 
+/// The docs folder is a room as well: each page is one that another page leads to.
+#[test]
+fn every_page_is_led_to() {
+    let docs = root().join("docs");
+    let mut pages: Vec<String> = fs::read_dir(&docs)
+        .expect("the docs")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    pages.sort();
+    let text = |path: PathBuf| fs::read_to_string(path).expect("a page");
+    let mut all = vec![("README.md".to_owned(), text(root().join("README.md")))];
+    all.extend(pages.iter().map(|name| (name.clone(), text(docs.join(name)))));
+    let lonely: Vec<_> = pages
+        .iter()
+        .filter(|page| !all.iter().any(|(name, text)| name != *page && text.contains(page.as_str())))
+        .collect();
+    assert!(pages.len() > 5 && lonely.is_empty(), "pages that nobody finds: {lonely:?}");
+}
+
+/// A planted bug says what it is and how it is found, and still fits the code.
+#[test]
+fn every_planted_bug_has_a_head() {
+    let mut patches = 0;
+    for entry in fs::read_dir(root().join("docs/planted")).expect("the planted bugs") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "patch") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a patch");
+        let lines: Vec<_> = text.lines().take(3).collect();
+        let good = lines[0].ends_with('.') && lines[1].starts_with("red: cargo test ") && lines[2].is_empty();
+        assert!(good, "{}: {lines:?}", path.display());
+        for touched in text.lines().filter_map(|line| line.strip_prefix("--- a/")) {
+            assert!(root().join(touched).is_file(), "{}: there is no {touched}", path.display());
+        }
+        for gone in removed(&text) {
+            let found = text.lines().filter_map(|line| line.strip_prefix("--- a/")).any(|touched| {
+                fs::read_to_string(root().join(touched)).is_ok_and(|code| code.contains(gone))
+            });
+            assert!(found, "{}: this line is no longer there: {gone}", path.display());
+        }
+        patches += 1;
+    }
+    assert!(patches > 10, "{patches} planted bugs");
+}
+
+/// The lines a patch takes out.
+fn removed(patch: &str) -> impl Iterator<Item = &str> {
+    patch.lines().filter(|line| !line.starts_with("---")).filter_map(|line| line.strip_prefix('-'))
+}
+
 #[test]
 fn every_file_opens_with_why_it_exists() {
     let (mut folders, mut files) = (Vec::new(), Vec::new());
-    for part in ["engine", "gateway", "loadtest", "bench"] {
-        for below in ["src", "tests", "benches", "examples"] {
+    for part in ["engine", "gateway", "loadtest", "bench", "fuzz"] {
+        for below in ["src", "tests", "benches", "examples", "targets"] {
             let folder = root().join(part).join(below);
             if folder.is_dir() {
                 walk(&folder, &mut folders, &mut files);

@@ -97,7 +97,8 @@ fn wanted() -> impl Strategy<Value = Wanted> {
         3 => prop::collection::vec(0_u8..10, 2).prop_map(Wanted::Pair),
         1 => prop::collection::vec(0_u8..10, 0..4).prop_map(Wanted::Pair),
         1 => (0_u8..10, 0_u8..10).prop_map(|(one, other)| Wanted::Twins(one, other)),
-        3 => (0_u8..2, 0_u8..4, any::<bool>()).prop_map(|(rule, venue, window)| Wanted::Any(rule, venue, window)),
+        4 => (0_u8..3, prop_oneof![5 => Just(0_u8), 3 => 0_u8..4], any::<bool>())
+            .prop_map(|(rule, venue, window)| Wanted::Any(rule, venue, window)),
     ]
 }
 
@@ -135,7 +136,7 @@ fn row() -> impl Strategy<Value = Row> {
 
 fn command() -> impl Strategy<Value = Command> {
     let sale = || prop_oneof![9 => Just(0_u8), 1 => Just(1_u8)];
-    let wants = || prop::collection::vec(wanted(), 1..3);
+    let wants = || prop::collection::vec(wanted(), 1..4);
     let units = || prop::option::of(0_u32..6);
     prop_oneof![
         2 => (sale(), terms()).prop_map(|(sale, terms)| Command::Terms(sale, terms)),
@@ -192,7 +193,7 @@ fn want(wanted: &Wanted) -> Want {
             Want::Bundle { rule: "twins".into(), slots: vec![name(one), name(other)] }
         }
         Wanted::Any(rule, venue, window) => Want::AnyBundle {
-            rule: ["pair", "twins"][usize::from(*rule)].into(),
+            rule: ["pair", "twins", "course"][usize::from(*rule)].into(),
             venue: ["kiel", "husum", "ploen", "nowhere"][usize::from(*venue)].into(),
             from: window.then(|| WallTime(START_MS.cast_signed() + DAY)),
             to: window.then(|| WallTime(START_MS.cast_signed() + 3 * DAY)),
@@ -202,9 +203,9 @@ fn want(wanted: &Wanted) -> Want {
 
 fn rules(sale: &str, terms: &Terms, now: u64) -> SaleRules {
     let at = |offset: i64| WallTime(now.cast_signed() + offset);
-    let rule = |name: &str, second: &str, gap| BundleRule {
+    let rule = |name: &str, rest: &[&str], gap| BundleRule {
         name: name.into(),
-        parts: vec!["dose1".into(), second.into()],
+        parts: std::iter::once(&"dose1").chain(rest).map(|part| (*part).to_owned()).collect(),
         same_venue: true,
         gap_days: gap,
         cancel_parts: terms.parts,
@@ -218,7 +219,11 @@ fn rules(sale: &str, terms: &Terms, now: u64) -> SaleRules {
         limit_orders: terms.orders,
         opens_at,
         closes_at: terms.closes.map(at),
-        bundles: vec![rule("pair", "dose2", Some((1, 3))), rule("twins", "dose1", None)],
+        bundles: vec![
+            rule("course", &["dose1", "dose2"], Some((0, 2))),
+            rule("pair", &["dose2"], Some((1, 3))),
+            rule("twins", &["dose1"], None),
+        ],
         products: if terms.only { vec![only] } else { Vec::new() },
         ..SaleRules::new(sale, "UTC")
     }
@@ -249,7 +254,7 @@ fn order_said(view: OrderView) -> Said {
         cart: view.cart,
         state: view.state,
         items: view.items.iter().map(line).collect(),
-        confirmed_at: view.confirmed_at.0,
+        confirmed_at: view.confirmed_at.0.cast_unsigned(),
     })
 }
 

@@ -9,6 +9,7 @@ use onsale_engine::Engine;
 use onsale_engine::engine::Health;
 
 use crate::auth::Doorkeeper;
+use crate::edge::proxies::Proxies;
 use crate::edge::ratelimit::RateLimit;
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
@@ -38,6 +39,8 @@ pub struct Limits {
     pub anonymous_burst: u32,
     /// Requests an address may make a second without a key, in the long run.
     pub anonymous_per_second: u32,
+    /// Proxies that say for whom they ask: that address counts, not theirs.
+    pub trusted_proxies: Proxies,
 }
 
 impl Default for Limits {
@@ -54,6 +57,7 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(30),
             anonymous_burst: 200,
             anonymous_per_second: 50,
+            trusted_proxies: Proxies::default(),
         }
     }
 }

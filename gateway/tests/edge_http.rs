@@ -2,7 +2,8 @@
 
 mod server_common;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -88,6 +89,18 @@ fn bodies_and_heads_have_limits() {
     server.send("POST", "/v1/sales/x/carts", &wrong, "{}").problem(415, "media-type");
 }
 
+/// A request on a socket that stays open, and its answer.
+fn ask_on(stream: &mut TcpStream) {
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\nok\n") {
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&answer));
+        answer.extend(byte);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+}
+
 #[test]
 fn a_slow_head_a_slow_body_and_an_idle_socket_are_let_go() {
     let server = TestServer::start(&[
@@ -105,26 +118,31 @@ fn a_slow_head_a_slow_body_and_an_idle_socket_are_let_go() {
     // A keep-alive socket outlives the time for a head, then it is idle.
     let mut stream = server.connect();
     let started = Instant::now();
-    let mut answer = Vec::new();
     for _ in 0..2 {
-        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-        std::thread::sleep(Duration::from_millis(300));
+        ask_on(&mut stream);
+        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        let silence = stream.read(&mut [0]).expect_err("neither a byte nor an end");
+        assert!(matches!(silence.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{silence}");
     }
-    stream.read_to_end(&mut answer).unwrap();
-    assert_eq!(String::from_utf8_lossy(&answer).matches("HTTP/1.1 200").count(), 2);
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the end");
     assert!((900..5_000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
 }
 
 #[test]
 fn at_the_cap_a_socket_is_told_to_come_back() {
     let server = TestServer::start(&[("limits.connections", "3")]);
-    let open: Vec<_> = (0..3).map(|_| server.connect()).collect();
-    std::thread::sleep(Duration::from_millis(100));
+    let mut open: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    // Who was answered has been counted.
+    open.iter_mut().for_each(ask_on);
     let refused = server.raw(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 1"), "{refused}");
     drop(open);
-    std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(server.send("GET", "/livez", &[], "").status, 200);
+    // The server notices soon that they have gone.
+    let started = Instant::now();
+    while server.send("GET", "/livez", &[], "").status != 200 {
+        assert!(started.elapsed() < Duration::from_secs(10), "places are not given back");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@
 pub mod arrivals;
 pub mod audit;
 pub mod behaviour;
+pub mod child;
 pub mod cli;
 pub mod client;
 pub mod compare;

@@ -3,11 +3,13 @@
 //! figures can be compared with those of other days.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
+use crate::child;
 use crate::client::{Call, Client, Target};
 use crate::failure::Failure;
 use crate::keys::{self, Keys};
@@ -153,21 +155,7 @@ impl OwnServer {
     }
 
     fn stop(&mut self) {
-        // Once it has been waited for, its number may belong to somebody else.
-        if !matches!(self.child.try_wait(), Ok(None)) {
-            return;
-        }
-        terminate(self.child.id());
-        let begun = Instant::now();
-        while begun.elapsed() < STOP_LIMIT {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        // It did not listen; leaving it running would spoil the next run on this machine.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        child::stop(&mut self.child, Signal::TERM, STOP_LIMIT);
     }
 }
 
@@ -203,13 +191,9 @@ pub fn find() -> Result<PathBuf, Failure> {
 }
 
 fn free_port() -> Result<u16, Failure> {
-    // Between this and the server's own bind somebody else could take it; on a test machine nobody does.
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map(|found| found.port())
-        .map_err(|error| {
-            Failure::new("No free port on 127.0.0.1.", error, "close something, or give `--target URL`")
-        })
+    child::free_port().map_err(|error| {
+        Failure::new("No free port on 127.0.0.1.", error, "close something, or give `--target URL`")
+    })
 }
 
 fn spawn(program: &Path, data: &Path, keys: &Keys, port: u16) -> Result<Child, Failure> {
@@ -238,18 +222,6 @@ fn spawn(program: &Path, data: &Path, keys: &Keys, port: u16) -> Result<Child, F
 fn log_file(data: &Path) -> PathBuf {
     data.join("server.log")
 }
-
-#[cfg(unix)]
-fn terminate(pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    if let Some(pid) = pid {
-        // Fails only if it is gone already, which is what is wanted.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-    }
-}
-
-#[cfg(not(unix))]
-fn terminate(_pid: u32) {}
 
 #[cfg(test)]
 mod tests {

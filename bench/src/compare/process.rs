@@ -1,12 +1,13 @@
 //! Programs of the comparison: found, started on loopback, waited for, and stopped when they are dropped.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use onsale_loadtest::child;
+use rustix::process::Signal;
 
 /// How long a program may take until it listens.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -76,25 +77,13 @@ pub fn cpu_seconds(pid: u32) -> f64 {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process(pid, self.farewell);
-        }
-        let begun = Instant::now();
-        while begun.elapsed() < STOP_LIMIT {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        child::stop(&mut self.child, self.farewell, STOP_LIMIT);
     }
 }
 
 /// A port that was free a moment ago.
 pub fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| error.to_string())?;
-    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
+    child::free_port().map_err(|error| error.to_string())
 }
 
 /// A temporary folder on the disk that is measured.

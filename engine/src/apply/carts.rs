@@ -9,7 +9,7 @@ use crate::ids::{CartId, CustomerHash, Quantity, SaleIx};
 use crate::keys::{Answered, KeyShard};
 use crate::request::KeyUse;
 use crate::state::Held;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 use crate::visitors::{FOR_EVER, VisitorCart, VisitorShard};
 
 #[expect(clippy::cast_possible_truncation, reason = "routing has 64 shards, fits() checked it")]
@@ -203,7 +203,7 @@ pub fn extended(held: &mut impl Held, at: Timestamp, id: CartId, deadline: Times
     remember(held, key, at, Answered::Extended, id, version);
 }
 
-pub fn confirmed(held: &mut impl Held, at: Timestamp, id: CartId, key: Option<KeyUse>) {
+pub fn confirmed(held: &mut impl Held, at: Timestamp, id: CartId, wall: WallTime, key: Option<KeyUse>) {
     let mut ordinal = 0;
     while let Some(item) = held.shard(home(id)).carts[id.index()].items.get(ordinal).copied() {
         if item.present() {
@@ -212,9 +212,7 @@ pub fn confirmed(held: &mut impl Held, at: Timestamp, id: CartId, key: Option<Ke
         ordinal += 1;
     }
     let version = change(held, id, |cart| {
-        cart.stage = Stage::Ordered;
-        cart.deadline = at;
-        cart.confirmed = cart.version;
+        cart.confirm(wall);
         cart.version
     });
     set_visitor(held, id, at, FOR_EVER);

@@ -85,6 +85,9 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
                 shard.carts.free(index);
             }
         }
+        Cold::VisitorsForgotten { shard, from, to, over_at, visitors: _ } => {
+            held.visitors(usize::from(*shard)).forget_over(*from, *to, *over_at);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub fn fetch(held: &mut impl Held, fact: &Fact) {
             visitor(held, *customer, *sale);
             (None, *key)
         }
-        Kind::Confirmed { cart, key } | Kind::Extended { cart, key, .. } => (Some(*cart), *key),
+        Kind::Confirmed { cart, key, .. } | Kind::Extended { cart, key, .. } => (Some(*cart), *key),
         Kind::Added { cart, key, .. }
         | Kind::Released { cart, key, .. }
         | Kind::Exchanged { cart, key, .. }

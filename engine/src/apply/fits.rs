@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::carts::{Item, Stage};
+use crate::carts::{Item, PRESENT, Stage};
 use crate::fact::{Cold, Fact, Kind, NewItem};
 use crate::ids::{CartId, Quantity, SlotRef};
 use crate::inventory::Slot;
@@ -46,15 +46,18 @@ pub fn fits(held: &mut impl Held, fact: &Fact) -> Result<(), Misfit> {
             demand!(home.rules(opened.sale).is_some(), "there is no sale {}", opened.sale.0);
             demand!(!opened.items.is_empty(), "a cart without items");
             demand!(at < opened.deadline, "a deadline that has passed");
+            demand!(opened.deadline <= opened.hard_deadline, "a deadline beyond the hard one");
             takes(held, &opened.items, &[])
         }
         Kind::Added { cart, items, .. } => {
             open_cart(held, *cart, at, &[])?;
+            room_in_cart(held, *cart, items.len())?;
             takes(held, items, &[])
         }
         Kind::Released { cart, out, .. } => open_cart(held, *cart, at, out),
         Kind::Exchanged { cart, out, items, .. } => {
             open_cart(held, *cart, at, out)?;
+            room_in_cart(held, *cart, items.len())?;
             #[expect(clippy::cast_possible_truncation, reason = "open_cart has checked it")]
             let home = held.shard(cart.shard() as u8);
             let leaving: Vec<_> =
@@ -90,6 +93,8 @@ fn slot(held: &mut impl Held, place: SlotRef) -> Result<(), Misfit> {
 fn takes(held: &mut impl Held, items: &[NewItem], leaving: &[Item]) -> Result<(), Misfit> {
     for item in items {
         slot(held, item.slot)?;
+        demand!((1..=u32::from(u16::MAX)).contains(&item.quantity), "a hold of {} units", item.quantity);
+        // At most 255 items of 16 bits.
         let wanted: u32 =
             items.iter().filter(|other| other.slot == item.slot).map(|other| other.quantity).sum();
         let back = leaving.iter().filter(|other| other.slot() == item.slot);
@@ -112,6 +117,33 @@ fn open_cart(held: &mut impl Held, id: CartId, at: Timestamp, out: &[u8]) -> Res
     #[expect(clippy::cast_possible_truncation, reason = "cart_in has checked it")]
     let deadline = held.shard(id.shard() as u8).carts[id.index()].deadline;
     demand!(at < deadline, "{id:?} ran past its deadline {deadline} at {at}");
+    holds_are_there(held, id)
+}
+
+/// Whether each hold of an open cart is still in its slot's order. One may be gone before the deadline only if the facts'
+/// times went back, which no engine lets them.
+fn holds_are_there(held: &mut impl Held, id: CartId) -> Result<(), Misfit> {
+    #[expect(clippy::cast_possible_truncation, reason = "cart_in has checked it")]
+    let home = id.shard() as u8;
+    let items = held.shard(home).carts[id.index()].items.len();
+    for ordinal in 0..items {
+        let item = held.shard(home).carts[id.index()].items[ordinal];
+        if item.present() {
+            let node = held.shard(item.shard).expiry.node(item.node);
+            let there = node.quantity == item.quantity
+                && (node.cart_shard, node.cart_index, usize::from(node.ordinal))
+                    == (home, id.index(), ordinal);
+            demand!(there, "{id:?} has lost hold {ordinal}");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a cart can have so many more holds: ordinals and versions are one byte each.
+fn room_in_cart(held: &mut impl Held, id: CartId, more: usize) -> Result<(), Misfit> {
+    #[expect(clippy::cast_possible_truncation, reason = "cart_in has checked it")]
+    let items = held.shard(id.shard() as u8).carts[id.index()].items.len() + more;
+    demand!(items <= usize::from(u8::MAX), "{id:?} with {items} holds");
     Ok(())
 }
 
@@ -124,9 +156,12 @@ fn cart_in(held: &mut impl Held, id: CartId, stage: Stage, out: &[u8]) -> Result
     };
     demand!(cart.generation() == id.generation(), "{id:?} was another cart");
     demand!(cart.stage == stage, "{id:?} is {:?}, not {stage:?}", cart.stage);
+    demand!(cart.version < PRESENT - 1, "{id:?} was changed {} times", cart.version);
+    let mut named = [false; 256];
     for ordinal in out {
         let present = cart.items.get(usize::from(*ordinal)).is_some_and(|item| item.present());
         demand!(present, "{id:?} has no hold {ordinal}");
+        demand!(!std::mem::replace(&mut named[usize::from(*ordinal)], true), "hold {ordinal} is named twice");
     }
     Ok(())
 }
@@ -187,6 +222,14 @@ fn cold_fits(held: &mut impl Held, fact: &Cold) -> Result<(), Misfit> {
                 })
                 .count();
             demand!(found == *carts as usize, "{carts} carts forgotten where {found} could be");
+        }
+        Cold::VisitorsForgotten { shard, from, to, over_at, visitors } => {
+            demand!(*shard < held.shards(), "there is no shard {shard}");
+            let shard = held.visitors(usize::from(*shard));
+            let places = shard.places().0;
+            demand!(*to <= places && from <= to, "places {from} to {to} of {places}");
+            let found = shard.over(*from, *to, *over_at);
+            demand!(found == *visitors, "{visitors} visitors forgotten where {found} could be");
         }
         Cold::Configured(_) | Cold::Heartbeat { .. } | Cold::Resumed { .. } => {}
     }

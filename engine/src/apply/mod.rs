@@ -26,7 +26,7 @@ pub fn apply(held: &mut impl Held, fact: &Fact) {
         Kind::Released { cart, out, key } => carts::released(held, at, *cart, out, *key),
         Kind::Exchanged { cart, out, items, key } => carts::exchanged(held, at, *cart, out, items, *key),
         Kind::Extended { cart, deadline, key } => carts::extended(held, at, *cart, *deadline, *key),
-        Kind::Confirmed { cart, key } => carts::confirmed(held, at, *cart, *key),
+        Kind::Confirmed { cart, wall, key } => carts::confirmed(held, at, *cart, *wall, *key),
         Kind::Cancelled { cart, out, key } => carts::cancelled(held, at, *cart, out, *key),
         Kind::Lapsed { cart } => carts::lapsed(held, *cart),
         Kind::Settled { slot, holds } => held.shard(slot.shard).settle(slot.index, *holds),

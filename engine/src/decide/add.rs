@@ -1,6 +1,6 @@
 //! More holds for an open cart. They get the cart's deadline, whatever the sale's `hold_ttl_ms` is by now.
 
-use super::aim::{Aim, locks_for};
+use super::aim::{Aim, Basis, locks_for};
 use super::cart::Called;
 use super::choose::Missed;
 use super::open::item_bound;
@@ -115,7 +115,8 @@ impl Decision<'_> {
         let units = Self::units_wanted(&rules, wants, resolved);
         self.check_limits(sale, &rules, customer, units, leaving)?;
         if !resolved.choices.is_empty() {
-            self.choose(sale, &rules, wall, wants, resolved, aim)?;
+            let basis = Basis { sale, wall, at: self.at(), back: coming_back };
+            self.choose(basis, &rules, wants, resolved, aim)?;
             self.check_wants(sale, &rules, wall, wants, resolved)?;
         }
         let cart = self.found(id);

@@ -10,7 +10,7 @@ use super::best::{Found, InShard, Looked, Wish};
 use super::bundle::{Search, Window};
 use super::wants::Resolved;
 use crate::fact::NewItem;
-use crate::ids::SaleIx;
+use crate::ids::{Quantity, SaleIx, SlotRef};
 use crate::inventory::Shard;
 use crate::request::Want;
 use crate::sale::SaleRules;
@@ -19,11 +19,16 @@ use crate::time::{Now, Timestamp, WallTime};
 /// Where a first look found something for each choice: the shard, and how many ways were tried until then.
 pub(super) type Aim = SmallVec<[(u8, usize); 1]>;
 
-/// The times of a search.
+/// What every search of a request counts with.
 #[derive(Clone, Copy)]
-pub(super) struct Times {
+pub(super) struct Basis<'a> {
+    pub sale: SaleIx,
+    /// What is released is released at this time.
     pub wall: WallTime,
+    /// What is due is due at this time.
     pub at: Timestamp,
+    /// Units that the same step gives back: an exchange counts them as free. A slot stands here once.
+    pub back: &'a [(SlotRef, Quantity)],
 }
 
 /// The shards to lock for a request: those a first look found something in, or all it may choose from.
@@ -58,17 +63,17 @@ pub(super) fn barred(shard: &Shard, rules: &SaleRules) -> SmallVec<[u32; 2]> {
 
 impl Core {
     /// Looks for everything that is to be chosen, one shard at a time. None if something was found nowhere: then only
-    /// a look with everything locked may say no.
+    /// a look with everything locked may say no. What an exchange gives back does not count yet.
     pub(super) fn aim(&self, now: Now, sale: SaleIx, wants: &[Want], resolved: &Resolved) -> Option<Aim> {
         let mut taken: SmallVec<[NewItem; 8]> = resolved.items.iter().copied().collect();
         let mut aim = Aim::new();
+        let basis = Basis { sale, wall: now.wall, at: now.engine, back: &[] };
         for choice in &resolved.choices {
             let mut best: Option<(u8, usize, SmallVec<[NewItem; 4]>)> = None;
             for number in &choice.shards {
                 let shard = self.state.lock_shard(*number);
-                let times = Times { wall: now.wall, at: now.engine };
                 let most = best.as_ref().map_or(usize::MAX, |(_, way, _)| *way);
-                let found = self.look_in(&shard, *number, sale, &wants[choice.want], times, &taken, most);
+                let found = self.look_in(&shard, *number, basis, &wants[choice.want], &taken, most);
                 if let Some((way, items)) = found {
                     best = Some((*number, way, items));
                     if way == 0 {
@@ -88,12 +93,12 @@ impl Core {
         &self,
         shard: &Shard,
         number: u8,
-        sale: SaleIx,
+        basis: Basis<'_>,
         want: &Want,
-        times: Times,
         taken: &[NewItem],
         most: usize,
     ) -> Option<(usize, SmallVec<[NewItem; 4]>)> {
+        let Basis { sale, wall, at, back } = basis;
         let rules = shard.rules(sale)?;
         if let Some(wish) = wish(sale, want) {
             let looked = Cell::default();
@@ -103,8 +108,9 @@ impl Core {
                 shard,
                 barred: barred(shard, rules),
                 taken,
-                wall: times.wall,
-                at: times.at,
+                back,
+                wall,
+                at,
                 count_due: false,
                 looked: &looked,
             };
@@ -121,9 +127,10 @@ impl Core {
             sale,
             rule: rules.bundle(rule)?,
             venue,
-            window: Window { from: *from, to: *to, wall: times.wall, at: times.at },
+            window: Window { from: *from, to: *to, wall, at },
             shards: SmallVec::from_slice(&[(number, shard)]),
             taken: taken.iter().map(|item| (item.slot, item.quantity)).collect(),
+            back,
             count_due: false,
         };
         let parts = search.first()?;

@@ -9,6 +9,7 @@ use std::cell::Cell;
 
 use smallvec::SmallVec;
 
+use super::bundle::units_of;
 use super::scattered::fewest_rows;
 use crate::fact::NewItem;
 use crate::ids::{Quantity, SaleIx, SlotRef};
@@ -101,6 +102,8 @@ pub(crate) struct InShard<'a> {
     pub barred: SmallVec<[u32; 2]>,
     /// Units spoken for by the same request.
     pub taken: &'a [NewItem],
+    /// Units that the same step gives back; a slot stands here once.
+    pub back: &'a [(SlotRef, Quantity)],
     /// What is released is released at this time.
     pub wall: WallTime,
     /// What is due is due at this time.
@@ -125,7 +128,7 @@ impl<'a> InShard<'a> {
             Way::Run(who, neat) => self.halls().find_map(|hall| self.run(hall, who, neat)),
             Way::General => self.general(),
             Way::Scattered(who) => self.halls().find_map(|hall| {
-                let enough = hall.total >= self.wish.quantity || self.count_due;
+                let enough = hall.total >= self.wish.quantity || self.count_due || !self.back.is_empty();
                 let slots = enough.then(|| fewest_rows(self.wish.quantity, &self.free_rows(hall, who)))??;
                 Some(Found { slots, units: 1 })
             }),
@@ -171,13 +174,21 @@ impl<'a> InShard<'a> {
         if who != Who::Plain {
             return runs::next_set(&hall.accessible, from);
         }
+        let coming = self.back_in(hall).map(|(rank, _)| rank).filter(|rank| *rank >= from).min();
         if !self.count_due {
-            return hall.next_with(wanted, from);
+            return coming.into_iter().chain(hall.next_with(wanted, from)).min();
         }
         let rows = self.shard.rows();
         let rank = (from as usize..hall.rows.len())
             .find(|rank| hall.has(*rank, wanted) || rows.row(hall.rows[*rank]).held > 0)?;
         u32::try_from(rank).ok()
+    }
+
+    /// Seats of a hall that the same step gives back: the ranks of their rows and their cells.
+    fn back_in(&self, hall: &Hall) -> impl Iterator<Item = (u32, u32)> {
+        let rows = self.shard.rows();
+        let here = self.back.iter().filter(|(slot, _)| slot.shard == self.number);
+        here.filter_map(move |(slot, _)| rows.place_in(hall, slot.index))
     }
 
     fn free(&self, hall: &'a Hall, rank: u32, who: Who) -> Free<'a> {
@@ -190,6 +201,9 @@ impl<'a> InShard<'a> {
                     words[(cell >> 6) as usize] |= 1 << (cell & 63);
                 }
             }
+        }
+        for (_, cell) in self.back_in(hall).filter(|(there, _)| *there == rank) {
+            words[(cell >> 6) as usize] |= 1 << (cell & 63);
         }
         let accessible = row.accessible.iter().copied().chain(std::iter::repeat(0));
         for (word, accessible) in words.iter_mut().zip(accessible) {
@@ -226,6 +240,7 @@ impl<'a> InShard<'a> {
     }
 
     fn had(&self, index: u32, units: Quantity) -> bool {
+        let units = units.saturating_sub(units_of(self.back, SlotRef { shard: self.number, index }));
         self.shard.slot(index).free() >= units || self.count_due && self.due(index, units)
     }
 
@@ -260,6 +275,12 @@ impl<'a> InShard<'a> {
                     rank = here + 1;
                 }
             }
+            if found.is_none() {
+                let coming =
+                    |slot: &SlotRef| slot.shard == self.number && self.shard.group_of(slot.index).key == *key;
+                let back = self.back.iter().filter(|(slot, _)| coming(slot)).map(|(slot, _)| slot.index);
+                found = back.into_iter().find(|index| self.had(*index, n) && good(*index));
+            }
             if found.is_none() && self.count_due && group.counts.held > 0 {
                 found = group.slots.iter().copied().find(|index| self.due(*index, n) && good(*index));
             }
@@ -274,8 +295,12 @@ impl<'a> InShard<'a> {
     /// All rows of a hall with free seats.
     pub(super) fn free_rows(&self, hall: &'a Hall, who: Who) -> Vec<Free<'a>> {
         let rows = self.shard.rows();
-        let some =
-            |rank: &usize| hall.free[*rank] > 0 || self.count_due && rows.row(hall.rows[*rank]).held > 0;
+        let coming: SmallVec<[usize; 4]> = self.back_in(hall).map(|(rank, _)| rank as usize).collect();
+        let some = |rank: &usize| {
+            hall.free[*rank] > 0
+                || self.count_due && rows.row(hall.rows[*rank]).held > 0
+                || coming.contains(rank)
+        };
         let ranks = (0..hall.rows.len()).filter(some).filter_map(|rank| u32::try_from(rank).ok());
         ranks.map(|rank| self.free(hall, rank, who)).filter(|free| free.count > 0).collect()
     }

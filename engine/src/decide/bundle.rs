@@ -3,12 +3,15 @@
 //! Days are tried in ascending order, guided by each group's counters and its map of free slots, so the cost grows with
 //! the days looked at and not with the slots. Only when that finds nothing, and only if some deadline may have come, are
 //! slots looked at one by one for holds that are due.
+//!
+//! The search of one bundle is exact. Several bundles of one request are looked for together in `bundles.rs`.
 
 use std::collections::BTreeSet;
 
 use smallvec::SmallVec;
 
 use super::Decision;
+use super::aim::Basis;
 use crate::fact::NewItem;
 use crate::ids::{Quantity, SaleIx, SlotRef};
 use crate::inventory::{Group, Shard};
@@ -30,7 +33,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    fn starts_inside(&self, starts_at: Option<WallTime>) -> bool {
+    pub(super) fn starts_inside(&self, starts_at: Option<WallTime>) -> bool {
         let unbounded = self.from.is_none() && self.to.is_none();
         starts_at.map_or(unbounded, |starts| {
             self.from.is_none_or(|from| starts >= from) && self.to.is_none_or(|to| starts < to)
@@ -41,8 +44,15 @@ impl Window {
 /// The slots of a bundle, a part each.
 pub(crate) type Parts = SmallVec<[SlotRef; 4]>;
 
-/// A rest of a bundle: which part is next, the day before it, and chosen slots of products that are still to come.
-type Tried = (usize, Option<i32>, Parts);
+/// What decides whether the rest of a bundle can be had: which part is next, the day before it, and how many parts that day
+/// has already. Gaps never go back, so units of other days cannot be asked for again; of one day the units of a product
+/// are alike, whichever slot they are of. Without gaps all units of a product are alike, and only the part counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Rest {
+    part: usize,
+    day: Option<i32>,
+    on_day: usize,
+}
 
 /// One search: the shards of a venue, all held.
 pub(crate) struct Search<'a> {
@@ -53,6 +63,8 @@ pub(crate) struct Search<'a> {
     pub shards: SmallVec<[(u8, &'a Shard); 4]>,
     /// Units that are spoken for already, by slot; a slot may stand here several times.
     pub taken: SmallVec<[(SlotRef, Quantity); 4]>,
+    /// Units that the same step gives back; a slot stands here once.
+    pub back: &'a [(SlotRef, Quantity)],
     /// Whether slots that are full only of holds past their deadline count.
     pub count_due: bool,
 }
@@ -61,7 +73,7 @@ impl Search<'_> {
     /// The first bundle in the order of days.
     pub fn first(&self) -> Option<Parts> {
         let mut parts = Parts::new();
-        self.extend(&mut parts, None, &mut BTreeSet::new()).then_some(parts)
+        self.extend(&mut parts, Rest::default(), &mut BTreeSet::new()).then_some(parts)
     }
 
     /// Bundles that each begin with another slot, at most `most`, in the order of days.
@@ -83,7 +95,8 @@ impl Search<'_> {
                     let begins = shard.released(index, self.window.wall)
                         && self.window.starts_inside(shard.info(index).starts_at);
                     let mut parts = Parts::from_slice(&[SlotRef { shard: *number, index }]);
-                    if begins && self.extend(&mut parts, group.key.day, &mut BTreeSet::new()) {
+                    let rest = self.after(Rest::default(), group);
+                    if begins && self.extend(&mut parts, rest, &mut BTreeSet::new()) {
                         found.push(parts);
                     } else if begins {
                         // No other slot of this day finds what this one did not.
@@ -95,22 +108,14 @@ impl Search<'_> {
         found
     }
 
-    /// Adds parts to what is chosen until the bundle is whole; leaves `parts` as it was if it cannot be.
-    ///
-    /// Whether the rest of a bundle can be had depends on the part that is next, the day before it, and the units of
-    /// products that are still to come: each of these is tried once. With k products and d days that is k × d × d looks,
-    /// not d to the k.
-    fn extend(&self, parts: &mut Parts, day_before: Option<i32>, in_vain: &mut BTreeSet<Tried>) -> bool {
+    /// Adds parts to what is chosen until the bundle is whole; leaves `parts` as it was if it cannot be. Each rest is tried
+    /// once: with k parts and d days that is at most k × d × k rests, not d to the k.
+    fn extend(&self, parts: &mut Parts, rest: Rest, in_vain: &mut BTreeSet<Rest>) -> bool {
         let Some(product) = self.rule.parts.get(parts.len()) else { return true };
-        let to_come = &self.rule.parts[parts.len()..];
-        let chosen = parts.iter().zip(&self.rule.parts).filter(|(_, product)| to_come.contains(product));
-        let mut shared: Parts = chosen.map(|(slot, _)| *slot).collect();
-        shared.sort_unstable();
-        let tried = (parts.len(), day_before, shared);
-        if in_vain.contains(&tried) {
+        if in_vain.contains(&rest) {
             return false;
         }
-        let days = match (day_before, self.rule.gap_days) {
+        let days = match (rest.day, self.rule.gap_days) {
             (Some(before), Some((least, most))) => {
                 Some((before + i32::from(least), before + i32::from(most)))
             }
@@ -130,14 +135,24 @@ impl Search<'_> {
                 }
                 let Some(index) = self.slot_in(*number, shard, group, parts) else { continue };
                 parts.push(SlotRef { shard: *number, index });
-                if self.extend(parts, group.key.day, in_vain) {
+                if self.extend(parts, self.after(rest, group), in_vain) {
                     return true;
                 }
                 parts.pop();
             }
         }
-        in_vain.insert(tried);
+        in_vain.insert(rest);
         false
+    }
+
+    /// The rest once a part is of this group.
+    fn after(&self, rest: Rest, group: &Group) -> Rest {
+        let part = rest.part + 1;
+        if self.rule.gap_days.is_none() {
+            return Rest { part, ..Rest::default() };
+        }
+        let on_day = if group.key.day == rest.day { rest.on_day + 1 } else { 1 };
+        Rest { part, day: group.key.day, on_day }
     }
 
     /// Whether the slots of a group can be parts at all: between parts of which one has no day there is no gap.
@@ -164,6 +179,11 @@ impl Search<'_> {
                 rank = found + 1;
             }
         }
+        let coming = |slot: &SlotRef| slot.shard == number && shard.group_of(slot.index).key == group.key;
+        let mut back = self.back.iter().map(|(slot, _)| *slot).filter(coming).map(|slot| slot.index);
+        if let Some(index) = back.find(|index| good(*index)) {
+            return Some(index);
+        }
         let due =
             |index: &u32| shard.first_deadline(*index).is_some_and(|deadline| deadline <= self.window.at);
         if self.count_due && group.counts.held > 0 {
@@ -177,6 +197,7 @@ impl Search<'_> {
         let chosen = parts.iter().filter(|part| **part == place).map(|_| 1);
         let taken = self.taken.iter().filter(|(slot, _)| *slot == place).map(|(_, units)| *units);
         let needed = taken.chain(chosen).fold(1, Quantity::saturating_add);
+        let needed = needed.saturating_sub(units_of(self.back, place));
         if self.count_due {
             shard.due_for(place.index, self.window.at, needed).1
         } else {
@@ -185,39 +206,76 @@ impl Search<'_> {
     }
 
     /// Units of a part that are free and held, at this venue and in this window. Holds past their deadline are free.
-    fn units(&self, product: &str) -> (u64, u64) {
-        let (mut free, mut held) = (0, 0);
-        for (_, shard) in &self.shards {
+    fn units(&self, product: &str) -> Units {
+        let mut units = Units::default();
+        for (number, shard) in &self.shards {
             let (Some(venue), Some(product)) = (shard.names.known(self.venue), shard.names.known(product))
             else {
                 continue;
             };
             for group in shard.groups_from(self.sale, venue, product, None) {
                 let due = if self.count_due { shard.due_units(group, self.window.at) } else { 0 };
-                free += group.counts.free() + due;
-                held += group.counts.held - due;
+                let coming = |slot: &SlotRef| shard.group_of(slot.index).key == group.key;
+                let here = self.back.iter().filter(|(slot, _)| slot.shard == *number && coming(slot));
+                let back = here.map(|(_, units)| u64::from(*units)).sum::<u64>();
+                units.free += group.counts.free() + due + back;
+                units.held += group.counts.held - due - back;
+                units.back_at = shard.first_return(group).into_iter().chain(units.back_at).min();
             }
         }
-        (free, held)
+        units
     }
 }
 
+/// How the units of a part stand.
+#[derive(Clone, Copy, Default)]
+struct Units {
+    free: u64,
+    held: u64,
+    /// When the first of the held ones comes back.
+    back_at: Option<Timestamp>,
+}
+
+/// Units of a slot in a list of sums.
+pub(super) fn units_of(sums: &[(SlotRef, Quantity)], slot: SlotRef) -> Quantity {
+    sums.iter().find(|(other, _)| *other == slot).map_or(0, |(_, units)| *units)
+}
+
 impl Decision<'_> {
+    /// A search through the shards of a venue that are held.
+    pub(super) fn search_at<'a>(
+        &'a self,
+        basis: Basis<'a>,
+        rule: &'a BundleRule,
+        venue: &'a str,
+        window: Window,
+        taken: &[NewItem],
+    ) -> Search<'a> {
+        let mask = self.core.state.names.venue(basis.sale, venue) & self.guards.mask();
+        let shards =
+            (0..64).filter(|shard| mask >> shard & 1 == 1).map(|shard| (shard, self.guards.look(shard)));
+        Search {
+            sale: basis.sale,
+            rule,
+            venue,
+            window,
+            shards: shards.collect(),
+            taken: taken.iter().map(|item| (item.slot, item.quantity)).collect(),
+            back: basis.back,
+            count_due: false,
+        }
+    }
+
     /// A bundle at a venue whose shards are held.
     pub(super) fn find_bundle(
         &self,
-        sale: SaleIx,
+        basis: Basis<'_>,
         rule: &BundleRule,
         venue: &str,
         window: Window,
         taken: &[NewItem],
     ) -> Result<Parts, Refusal> {
-        let mask = self.core.state.names.venue(sale, venue) & self.guards.mask();
-        let shards =
-            (0..64).filter(|shard| mask >> shard & 1 == 1).map(|shard| (shard, self.guards.look(shard)));
-        let taken = taken.iter().map(|item| (item.slot, item.quantity)).collect();
-        let mut search =
-            Search { sale, rule, venue, window, shards: shards.collect(), taken, count_due: false };
+        let mut search = self.search_at(basis, rule, venue, window, taken);
         if search.shards.is_empty() {
             return Err(Refusal::NotFound(Missing::Venue(venue.to_owned())));
         }
@@ -246,10 +304,12 @@ impl Decision<'_> {
             quantity: 1,
             ..Scope::default()
         };
-        let units: SmallVec<[(u64, u64); 4]> = rule.parts.iter().map(|part| search.units(part)).collect();
-        let short = units.iter().filter(|(free, _)| *free == 0).min_by_key(|(_, held)| *held);
-        match short {
-            Some((free, held)) => Err(self.shortage_of(sale, scope, *free, *held)),
+        let units = rule.parts.iter().map(|part| search.units(part));
+        let short: SmallVec<[Units; 4]> = units.filter(|units| units.free == 0).collect();
+        // Of each part that is short one must come back, so the last of the first returns counts.
+        let back_at = short.iter().map(|units| units.back_at).max().flatten();
+        match short.iter().min_by_key(|units| units.held) {
+            Some(Units { free, held, .. }) => Err(self.shortage_of(scope, *free, *held, back_at)),
             None => Err(Refusal::BundleIncomplete {
                 why: format!("no free parts of `{}` fit together at `{venue}`", rule.name),
                 scope: Some(Box::new(scope)),

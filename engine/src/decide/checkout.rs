@@ -35,7 +35,8 @@ impl Core {
             {
                 return Err(Refusal::LimitReached { what: "orders", limit: u64::from(limit) });
             }
-            decision.commit(Kind::Confirmed { cart: on.cart, key: on.key });
+            let wall = decision.now_at().wall;
+            decision.commit(Kind::Confirmed { cart: on.cart, wall, key: on.key });
             Ok(as_checkout(decision.order_view(on.cart, None)))
         })
     }

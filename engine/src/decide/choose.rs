@@ -2,7 +2,7 @@
 //!
 //! A first look ([`Core::aim`](super::Core::aim)) goes through the shards of the scope in the order its sections came, holding one lock at
 //! a time; then only the shards it found something in are locked and the choice is made again there, so that it cannot
-//! be lost any more. If others were faster the look is repeated, at most [`MAX_TRIES`] times. Only then, or if a look
+//! be lost any more. If others were faster the look is repeated, at most [`MAX_TRIES`] basis. Only then, or if a look
 //! finds nothing, everything in the scope is locked at once: that choice takes holds past their deadline for free and
 //! parts from several shards, and its "no" is true of the whole scope.
 //!
@@ -13,18 +13,17 @@ use std::cell::Cell;
 use smallvec::SmallVec;
 
 use super::Decision;
-use super::aim::{Aim, Times, barred, wish};
+use super::aim::{Aim, Basis, barred, wish};
 use super::best::{Found, InShard, Way, Wish};
-use super::bundle::Window;
 use super::scattered::anywhere;
 use super::wants::{Choice, Resolved};
 use crate::fact::NewItem;
-use crate::ids::{Quantity, SaleIx};
+use crate::ids::{Quantity, SlotRef};
 use crate::limits::MAX_HOLDS;
-use crate::refusal::{Missing, Refusal, Scope};
+use crate::refusal::{Missing, Refusal, Scope, Shortage};
 use crate::request::Want;
 use crate::sale::SaleRules;
-use crate::time::WallTime;
+use crate::time::{Timestamp, WallTime};
 
 /// Why nothing was held.
 #[derive(Debug)]
@@ -40,6 +39,12 @@ impl From<Refusal> for Missed {
         Self::Refused(refusal)
     }
 }
+
+/// What one choice comes to; their bundle is not known yet.
+pub(super) type Items = SmallVec<[NewItem; 4]>;
+
+/// The items of each choice of a request; nothing for those that are not chosen yet.
+pub(super) type Chosen = SmallVec<[Items; 1]>;
 
 impl Decision<'_> {
     /// Units a request comes to.
@@ -57,32 +62,34 @@ impl Decision<'_> {
     }
 
     /// Chooses what the server is to choose, among the shards that are held, so that the choice cannot be lost. With an
-    /// aim, only there and no worse than it was found.
+    /// aim, only there and no worse than it was found. Without one bundles are chosen before seats, all together.
     pub(super) fn choose(
         &self,
-        sale: SaleIx,
+        basis: Basis<'_>,
         rules: &SaleRules,
-        wall: WallTime,
         wants: &[Want],
         resolved: &mut Resolved,
         aim: Option<&Aim>,
     ) -> Result<(), Missed> {
-        let times = Times { wall, at: self.at() };
-        for (place, choice) in std::mem::take(&mut resolved.choices).into_iter().enumerate() {
-            let want = &wants[choice.want];
-            if let Want::AnyBundle { rule, .. } = want
+        for choice in &resolved.choices {
+            if let Want::AnyBundle { rule, .. } = &wants[choice.want]
                 && rules.bundle(rule).is_none()
             {
                 return Err(Refusal::NotFound(Missing::Rule(rule.clone())).into());
             }
-            let items: SmallVec<[NewItem; 4]> = if let Some((number, way)) = aim.map(|aim| aim[place]) {
-                let shard = self.guards.look(number);
-                let most = way.saturating_add(1);
-                let found = self.core.look_in(shard, number, sale, want, times, &resolved.items, most);
-                found.ok_or(Missed::Lost)?.1
-            } else {
-                self.choose_of_all(sale, rules, times, want, &choice, &resolved.items)?
-            };
+        }
+        let named: SmallVec<[NewItem; 8]> = resolved.items.iter().copied().collect();
+        let choices = std::mem::take(&mut resolved.choices);
+        let chosen = match aim {
+            Some(aim) => self.choose_aimed(basis, wants, &choices, aim, &named)?,
+            None => {
+                let mut chosen = self.choose_bundles(basis, rules, wants, &choices, &named)?;
+                self.choose_all_seats(basis, rules, wants, &choices, &named, &mut chosen)?;
+                chosen
+            }
+        };
+        for (choice, mut items) in choices.into_iter().zip(chosen) {
+            let want = &wants[choice.want];
             if let Want::AnyBundle { rule, .. } = want {
                 let places: SmallVec<[_; 4]> = items.iter().map(|item| item.slot).collect();
                 resolved.add_bundle(rule, &places, choice.bundle);
@@ -90,7 +97,8 @@ impl Decision<'_> {
                 // Neighbours are one bundle: they go back together.
                 let together = items.len() > 1 && matches!(want, Want::Best { adjacent: true, .. });
                 let bundle = if together { choice.bundle } else { 0 };
-                resolved.items.extend(items.iter().map(|item| NewItem { bundle, ..*item }));
+                items.iter_mut().for_each(|item| item.bundle = bundle);
+                resolved.items.extend(items);
             }
             if resolved.items.len() > MAX_HOLDS {
                 return Err(Refusal::TooLarge { field: "items", most: MAX_HOLDS as u64 }.into());
@@ -99,36 +107,81 @@ impl Decision<'_> {
         Ok(())
     }
 
-    /// The choice with every shard of the scope held.
-    fn choose_of_all(
+    /// Every choice again where a first look found it, no worse.
+    fn choose_aimed(
         &self,
-        sale: SaleIx,
-        rules: &SaleRules,
-        times: Times,
-        want: &Want,
-        choice: &Choice,
-        taken: &[NewItem],
-    ) -> Result<SmallVec<[NewItem; 4]>, Refusal> {
-        if let Some(wish) = wish(sale, want) {
-            return self.choose_seats(&wish, rules, times, choice, taken);
+        basis: Basis<'_>,
+        wants: &[Want],
+        choices: &[Choice],
+        aim: &Aim,
+        named: &[NewItem],
+    ) -> Result<Chosen, Missed> {
+        let mut taken: SmallVec<[NewItem; 8]> = named.iter().copied().collect();
+        let mut chosen = Chosen::new();
+        for (choice, (number, way)) in choices.iter().zip(aim) {
+            let shard = self.guards.look(*number);
+            let most = way.saturating_add(1);
+            let found = self.core.look_in(shard, *number, basis, &wants[choice.want], &taken, most);
+            let (_, items) = found.ok_or(Missed::Lost)?;
+            taken.extend(items.iter().copied());
+            chosen.push(items);
         }
-        let Want::AnyBundle { rule, venue, from, to } = want else { return Ok(SmallVec::new()) };
-        let Some(rule) = rules.bundle(rule) else {
-            return Err(Refusal::NotFound(Missing::Rule(rule.clone())));
+        Ok(chosen)
+    }
+
+    /// Seats for each party of a request, beside what is chosen already: in the order of the request, or if one finds
+    /// nothing then, the largest first. That is no search of all ways, so the "no" says no more than it knows.
+    fn choose_all_seats(
+        &self,
+        basis: Basis<'_>,
+        rules: &SaleRules,
+        wants: &[Want],
+        choices: &[Choice],
+        named: &[NewItem],
+        chosen: &mut Chosen,
+    ) -> Result<(), Refusal> {
+        let wish_of = |place: usize| wish(basis.sale, &wants[choices[place].want]);
+        let mut order: SmallVec<[usize; 4]> =
+            (0..choices.len()).filter(|place| wish_of(*place).is_some()).collect();
+        let mut seat = |order: &[usize]| {
+            let bundles = chosen.iter().flatten().copied();
+            let mut taken: SmallVec<[NewItem; 8]> = named.iter().copied().chain(bundles).collect();
+            let mut found: SmallVec<[(usize, Items); 4]> = SmallVec::new();
+            for place in order {
+                let Some(wish) = wish_of(*place) else { continue };
+                let items = self.choose_seats(&wish, rules, basis, &choices[*place], &taken)?;
+                taken.extend(items.iter().copied());
+                found.push((*place, items));
+            }
+            found.into_iter().for_each(|(place, items)| chosen[place] = items);
+            Ok::<_, Refusal>(())
         };
-        let window = Window { from: *from, to: *to, wall: times.wall, at: times.at };
-        let parts = self.find_bundle(sale, rule, venue, window, taken)?;
-        Ok(parts.iter().map(|slot| NewItem { slot: *slot, quantity: 1, bundle: 0 }).collect())
+        let Err(refusal) = seat(&order) else { return Ok(()) };
+        if choices.len() == 1 {
+            return Err(refusal);
+        }
+        order.sort_by_key(|place| std::cmp::Reverse(wish_of(*place).map(|wish| wish.quantity)));
+        if seat(&order).is_ok() {
+            return Ok(());
+        }
+        // What is true of one party alone is said of that one.
+        for place in order {
+            let Some(wish) = wish_of(place) else { continue };
+            self.choose_seats(&wish, rules, basis, &choices[place], named)?;
+        }
+        let why =
+            "each party could be seated, but no way was found to seat all of them in one step; ask for fewer";
+        Err(Refusal::BundleIncomplete { why: why.into(), scope: None })
     }
 
     fn choose_seats(
         &self,
         wish: &Wish<'_>,
         rules: &SaleRules,
-        times: Times,
+        basis: Basis<'_>,
         choice: &Choice,
         taken: &[NewItem],
-    ) -> Result<SmallVec<[NewItem; 4]>, Refusal> {
+    ) -> Result<Items, Refusal> {
         let looked = Cell::default();
         let shards = || choice.shards.iter().map(|number| (*number, self.guards.look(*number)));
         let searches = |wall, barring: bool, count_due| -> SmallVec<[InShard<'_>; 4]> {
@@ -138,17 +191,18 @@ impl Decision<'_> {
                 shard,
                 barred: if barring { barred(shard, rules) } else { SmallVec::new() },
                 taken,
+                back: basis.back,
                 wall,
-                at: times.at,
+                at: basis.at,
                 count_due,
                 looked: &looked,
             };
             shards().map(search).collect()
         };
-        let mut found = first(&searches(times.wall, true, false), wish);
-        let may_be_due = shards().any(|(_, shard)| shard.may_be_due(times.at));
+        let mut found = first(&searches(basis.wall, true, false), wish);
+        let may_be_due = shards().any(|(_, shard)| shard.may_be_due(basis.at));
         if found.is_none() && may_be_due {
-            found = first(&searches(times.wall, true, true), wish);
+            found = first(&searches(basis.wall, true, true), wish);
         }
         self.core.note_looked(looked.get());
         if let Some(found) = found {
@@ -156,14 +210,14 @@ impl Decision<'_> {
         }
         // Why not: released later, sold only in bundles, or gone.
         let slots = |found: Found| found.slots;
-        if shards().any(|(_, shard)| shard.last_release() > times.wall)
+        if shards().any(|(_, shard)| shard.last_release() > basis.wall)
             && let Some(slots) = first(&searches(WallTime(i64::MAX), true, may_be_due), wish).map(slots)
         {
             let next = slots.iter().map(|slot| self.guards.look(slot.shard).slot(slot.index).releases_at);
             return Err(Refusal::NotReleased { next_release_at: next.max() });
         }
         if rules.products.iter().any(|product| product.sold_only_in.is_some())
-            && let Some(slots) = first(&searches(times.wall, false, may_be_due), wish).map(slots)
+            && let Some(slots) = first(&searches(basis.wall, false, may_be_due), wish).map(slots)
             && let Some(rule) = slots
                 .iter()
                 .find_map(|slot| rules.sold_only_in(self.guards.look(slot.shard).product(slot.index)?))
@@ -178,26 +232,40 @@ impl Decision<'_> {
             accessible: wish.accessible,
             ..Scope::default()
         };
-        let (mut free, mut held) = (0, 0);
-        for (_, shard) in shards() {
+        let (mut free, mut held, mut back_at) = (0, 0, None);
+        for (number, shard) in shards() {
             let Some(venue) = shard.names.known(wish.venue) else { continue };
             let section = wish.section.map(|section| shard.names.known(section));
             for group in shard.groups_of_venue(wish.sale, venue) {
                 if section.is_none_or(|section| section.is_some() && group.key.section == section) {
-                    let due = if may_be_due { shard.due_units(group, times.at) } else { 0 };
-                    free += group.counts.free() + due;
-                    held += group.counts.held - due;
+                    let due = if may_be_due { shard.due_units(group, basis.at) } else { 0 };
+                    let coming = |slot: &SlotRef| shard.group_of(slot.index).key == group.key;
+                    let here = basis.back.iter().filter(|(slot, _)| slot.shard == number && coming(slot));
+                    let back = here.map(|(_, units)| u64::from(*units)).sum::<u64>();
+                    free += group.counts.free() + due + back;
+                    held += group.counts.held - due - back;
+                    back_at = shard.first_return(group).into_iter().chain(back_at).min();
                 }
             }
         }
-        Err(self.shortage_of(wish.sale, scope, free, held))
+        Err(self.shortage_of(scope, free, held, back_at))
     }
 
     /// The refusal of a search that found nothing in its scope, where so many units are free and held.
-    pub(super) fn shortage_of(&self, _sale: SaleIx, scope: Scope, free: u64, held: u64) -> Refusal {
+    /// `back_at` is when the first of the held ones comes back.
+    pub(super) fn shortage_of(
+        &self,
+        scope: Scope,
+        free: u64,
+        held: u64,
+        back_at: Option<Timestamp>,
+    ) -> Refusal {
         match (free, held) {
             (0, 0) => Refusal::SoldOut(scope.into()),
-            (0, _) => Refusal::AllHeld(scope.into()),
+            (0, _) => {
+                let back_in = back_at.map(|at| at.since(self.at()));
+                Refusal::AllHeld(Shortage { back_in, ..scope.into() })
+            }
             _ => Refusal::SlotTaken(scope.into()),
         }
     }

@@ -1,4 +1,4 @@
-//! What happens without being asked for: due holds go back, ended carts are forgotten, clocks and digests are written
+//! What happens without being asked for: due holds go back, ended carts and their visitors are forgotten, clocks and digests are written
 //! down. All of it in steps of bounded work, so that nobody waits long for a shard.
 
 use super::{Core, Decision, SETTLING_BYTES};
@@ -21,7 +21,7 @@ pub struct Ticked {
 /// The most that a rare fact of this file needs.
 const COLD_BYTES: usize = 128;
 
-/// The most cart places one forgetting step looks at.
+/// The most places one forgetting step looks at.
 const FORGET_STEP: u32 = 4_096;
 
 impl Core {
@@ -77,6 +77,27 @@ impl Core {
             decision.commit(Kind::Cold(Box::new(Cold::Forgotten { shard, from, to, ended_by, carts })));
         }
         Ok(if last { 0 } else { to })
+    }
+
+    /// Forgets visitors of a shard who have nothing but carts past their deadline, looking at a bounded number of places
+    /// from `from` on. Gives where to go on; 0 after the last place. The fact leaves its time with the shard, so no request
+    /// that comes later is decided at a time when they still counted.
+    ///
+    /// # Errors
+    /// [`Refusal::Overloaded`] if the journal's buffer has no room for it now.
+    pub fn forget_visitors(&self, now: Now, shard: u8, from: u32) -> Result<u32, Refusal> {
+        let mut decision = Decision::begin(self, now, COLD_BYTES)?;
+        decision.guards.lock_visitors(usize::from(shard));
+        let over_at = decision.fix_time();
+        let here = decision.guards.look_visitors();
+        let places = here.places().0;
+        let to = places.min(from.saturating_add(FORGET_STEP));
+        let visitors = here.over(from.min(to), to, over_at);
+        if visitors > 0 {
+            let fact = Cold::VisitorsForgotten { shard, from, to, over_at, visitors };
+            decision.commit(Kind::Cold(Box::new(fact)));
+        }
+        Ok(if to >= places { 0 } else { to })
     }
 
     /// Writes both clocks down.

@@ -83,7 +83,7 @@ impl Core {
         for (place, spec) in specs.iter().enumerate() {
             match spec.check() {
                 Ok(()) => good.push(place),
-                Err(why) => total.rejected.push((place, SlotRejection::Malformed(why))),
+                Err(fault) => total.rejected.push((place, SlotRejection::Malformed(fault.why))),
             }
         }
         let mut rests_on = crate::sequence::Sequence::ZERO;

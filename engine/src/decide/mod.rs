@@ -8,6 +8,7 @@ mod add;
 mod aim;
 mod best;
 pub(crate) mod bundle;
+mod bundles;
 mod cancel;
 mod cart;
 mod checkout;

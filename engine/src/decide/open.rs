@@ -1,6 +1,6 @@
 //! A cart and its first holds, in one step, all or nothing.
 
-use super::aim::{Aim, locks_for};
+use super::aim::{Aim, Basis, locks_for};
 use super::choose::Missed;
 use super::stock::{Sums, sum};
 use super::wants::Resolved;
@@ -117,7 +117,8 @@ impl Decision<'_> {
         let units = Self::units_wanted(&rules, request.wants, resolved);
         self.check_limits(sale, &rules, request.customer, units, 0)?;
         if !resolved.choices.is_empty() {
-            self.choose(sale, &rules, wall, request.wants, resolved, aim)?;
+            let basis = Basis { sale, wall, at: self.at(), back: &[] };
+            self.choose(basis, &rules, request.wants, resolved, aim)?;
             self.check_wants(sale, &rules, wall, request.wants, resolved)?;
         }
         self.stock(&sum(&resolved.items), &Sums::new())?;

@@ -125,6 +125,11 @@ impl Core {
         let Some(place) = self.state.names.slot(sale, slot) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Slot(slot.to_owned())));
         };
+        self.slot_at(now, place)
+    }
+
+    /// The slot at a place, settled.
+    pub(super) fn slot_at(&self, now: Now, place: SlotRef) -> Answer<SlotView> {
         loop {
             let mut decision = match Decision::begin(self, now, SETTLING_BYTES) {
                 Ok(decision) => decision,

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::Decision;
 use crate::fact::{Kind, NewItem};
 use crate::ids::{Quantity, SlotRef};
-use crate::refusal::{Conflict, Refusal};
+use crate::refusal::{Conflict, Refusal, Shortage};
 
 /// Units by slot, each slot once, in the order of first mention.
 pub(crate) type Sums = SmallVec<[(SlotRef, Quantity); 4]>;
@@ -48,11 +48,14 @@ impl Decision<'_> {
     fn shortage(&self, short: &[(SlotRef, Quantity, Quantity)]) -> Refusal {
         let mut conflicts = Vec::with_capacity(short.len());
         let (mut sold_out, mut none_free) = (false, false);
+        // Each of them must get something back, so the last of the first returns counts.
+        let mut back_at = Some(self.at());
         for (place, wanted, free) in short {
             let shard = self.guards.look(place.shard);
             let slot = shard.slot(place.index);
             sold_out |= *free == 0 && slot.held == 0;
             none_free |= *free == 0;
+            back_at = back_at.zip(shard.first_deadline(place.index)).map(|(one, other)| one.max(other));
             conflicts.push(Conflict {
                 slot: shard.slot_name(place.index).to_owned(),
                 wanted: *wanted,
@@ -62,7 +65,8 @@ impl Decision<'_> {
         if sold_out {
             Refusal::SoldOut(conflicts.into())
         } else if none_free {
-            Refusal::AllHeld(conflicts.into())
+            let back_in = back_at.map(|at| at.since(self.at()));
+            Refusal::AllHeld(Shortage { back_in, ..conflicts.into() })
         } else {
             Refusal::SlotTaken(conflicts.into())
         }

@@ -121,6 +121,7 @@ impl Core {
             window: Window { from: key.from, to: None, wall: now.wall, at: now.engine },
             shards: held.iter().map(|(number, shard)| (*number, &**shard)).collect(),
             taken: SmallVec::new(),
+            back: &[],
             count_due: false,
         };
         for parts in search.each_first(key.limit - taken.content.len()) {

@@ -147,6 +147,8 @@ impl Expiry {
     /// Takes a hold out; its place may be given to another.
     pub fn remove(&mut self, slot: u32, due: &mut Due, place: u32) {
         self.unlink(slot, due, place);
+        // So that nobody takes what is left there for a hold.
+        self.nodes[place].quantity = 0;
         self.nodes.free(place);
     }
 

@@ -11,7 +11,7 @@ use std::fmt;
 use super::{Cold, Fact, Kind, NewItem, NewItems, Opened, Ordinals};
 use crate::ids::{CartId, ChannelIx, CustomerHash, SaleIx, SlotRef};
 use crate::request::KeyUse;
-use crate::time::{Millis, Timestamp};
+use crate::time::{Millis, Timestamp, WallTime};
 
 const KEYED: u8 = 0x40;
 const NOTED: u8 = 0x80;
@@ -25,6 +25,8 @@ const CONFIRMED: u8 = 6;
 const CANCELLED: u8 = 7;
 const LAPSED: u8 = 8;
 const SETTLED: u8 = 9;
+/// The cart became an order, with the wall time. Kind 6, of older journals, has none: there engine time stands for it.
+const CONFIRMED_AT: u8 = 10;
 const COLD: u8 = 32;
 
 /// The most holds one step can take in or out; the count is one byte.
@@ -58,7 +60,7 @@ pub fn encode(fact: &Fact, out: &mut Vec<u8>) {
         Kind::Released { key, .. } => (RELEASED, *key),
         Kind::Exchanged { key, .. } => (EXCHANGED, *key),
         Kind::Extended { key, .. } => (EXTENDED, *key),
-        Kind::Confirmed { key, .. } => (CONFIRMED, *key),
+        Kind::Confirmed { key, .. } => (CONFIRMED_AT, *key),
         Kind::Cancelled { key, .. } => (CANCELLED, *key),
         Kind::Lapsed { .. } => (LAPSED, None),
         Kind::Settled { .. } => (SETTLED, None),
@@ -94,7 +96,11 @@ pub fn encode(fact: &Fact, out: &mut Vec<u8>) {
             put_cart(out, *cart);
             put_varint(out, deadline.since(fact.at).0);
         }
-        Kind::Confirmed { cart, .. } | Kind::Lapsed { cart } => put_cart(out, *cart),
+        Kind::Confirmed { cart, wall, .. } => {
+            put_cart(out, *cart);
+            put_offset(out, fact.at, *wall);
+        }
+        Kind::Lapsed { cart } => put_cart(out, *cart),
         Kind::Settled { slot, holds } => {
             put_slot(out, *slot);
             put_varint(out, u64::from(*holds));
@@ -144,7 +150,8 @@ pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
             Kind::Exchanged { cart: from.cart()?, out: from.ordinals()?, items: from.items()?, key: None }
         }
         EXTENDED => Kind::Extended { cart: from.cart()?, deadline: from.later(at)?, key: None },
-        CONFIRMED => Kind::Confirmed { cart: from.cart()?, key: None },
+        CONFIRMED => Kind::Confirmed { cart: from.cart()?, wall: WallTime(at.0.cast_signed()), key: None },
+        CONFIRMED_AT => Kind::Confirmed { cart: from.cart()?, wall: from.wall(at)?, key: None },
         CANCELLED => Kind::Cancelled { cart: from.cart()?, out: from.ordinals()?, key: None },
         LAPSED => Kind::Lapsed { cart: from.cart()? },
         SETTLED => Kind::Settled { slot: from.slot()?, holds: from.small("a count")? },
@@ -183,6 +190,12 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// How far the wall is ahead of engine time: outages, so mostly nothing. The lowest bit is the sign.
+fn put_offset(out: &mut Vec<u8>, at: Timestamp, wall: WallTime) {
+    let ahead = wall.0.wrapping_sub_unsigned(at.0);
+    put_varint(out, (ahead << 1 ^ ahead >> 63).cast_unsigned());
 }
 
 fn put_cart(out: &mut Vec<u8>, cart: CartId) {
@@ -282,6 +295,12 @@ impl<'a> Bytes<'a> {
         Ok(at.plus(Millis(self.varint("a span")?)))
     }
 
+    fn wall(&mut self, at: Timestamp) -> Result<WallTime, DecodeError> {
+        let ahead = self.varint("an offset of the wall")?;
+        let ahead = (ahead >> 1).cast_signed() ^ -((ahead & 1).cast_signed());
+        Ok(WallTime(ahead.wrapping_add_unsigned(at.0)))
+    }
+
     fn items(&mut self) -> Result<NewItems, DecodeError> {
         let count = self.byte("a count of items")?;
         (0..count)
@@ -347,9 +366,12 @@ mod tests {
             Kind::Released { cart, out: out.clone(), key: None },
             Kind::Exchanged { cart, out: out.clone(), items, key },
             Kind::Extended { cart, deadline: Timestamp(1_000_001), key },
-            Kind::Confirmed { cart, key },
+            Kind::Confirmed { cart, wall: WallTime(1_000_000), key },
             Kind::Cancelled { cart, out, key },
             Kind::Lapsed { cart },
+            Kind::Confirmed { cart, wall: WallTime(i64::MIN), key: None },
+            Kind::Confirmed { cart, wall: WallTime(i64::MAX), key: None },
+            Kind::Confirmed { cart, wall: WallTime(999_999), key },
             Kind::Settled { slot: SlotRef { shard: 0, index: 5 }, holds: 200 },
             Kind::Cold(Box::new(Cold::ShardDigest { shard: 4, digest: u64::MAX })),
         ]
@@ -369,6 +391,16 @@ mod tests {
             bytes.push(0);
             assert!(decode(&bytes).is_err(), "{fact:?} with a byte more");
         }
+    }
+
+    #[test]
+    fn an_order_of_an_older_journal_has_engine_time_for_its_wall_time() {
+        let cart = CartId::new(1, 63, 9, 77);
+        let mut bytes = vec![CONFIRMED];
+        bytes.extend_from_slice(&1_000_000_u64.to_le_bytes()[..6]);
+        put_cart(&mut bytes, cart);
+        let kind = Kind::Confirmed { cart, wall: WallTime(1_000_000), key: None };
+        assert_eq!(decode(&bytes), Ok(Fact { at: Timestamp(1_000_000), kind }));
     }
 
     #[test]

@@ -165,6 +165,14 @@ impl Rows {
         &self.rows[row as usize]
     }
 
+    /// Where in a hall a slot is, by the rank of its row and its cell; none if it is no seat of it.
+    #[must_use]
+    pub fn place_in(&self, hall: &Hall, slot: u32) -> Option<(u32, u32)> {
+        let Place { row, cell } = *self.places.get(slot as usize).filter(|place| place.row != NONE)?;
+        let rank = self.rows[row as usize].rank;
+        (hall.rows.get(rank as usize) == Some(&row)).then_some((rank, cell))
+    }
+
     /// A seat comes in. Seats that come in their order cost the same each; others cost a sort of their row.
     pub fn add(
         &mut self,

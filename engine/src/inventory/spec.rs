@@ -40,6 +40,21 @@ pub struct SlotSpec {
 
 /// The most units one slot may have.
 pub const MAX_CAPACITY: Quantity = 10_000_000;
+/// The most bytes of the name of a row or a seat.
+pub const MAX_SEAT_BYTES: usize = 64;
+/// The most labels of a slot.
+pub const MAX_LABELS: usize = 16;
+/// The most bytes of a label's name, and of its value.
+pub const MAX_LABEL_BYTES: usize = 100;
+
+/// What is wrong with the description of a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotFault {
+    /// A stable word.
+    pub code: &'static str,
+    /// A sentence for the operator.
+    pub why: String,
+}
 
 impl SlotSpec {
     /// A slot with a capacity and nothing else said.
@@ -63,11 +78,12 @@ impl SlotSpec {
         }
     }
 
-    /// Whether the description makes sense by itself; the sentence says what does not.
+    /// Whether the description makes sense by itself. Importers ask the same before they send anything.
     ///
     /// # Errors
-    /// The first thing found wrong, as a sentence for the operator.
-    pub fn check(&self) -> Result<(), String> {
+    /// The first thing found wrong.
+    pub fn check(&self) -> Result<(), SlotFault> {
+        let fault = |code, why: String| Err(SlotFault { code, why });
         let named = [
             ("id", Some(&self.id)),
             ("venue", Some(&self.venue)),
@@ -75,33 +91,38 @@ impl SlotSpec {
             ("product", self.product.as_ref()),
         ];
         for (field, value) in named {
-            if value.is_some_and(|value| !is_id(value)) {
-                return Err(format!("`{field}` is 1 to 64 of the characters A-Z a-z 0-9 . _ -"));
+            if let Some(value) = value.filter(|value| !is_id(value)) {
+                let why = format!("`{field}` is 1 to 64 of the characters A-Z a-z 0-9 . _ -, not `{value}`");
+                return fault("not-an-id", why);
             }
         }
         for (field, value) in [("row", &self.row), ("seat", &self.seat)] {
-            if value.as_ref().is_some_and(|value| value.is_empty() || value.len() > 64) {
-                return Err(format!("`{field}` is 1 to 64 bytes"));
+            if value.as_ref().is_some_and(|value| value.is_empty() || value.len() > MAX_SEAT_BYTES) {
+                return fault("too-long", format!("`{field}` is 1 to {MAX_SEAT_BYTES} bytes"));
             }
         }
         if self.capacity > MAX_CAPACITY {
-            return Err(format!("`capacity` is at most {MAX_CAPACITY}"));
+            let why = format!("`capacity` is at most {MAX_CAPACITY}, not {}", self.capacity);
+            return fault("capacity-too-large", why);
         }
         if self.row.is_some() != self.seat.is_some() {
-            return Err("a numbered seat has both `row` and `seat`".into());
+            return fault("half-a-seat", "a numbered seat has both `row` and `seat`".into());
         }
         if self.seat.is_some() && self.capacity > 1 {
-            return Err("a numbered seat has a capacity of 1, or 0".into());
+            let why = format!("a numbered seat has a capacity of 1, or 0, not {}", self.capacity);
+            return fault("seat-for-several", why);
         }
         if let (Some(starts), Some(ends)) = (self.starts_at, self.ends_at)
             && ends < starts
         {
-            return Err("`ends_at` is before `starts_at`".into());
+            return fault("ends-before-start", "`ends_at` is before `starts_at`".into());
         }
-        if self.labels.len() > 16
-            || self.labels.iter().any(|(name, value)| name.len() > 100 || value.len() > 100)
+        let long = |text: &String| text.len() > MAX_LABEL_BYTES;
+        if self.labels.len() > MAX_LABELS || self.labels.iter().any(|(name, value)| long(name) || long(value))
         {
-            return Err("at most 16 labels of at most 100 bytes".into());
+            let why =
+                format!("at most {MAX_LABELS} labels, names and values of at most {MAX_LABEL_BYTES} bytes");
+            return fault("labels", why);
         }
         Ok(())
     }

@@ -44,6 +44,16 @@ pub enum Finding {
         /// The offset after the last frame.
         offset: u64,
     },
+    /// The last segment ends in a torn tail: what was being written when the process or the machine stopped. No later frame
+    /// says that it was durable, and the next start cuts it.
+    Torn {
+        /// The segment.
+        file: String,
+        /// Its first byte.
+        offset: u64,
+        /// One past its last byte that is not zero.
+        end: u64,
+    },
     /// The first byte of a segment that cannot be trusted. The rest of the segment is not shown.
     Bad {
         /// The segment.
@@ -159,6 +169,9 @@ impl<D: Disk> Inspection<D> {
             }
             (_, Beyond::Nothing) => {
                 format!("the file ends here, its header says {} bytes", open.header.bytes)
+            }
+            (_, Beyond::Tear { end }) if self.numbers.len() == 0 => {
+                return Ok(Finding::Torn { file, offset, end });
             }
             (_, Beyond::Tear { end }) => {
                 format!("{bad}; bytes up to offset {end}, and no later frame says they were durable")

@@ -206,11 +206,14 @@ impl Shop {
     }
 
     pub fn on(disk: SimDisk, seed: u64, every: Millis) -> Result<Self, StorageError> {
+        Self::with_ack(disk, seed, every, Ack::Fsync)
+    }
+
+    pub fn with_ack(disk: SimDisk, seed: u64, every: Millis, ack: Ack) -> Result<Self, StorageError> {
         let market = Market::new(seed);
         let (journal, _) = FileJournal::open(disk.clone(), options())?;
         let mark = Arc::new(Mark::new(Sequence::ZERO));
-        let mut writer =
-            Writer::new(Arc::clone(&market.desk.core.buffer), Arc::clone(&mark), journal, Ack::Fsync);
+        let mut writer = Writer::new(Arc::clone(&market.desk.core.buffer), Arc::clone(&mark), journal, ack);
         let errands = writer.errands();
         let follower = Follower::new(
             disk.clone(),

@@ -11,6 +11,7 @@ use onsale_engine::outcome::{CartState, OrderState};
 use onsale_engine::refusal::{Conflict, Missing, Refusal};
 use onsale_engine::request::Want;
 use onsale_engine::sale::{BundleRule, SaleRules};
+use onsale_engine::time::WallTime;
 
 /// What either twin says of a request: enough to tell any two answers apart, nothing that only one of them knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -757,20 +758,8 @@ impl Model {
             .sum();
         let units = new.iter().map(|item| item.quantity).sum::<u32>() + u32::try_from(to_come).expect("few");
         self.limits(sale, rules, customer, units, leaving)?;
-        // The core chooses one bundle after the other; of two that could only be had in another combination it says no.
-        if let (true, Said::No(refusal)) = (choices.len() > 1, hint)
-            && matches!(
-                refusal,
-                Refusal::SoldOut(_)
-                    | Refusal::AllHeld(_)
-                    | Refusal::SlotTaken(_)
-                    | Refusal::BundleIncomplete { .. }
-            )
-        {
-            return Err(refusal.clone());
-        }
-        for (bundle, want) in choices {
-            self.choose(sale, rules, bundle, want, &mut new, back, chosen, hint)?;
+        if !choices.is_empty() {
+            self.choose(sale, rules, &choices, &mut new, back, chosen, hint)?;
         }
         self.stock(&new, back)?;
         Ok(new)
@@ -822,85 +811,142 @@ impl Model {
         new.iter().filter(|item| item.slot == slot).map(|item| u64::from(item.quantity)).sum()
     }
 
-    /// A bundle the server chose must be one that can be had; that there is none must be true of all there are.
+    /// Bundles the server chose must be such that can be had; that there are none must be true of all there are.
     fn choose(
         &self,
         sale: &str,
         rules: &SaleRules,
-        bundle: u8,
-        want: &Want,
+        choices: &[(u8, &Want)],
         new: &mut Vec<New>,
         back: &[(usize, u32)],
         chosen: &[Line],
         hint: &Said,
     ) -> Result<(), Refusal> {
-        let Want::AnyBundle { rule, venue, from, to } = want else { return Ok(()) };
+        let wall = WallTime(self.now.cast_signed());
+        let asked: Vec<(u8, &BundleRule, Vec<Vec<usize>>)> = choices
+            .iter()
+            .map(|(bundle, want)| {
+                let (rule, all) = self.bundles_of(sale, rules, want, wall);
+                (*bundle, rule, all)
+            })
+            .collect();
+        if !matches!(hint, Said::No(_)) {
+            for (bundle, rule, all) in &asked {
+                let parts: Vec<usize> = chosen
+                    .iter()
+                    .filter(|line| line.bundle == *bundle)
+                    .map(|line| self.slot(sale, &line.slot).expect("the core chose it"))
+                    .collect();
+                assert!(all.contains(&parts), "the core chose {parts:?} for {}: {chosen:?}", rule.name);
+                new.extend(New::parts(&parts, *bundle, rule));
+            }
+            assert!(self.had(new, back), "the core chose what is not there: {chosen:?}");
+            return Ok(());
+        }
+        let mut with = new.clone();
+        if self.all_of(&asked, &mut with, back) {
+            // Another part of the request may be what is refused: then the stock of it is short.
+            self.stock(&with, back)?;
+            panic!("the core said {hint:?}, the twin could hold {with:?}");
+        }
+        // Of a whole venue "sold out" and "all held" are said, and only if they are true of a part.
+        let free = |slot: usize| self.free(slot) + Self::back(back, slot);
+        let some_part = |none: &dyn Fn(usize) -> bool| {
+            choices.iter().any(|(_, want)| {
+                let Want::AnyBundle { rule, venue, .. } = want else { return false };
+                rules.bundle(rule).expect("checked before").parts.iter().any(|part| {
+                    let there = |slot: &Slot| slot.sale == sale && slot.spec.venue == *venue;
+                    let of_part = |slot: &Slot| there(slot) && slot.spec.product.as_ref() == Some(part);
+                    (0..self.slots.len()).filter(|place| of_part(&self.slots[*place])).all(none)
+                })
+            })
+        };
+        let true_of_some = match hint {
+            Said::No(Refusal::SoldOut(_)) => {
+                some_part(&|slot| free(slot) == 0 && self.counts(slot).held == 0)
+            }
+            Said::No(Refusal::AllHeld(_)) => some_part(&|slot| free(slot) == 0),
+            Said::No(Refusal::BundleIncomplete { .. }) => true,
+            Said::No(Refusal::NotReleased { next_release_at: Some(next) }) => {
+                let later: Vec<_> = choices
+                    .iter()
+                    .map(|(bundle, want)| {
+                        let (rule, all) = self.bundles_of(sale, rules, want, *next);
+                        (*bundle, rule, all)
+                    })
+                    .collect();
+                // Each alone, at the least: the core names the release of the first that waits for one.
+                later.iter().any(|one| self.all_of(std::slice::from_ref(one), &mut new.clone(), back))
+            }
+            _ => false,
+        };
+        let Said::No(refusal) = hint else { unreachable!("looked at above") };
+        assert!(true_of_some, "the core said {refusal:?} of {choices:?}");
+        Err(refusal.clone())
+    }
+
+    /// All bundles there are for a want, stock aside.
+    fn bundles_of<'a>(
+        &self,
+        sale: &str,
+        rules: &'a SaleRules,
+        want: &Want,
+        wall: WallTime,
+    ) -> (&'a BundleRule, Vec<Vec<usize>>) {
+        let Want::AnyBundle { rule, venue, from, to } = want else { unreachable!("nothing else is chosen") };
         let rule = rules.bundle(rule).expect("checked before");
-        let wall = self.now.cast_signed();
-        let good = |slots: &[usize]| {
+        let mut all: Vec<Vec<usize>> = vec![Vec::new()];
+        for part in &rule.parts {
+            let good = |slot: &usize| {
+                let slot = &self.slots[*slot];
+                slot.sale == sale
+                    && slot.spec.venue == *venue
+                    && slot.spec.product.as_ref() == Some(part)
+                    && slot.spec.releases_at.is_none_or(|release| wall >= release)
+            };
+            let slots: Vec<usize> = (0..self.slots.len()).filter(good).collect();
+            all = all
+                .iter()
+                .flat_map(|some| slots.iter().map(|next| [some.as_slice(), &[*next]].concat()))
+                .collect();
+        }
+        all.retain(|slots| {
             let starts = self.slots[slots[0]].spec.starts_at;
             let inside = starts.map_or(from.is_none() && to.is_none(), |starts| {
                 from.is_none_or(|from| starts >= from) && to.is_none_or(|to| starts < to)
             });
-            inside
-                && self.fits(rule, slots)
-                && slots.iter().all(|slot| {
-                    let here = &self.slots[*slot];
-                    let times = slots.iter().filter(|other| *other == slot).count() as u64;
-                    here.sale == sale
-                        && here.spec.venue == *venue
-                        && here.spec.releases_at.is_none_or(|release| wall >= release.0)
-                        && self.free(*slot) >= Self::asked(new, *slot) + times
-                })
-        };
-        let parts: Vec<usize> = chosen
-            .iter()
-            .filter(|line| line.bundle == bundle)
-            .map(|line| self.slot(sale, &line.slot).expect("the core chose it"))
-            .collect();
-        if !parts.is_empty() {
-            // Units that leave in the same step may count as free, but need not.
-            let lenient = back.iter().any(|(slot, _)| parts.contains(slot));
-            assert!(lenient || good(&parts), "the core chose {parts:?} at `{venue}`: {chosen:?}");
-            let divisible = rule.cancel_parts;
-            new.extend(parts.iter().map(|slot| New { slot: *slot, quantity: 1, bundle, divisible }));
-            return Ok(());
-        }
-        let all: Vec<usize> = (0..self.slots.len()).collect();
-        let mut combinations: Vec<Vec<usize>> = vec![Vec::new()];
-        for _ in &rule.parts {
-            combinations = combinations
-                .iter()
-                .flat_map(|some| all.iter().map(|next| [some.as_slice(), &[*next]].concat()))
-                .collect();
-        }
-        if let Some(parts) = combinations.iter().find(|parts| good(parts)) {
-            // Another part of the request may be what is refused: then the stock of it is short.
-            let mut with = new.clone();
-            with.extend(parts.iter().map(|slot| New { slot: *slot, quantity: 1, bundle, divisible: false }));
-            self.stock(&with, back)?;
-            panic!("the core said {hint:?}, the twin could hold {parts:?}");
-        }
-        // Only of the whole venue is "sold out" said, and only if it is.
-        let none_ever = |part: &String| {
-            self.slots
-                .iter()
-                .enumerate()
-                .filter(|(_, slot)| slot.sale == sale && slot.spec.venue == *venue)
-                .filter(|(_, slot)| slot.spec.product.as_ref() == Some(part))
-                .all(|(place, _)| self.free(place) == 0 && self.counts(place).held == 0)
-        };
-        match hint {
-            Said::No(refusal @ Refusal::SoldOut(_)) if rule.parts.iter().any(none_ever) => {
-                Err(refusal.clone())
+            inside && self.fits(rule, slots)
+        });
+        (rule, all)
+    }
+
+    /// Whether all can be had together: every way is tried.
+    fn all_of(
+        &self,
+        asked: &[(u8, &BundleRule, Vec<Vec<usize>>)],
+        new: &mut Vec<New>,
+        back: &[(usize, u32)],
+    ) -> bool {
+        let Some(((bundle, rule, all), rest)) = asked.split_first() else { return true };
+        let before = new.len();
+        for parts in all {
+            new.extend(New::parts(parts, *bundle, rule));
+            let there = |part: &usize| self.free(*part) + Self::back(back, *part) >= Self::asked(new, *part);
+            if parts.iter().all(there) && self.all_of(rest, new, back) {
+                return true;
             }
-            Said::No(refusal @ (Refusal::AllHeld(_) | Refusal::BundleIncomplete { .. })) => {
-                Err(refusal.clone())
-            }
-            other => {
-                panic!("no bundle of `{}` is to be had at `{venue}`, the core said {other:?}", rule.name)
-            }
+            new.truncate(before);
         }
+        false
+    }
+
+    fn had(&self, new: &[New], back: &[(usize, u32)]) -> bool {
+        new.iter()
+            .all(|item| self.free(item.slot) + Self::back(back, item.slot) >= Self::asked(new, item.slot))
+    }
+
+    fn back(back: &[(usize, u32)], slot: usize) -> u64 {
+        back.iter().filter(|(other, _)| *other == slot).map(|(_, units)| u64::from(*units)).sum()
     }
 
     fn stock(&self, new: &[New], back: &[(usize, u32)]) -> Result<(), Refusal> {
@@ -913,9 +959,7 @@ impl Model {
         let (mut conflicts, mut sold_out, mut none_free) = (Vec::new(), false, false);
         for slot in order {
             let wanted = Self::asked(new, slot);
-            let back: u64 =
-                back.iter().filter(|(other, _)| *other == slot).map(|(_, units)| u64::from(*units)).sum();
-            let free = self.free(slot) + back;
+            let free = self.free(slot) + Self::back(back, slot);
             if wanted > free {
                 sold_out |= free == 0 && self.counts(slot).held == 0;
                 none_free |= free == 0;
@@ -937,6 +981,11 @@ impl Model {
 }
 
 impl New {
+    fn parts(slots: &[usize], bundle: u8, rule: &BundleRule) -> impl Iterator<Item = Self> {
+        let divisible = rule.cancel_parts;
+        slots.iter().map(move |slot| Self { slot: *slot, quantity: 1, bundle, divisible })
+    }
+
     fn item(&self) -> Item {
         Item {
             slot: self.slot,

@@ -170,7 +170,7 @@ pub const TABLE: [Entry; 29] = [
         "SlotList", "Slots by venue, start and id"),
     look(Route::SlotGet, "/v1/sales/{sale}/slots/{slot}", &[], "Slot", "One slot"),
     Entry { accepts: Some("SlotChange"), answers: &[(200, Some("Slot"))], problems: &[Code::NotFound, Code::BelowCommitted, Code::Rule],
-        ..operate(Route::SlotPatch, "PATCH", "/v1/sales/{sale}/slots/{slot}", "Change capacity or blocked units of a slot") },
+        ..operate(Route::SlotPatch, "PATCH", "/v1/sales/{sale}/slots/{slot}", "Set capacity or blocked units of a slot; the same again changes nothing") },
     look(Route::Availability, "/v1/sales/{sale}/availability", &["by", "product"], "Availability", "Units by venue, day or both"),
     look(Route::Bundles, "/v1/sales/{sale}/bundles", &["rule", "venue", "from", "limit"], "BundleList", "Bundles that could be held"),
     Entry { accepts: Some("CartInput"), answers: &[(201, Some("Cart"))], problems: HOLDING,

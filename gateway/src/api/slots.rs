@@ -80,7 +80,8 @@ pub async fn get(call: Call) -> Outcome {
     Ok(json(StatusCode::OK, &body).cached(PRIVATE).depends_on_caller())
 }
 
-/// `PATCH /v1/sales/{sale}/slots/{slot}`
+/// `PATCH /v1/sales/{sale}/slots/{slot}`. It sets what is to be, not a difference, so who is unsure whether it was heard
+/// sends it again; an `Idempotency-Key`, which only a POST needs, is neither asked for nor kept.
 pub async fn patch(call: Call) -> Outcome {
     call.principal.operator()?;
     let SlotChangeInput { capacity, blocked, reason } = call.json()?;

@@ -12,7 +12,7 @@ use onsale_engine::inspect::{self, InspectError, Options};
 use onsale_engine::os::disk::FolderDisk;
 use onsale_engine::sequence::Sequence;
 
-use super::CommandError;
+use super::{CommandError, say_error};
 
 /// The flags.
 pub fn command() -> Command {
@@ -25,7 +25,7 @@ pub fn command() -> Command {
         .arg(Arg::new("facts").long("facts").action(ArgAction::SetTrue).help("a line for each fact as well"))
         .arg(number("from", "only what has this number or a later one"))
         .arg(number("to", "only what has this number or an earlier one"))
-        .after_help("Exit code: 0 all good, 1 something is bad and named, 2 the folder cannot be read.")
+        .after_help("Exit code: 0 all good, or good up to a torn tail that the next start cuts; 1 something is damaged and named; 2 the folder cannot be read.")
 }
 
 /// Runs it.
@@ -36,9 +36,12 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     let data: &PathBuf =
         matches.get_one("data").ok_or_else(|| CommandError("name a data folder".to_owned()))?;
     if !data.is_dir() {
-        return Err(CommandError(format!("{}: there is no such folder", data.display())));
+        return Ok(unreadable(data, &"there is no such folder"));
     }
-    let disk = FolderDisk::open(data)?;
+    let disk = match FolderDisk::open(data) {
+        Ok(disk) => disk,
+        Err(error) => return Ok(unreadable(data, &error)),
+    };
     let number = |name: &str| matches.get_one::<u64>(name).copied().map(Sequence);
     let all = Options::default();
     let options = Options {
@@ -58,7 +61,13 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         }
         Err(error) => {
             out.flush()?;
-            Err(CommandError(format!("{}: {error}", data.display())))
+            Ok(unreadable(data, &error))
         }
     }
+}
+
+/// Nothing is said of a journal that could not be read, so it has an exit code of its own.
+fn unreadable(data: &std::path::Path, why: &dyn std::fmt::Display) -> ExitCode {
+    say_error(&format!("{}: {why}", data.display()));
+    ExitCode::from(2)
 }

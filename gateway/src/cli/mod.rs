@@ -90,8 +90,9 @@ fn settings(command: Command) -> Command {
     let file = Arg::new("config").long("config").value_name("FILE").env("ONSALE_CONFIG");
     let file = file.value_parser(value_parser!(PathBuf)).help("a TOML file with settings");
     TABLE.iter().fold(command.arg(file), |command, setting| {
-        let help = format!("{} [env: {}, default: {}]", setting.about, setting.variable(), setting.default);
-        command.arg(Arg::new(setting.name).long(setting.flag()).value_name("VALUE").help(help))
+        let default = if setting.default.is_empty() { "none" } else { setting.default };
+        let help = format!("{} [env: {}, default: {default}]", setting.about, setting.variable());
+        command.arg(Arg::new(setting.name).long(setting.flag()).value_name(setting.value).help(help))
     })
 }
 
@@ -132,13 +133,13 @@ fn import_files(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     Ok(runtime.block_on(import::run(arguments)))
 }
 
-/// The journal's reader plugs in here.
 #[expect(clippy::print_stdout, reason = "this is what the user of a terminal reads")]
 fn say(line: &str) {
     println!("{line}");
 }
 
-fn say_error(why: &str) {
+/// To stderr, each line with the program's name before it: it may stand among those of others.
+pub(crate) fn say_error(why: &str) {
     for line in why.lines() {
         eprintln!("onsale: {line}");
     }

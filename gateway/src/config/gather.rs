@@ -121,6 +121,11 @@ impl Gathered {
                     continue;
                 }
                 toml::Value::String(text) => text.clone(),
+                // A list is written as one: the other sources have only text, with commas.
+                toml::Value::Array(list) => {
+                    let texts = list.iter().map(|one| one.as_str().map_or(one.to_string(), str::to_owned));
+                    texts.collect::<Vec<_>>().join(",")
+                }
                 other => other.to_string(),
             };
             match named(&name) {
@@ -182,6 +187,8 @@ mod tests {
             ("PATH", "/"),
             ("ONSALE_DRY_RUN", "1"),
         ]);
+        let text = format!("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n{text}");
+        let text = text.as_str();
         let flags = [("listen", "127.0.0.1:9".to_owned())];
         let all = Gathered::new(Some((file, text)), environment, flags).unwrap();
         let origin = |name: &str| all.all().find(|(setting, ..)| setting.name == name).unwrap().2.to_string();
@@ -192,6 +199,7 @@ mod tests {
             ("2097152", "onsale.toml".to_owned())
         );
         assert_eq!(origin("shards"), "default");
+        assert_eq!(all.text("trusted_proxies"), "10.0.0.0/8,::1");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub use gather::{Fault, Gathered, Origin};
 
 use crate::app::Limits;
+use crate::edge::proxies::Proxies;
 
 /// When an answer may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,12 +108,15 @@ impl Config {
             drain_timeout: span("timeouts.drain_ms"),
             anonymous_burst: small("limits.anonymous_burst"),
             anonymous_per_second: small("limits.anonymous_per_second"),
+            trusted_proxies: Proxies::default(),
         };
         let fault = |name: &str, why: String| {
             let origin =
                 all.all().find(|(setting, ..)| setting.name == name).map(|(.., origin)| origin.clone());
             vec![Fault { origin: origin.unwrap_or(Origin::Default), why: format!("`{name}`: {why}") }]
         };
+        let trusted_proxies =
+            Proxies::parse(all.text("trusted_proxies")).map_err(|why| fault("trusted_proxies", why))?;
         Ok(Self {
             listen: all.text("listen").parse().map_err(|error| fault("listen", format!("{error}")))?,
             data: PathBuf::from(all.text("data")),
@@ -124,7 +128,7 @@ impl Config {
             },
             shards: u8::try_from(number("shards")).unwrap_or(u8::MAX),
             snapshot_every_ms: number("snapshot_every_ms"),
-            limits,
+            limits: Limits { trusted_proxies, ..limits },
         })
     }
 }

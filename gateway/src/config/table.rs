@@ -1,5 +1,7 @@
 //! The settings: one table that feeds defaults, bounds, flags, environment names and `onsale config show`.
 
+use crate::edge::proxies::Proxies;
+
 /// What a setting's text must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -18,6 +20,8 @@ pub enum Kind {
     Ack,
     /// A filter of the `tracing` crate.
     Filter,
+    /// Addresses and networks.
+    Networks,
 }
 
 /// One setting.
@@ -27,6 +31,8 @@ pub struct Setting {
     pub name: &'static str,
     /// What it must be.
     pub kind: Kind,
+    /// What the value is, with its unit, as the help shows it.
+    pub value: &'static str,
     /// What it is when nothing is said.
     pub default: &'static str,
     /// One line about it.
@@ -35,35 +41,37 @@ pub struct Setting {
 
 const fn number(
     name: &'static str,
+    value: &'static str,
     least: u64,
     most: u64,
     default: &'static str,
     about: &'static str,
 ) -> Setting {
-    Setting { name, kind: Kind::Number { least, most }, default, about }
+    Setting { name, kind: Kind::Number { least, most }, value, default, about }
 }
 
 /// All settings.
 #[rustfmt::skip]
-pub const TABLE: [Setting; 18] = [
-    Setting { name: "listen", kind: Kind::Address, default: "127.0.0.1:8080", about: "where to listen" },
-    Setting { name: "data", kind: Kind::Path, default: "onsale-data", about: "the data folder; made when it does not exist" },
-    Setting { name: "ack", kind: Kind::Ack, default: "fsync", about: "when an answer may leave: fsync, interval:50ms, none" },
-    Setting { name: "log", kind: Kind::Filter, default: "info", about: "what is logged to stderr, as a tracing filter" },
-    number("workers", 0, 64, "0", "threads that serve connections; 0: half the cores, at least one"),
-    number("shards", 1, 64, "64", "inventory shards; counts only when the data folder is made"),
-    number("snapshot_every_ms", 0, 86_400_000, "60000", "milliseconds from one snapshot to the next; 0: none"),
-    number("limits.connections", 1, 1_000_000, "10000", "sockets in all"),
-    number("limits.connections_per_address", 1, 1_000_000, "256", "sockets of one address; loopback is exempt"),
-    number("limits.in_flight", 1, 1_000_000, "8192", "requests being worked on"),
-    number("limits.body_bytes", 1_024, 67_108_864, "1048576", "bytes of a JSON body"),
-    number("limits.head_bytes", 8_192, 1_048_576, "16384", "bytes of a request's head"),
-    number("limits.anonymous_burst", 1, 1_000_000, "200", "requests an address may make at once without a key"),
-    number("limits.anonymous_per_second", 1, 1_000_000, "50", "requests a second an address may make without a key"),
-    number("timeouts.head_ms", 10, 3_600_000, "5000", "for a request's head, from its first byte"),
-    number("timeouts.body_ms", 10, 3_600_000, "10000", "for a body; between two pieces of a streamed one"),
-    number("timeouts.idle_ms", 10, 86_400_000, "75000", "for a connection on which nothing happens"),
-    number("timeouts.drain_ms", 0, 3_600_000, "30000", "for what still runs when the server is told to stop"),
+pub const TABLE: [Setting; 19] = [
+    Setting { name: "listen", kind: Kind::Address, value: "ADDRESS:PORT", default: "127.0.0.1:8080", about: "where to listen" },
+    Setting { name: "data", kind: Kind::Path, value: "DIR", default: "onsale-data", about: "the data folder; made when it does not exist" },
+    Setting { name: "ack", kind: Kind::Ack, value: "MODE", default: "fsync", about: "when an answer may leave: fsync, interval:50ms, none" },
+    Setting { name: "log", kind: Kind::Filter, value: "FILTER", default: "info", about: "what is logged to stderr, as a tracing filter" },
+    number("workers", "THREADS", 0, 64, "0", "threads that serve connections; 0: half the cores, at least one"),
+    number("shards", "SHARDS", 1, 64, "64", "inventory shards; counts only when the data folder is made"),
+    number("snapshot_every_ms", "MILLISECONDS", 0, 86_400_000, "60000", "milliseconds from one snapshot to the next; 0: none"),
+    number("limits.connections", "SOCKETS", 1, 1_000_000, "10000", "sockets in all"),
+    number("limits.connections_per_address", "SOCKETS", 1, 1_000_000, "256", "sockets of one address; loopback and trusted proxies are exempt"),
+    number("limits.in_flight", "REQUESTS", 1, 1_000_000, "8192", "requests being worked on"),
+    number("limits.body_bytes", "BYTES", 1_024, 67_108_864, "1048576", "bytes of a JSON body"),
+    number("limits.head_bytes", "BYTES", 8_192, 1_048_576, "16384", "bytes of a request's head"),
+    number("limits.anonymous_burst", "REQUESTS", 1, 1_000_000, "200", "requests an address may make at once without a key"),
+    number("limits.anonymous_per_second", "REQUESTS", 1, 1_000_000, "50", "requests a second an address may make without a key"),
+    Setting { name: "trusted_proxies", kind: Kind::Networks, value: "NETWORK,…", default: "", about: "proxies that say for whom they ask, by Forwarded or X-Forwarded-For; name only such as write one of them themselves" },
+    number("timeouts.head_ms", "MILLISECONDS", 10, 3_600_000, "5000", "for a request's head, from its first byte"),
+    number("timeouts.body_ms", "MILLISECONDS", 10, 3_600_000, "10000", "for a body; between two pieces of a streamed one"),
+    number("timeouts.idle_ms", "MILLISECONDS", 10, 86_400_000, "75000", "for a connection on which nothing happens"),
+    number("timeouts.drain_ms", "MILLISECONDS", 0, 3_600_000, "30000", "for what still runs when the server is told to stop"),
 ];
 
 impl Setting {
@@ -96,6 +104,7 @@ impl Setting {
                 _ => Err(format!("expected a whole number from {least} to {most}")),
             },
             Kind::Ack => super::Ack::parse(text).map(drop),
+            Kind::Networks => Proxies::parse(text).map(drop),
             Kind::Filter => match text.parse::<tracing_subscriber::EnvFilter>() {
                 Ok(_) => Ok(()),
                 Err(error) => {
@@ -120,6 +129,19 @@ mod tests {
     fn every_default_is_within_its_bounds() {
         for setting in &TABLE {
             assert_eq!(setting.check(setting.default), Ok(()), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn the_help_shows_units() {
+        for setting in &TABLE {
+            let unit = match setting.name {
+                name if name.ends_with("_ms") => "MILLISECONDS",
+                name if name.ends_with("_bytes") => "BYTES",
+                _ => setting.value,
+            };
+            assert_eq!(setting.value, unit, "{}", setting.name);
+            assert_ne!(setting.value, "VALUE");
         }
     }
 

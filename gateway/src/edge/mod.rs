@@ -6,6 +6,7 @@
 mod body;
 mod cors;
 mod hot;
+pub mod proxies;
 pub mod ratelimit;
 pub(crate) mod request_id;
 
@@ -121,8 +122,11 @@ impl Edge {
         };
         let principal = self.app.doorkeeper.recognise(request.headers(), &connection.remembered);
         // A wrong key is a guess: guesses are counted like any other anonymous request.
-        if !matches!(principal, Ok(Principal::Key(_))) && !connection.peer.is_loopback() {
-            let measured = self.app.rate.take(connection.peer);
+        let client = self.app.limits.trusted_proxies.client(connection.peer, request.headers());
+        // Loopback is exempt, but not a proxy there that speaks for somebody else; nor who only says that he is loopback.
+        let exempt = client == connection.peer && client.is_loopback();
+        if !matches!(principal, Ok(Principal::Key(_))) && !exempt {
+            let measured = self.app.rate.take(client);
             *tempo = Some(measured);
             if let Some(wait_ms) = measured.wait_ms {
                 let detail = "This address sends more requests than are answered without a key.";

@@ -41,7 +41,7 @@ pub struct CommonArgs {
     #[arg(long, env = "ONSALE_SALE", required_unless_present_any = ["dry_run", "write"])]
     pub sale: Option<String>,
     /// The server. The operator key comes from ONSALE_OPERATOR_KEY.
-    #[arg(long, env = "ONSALE_SERVER", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, env = "ONSALE_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub server: http::Uri,
     /// Read and report, send nothing.
     #[arg(long, env = "ONSALE_DRY_RUN")]
@@ -61,7 +61,7 @@ pub struct CommonArgs {
 #[derive(Args, Clone, Debug)]
 pub struct TimeArgs {
     /// Whose clock is meant by times without an offset (Area/City); other offsets are compared with it.
-    #[arg(long, env = "ONSALE_TIME_ZONE", value_parser = time_zone)]
+    #[arg(long, env = "ONSALE_TIME_ZONE", value_name = "AREA/CITY", value_parser = time_zone)]
     pub time_zone: Option<TimeZone>,
     /// Believe the clock time and not the offset: for sources that write one offset all year.
     #[arg(long, env = "ONSALE_IGNORE_OFFSETS", requires = "time_zone")]
@@ -75,7 +75,7 @@ pub struct FhirArgs {
     #[command(flatten)]
     pub times: TimeArgs,
     /// The capacity of a free slot that does not count its places. Busy slots have 0.
-    #[arg(long, env = "ONSALE_CAPACITY", default_value_t = 1)]
+    #[arg(long, env = "ONSALE_CAPACITY", value_name = "UNITS", default_value_t = 1)]
     pub capacity: u32,
     /// The product of every slot (`dose1`).
     #[arg(long, env = "ONSALE_PRODUCT", value_parser = id)]
@@ -123,10 +123,10 @@ pub struct PretixPlanArgs {
     #[arg(long, env = "ONSALE_VENUE", value_parser = id)]
     pub venue: Option<String>,
     /// When the event starts, with offset.
-    #[arg(long, env = "ONSALE_STARTS_AT")]
+    #[arg(long, env = "ONSALE_STARTS_AT", value_name = "TIME")]
     pub starts_at: Option<Timestamp>,
     /// When the event ends, with offset.
-    #[arg(long, env = "ONSALE_ENDS_AT")]
+    #[arg(long, env = "ONSALE_ENDS_AT", value_name = "TIME")]
     pub ends_at: Option<Timestamp>,
     /// The product of every seat; the price category is the label `category`.
     #[arg(long, env = "ONSALE_PRODUCT", value_parser = id)]
@@ -214,7 +214,7 @@ fn time_zone(name: &str) -> Result<TimeZone, String> {
 }
 
 fn id(text: &str) -> Result<String, String> {
-    if crate::import::ids::is_id(text) {
+    if onsale_engine::ids::is_id(text) {
         return Ok(text.to_owned());
     }
     Err("an id is 1 to 64 of the characters A-Z a-z 0-9 . _ -".into())

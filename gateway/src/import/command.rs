@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::cli::say_error;
 use crate::import::args::{CommonArgs, ImportArgs, ImportKind};
 use crate::import::csv_table;
 use crate::import::fhir_bundle;
@@ -27,9 +28,9 @@ pub async fn run_with_key(args: ImportArgs, operator_key: Option<String>) -> Exi
     match carry_out(&args.kind, operator_key).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{}", error.message);
+            say_error(&error.message);
             if let Some(next) = error.next {
-                eprintln!("{next}");
+                say_error(&next);
             }
             ExitCode::from(2)
         }
@@ -100,8 +101,7 @@ fn target(common: &CommonArgs, operator_key: Option<String>) -> Result<Target, S
         });
     }
     let sale = common.sale.clone().unwrap_or_default();
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !(1..=64).contains(&sale.len()) || !sale.bytes().all(fits) {
+    if !onsale_engine::ids::is_sale_id(&sale) {
         return Err(SendError {
             message: format!("--sale `{sale}` is not a sale's id"),
             next: Some("Sale ids are 1 to 64 lower-case letters, digits and hyphens.".into()),

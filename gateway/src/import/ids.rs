@@ -6,11 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whether `text` may be the id of a slot, venue, section or product.
-#[must_use]
-pub fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| is_id_byte(char::from(byte)))
-}
+use onsale_engine::ids::is_id;
 
 /// The id for a source's own word: the word itself, or if it does not fit, its readable part and a digest.
 ///
@@ -58,17 +54,13 @@ pub fn schedule_start_id(schedule: &str, start: jiff::Timestamp) -> String {
 fn readable(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     for letter in source.chars() {
-        if is_id_byte(letter) {
+        if letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-') {
             out.push(letter);
         } else if !out.ends_with('-') {
             out.push('-');
         }
     }
     out
-}
-
-fn is_id_byte(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-')
 }
 
 #[cfg(test)]

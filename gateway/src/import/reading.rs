@@ -8,18 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::import::ids::is_id;
+use onsale_engine::inventory::{MAX_LABEL_BYTES, SlotSpec};
+
 use crate::import::oddity::OddityKind;
 use crate::wire::slot::SlotInput;
-
-/// The most units one slot may have; the server's limit, checked here so that `--dry-run` tells the truth.
-pub const MAX_CAPACITY: u32 = 10_000_000;
-/// The server's limit on the names of rows and seats.
-pub const MAX_SEAT_BYTES: usize = 64;
-/// The server's limit on the labels of a slot.
-pub const MAX_LABELS: usize = 16;
-/// The server's limit on a label's name and on its value.
-pub const MAX_LABEL_BYTES: usize = 100;
 
 /// A line of a file, counted from 1; line 0 is the file as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,14 +82,12 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Takes a slot in, or refuses its line if the id is none, or is another row's.
+    /// Takes a slot in, or refuses its line if the server would refuse it whatever the sale (asked here already, so that
+    /// `--dry-run` tells the truth), or if its id is another row's.
     pub fn take(&mut self, place: Place, mut slot: SlotInput) {
-        if !is_id(&slot.id) {
-            let detail = format!("`{}` is not an id: 1 to 64 of the characters A-Z a-z 0-9 . _ -", slot.id);
-            return self.refuse(place, "not-an-id", detail);
-        }
-        if let Some((code, detail)) = impossible(&slot) {
-            return self.refuse(place, code, detail);
+        self.shorten_labels(&place, &mut slot.labels);
+        if let Err(fault) = SlotSpec::from(slot.clone()).check() {
+            return self.refuse(place, fault.code, fault.why);
         }
         if let Some(&first) = self.taken.get(&slot.id) {
             let first = &self.slots[first];
@@ -106,7 +96,6 @@ impl Reading {
                 format!("id `{}` is already taken by {same} at {}; that one was kept", slot.id, first.place);
             return self.refuse(place, "repeated-id", detail);
         }
-        self.shorten_labels(&place, &mut slot.labels);
         self.taken.insert(slot.id.clone(), self.slots.len());
         self.slots.push(SourcedSlot { place, slot });
     }
@@ -157,38 +146,10 @@ impl Reading {
     }
 }
 
-/// What the server would refuse whatever the sale, found here already.
-fn impossible(slot: &SlotInput) -> Option<(&'static str, String)> {
-    if slot.capacity > MAX_CAPACITY {
-        return Some((
-            "capacity-too-large",
-            format!("capacity {} is more than {MAX_CAPACITY} units", slot.capacity),
-        ));
-    }
-    if slot.seat.is_some() && slot.capacity > 1 {
-        return Some(("seat-for-several", format!("a numbered seat has room for 1, not {}", slot.capacity)));
-    }
-    if let (Some(starts), Some(ends)) = (slot.starts_at, slot.ends_at)
-        && ends < starts
-    {
-        return Some(("ends-before-start", format!("it ends at {ends}, before its start at {starts}")));
-    }
-    let too_long = |text: &&String| text.len() > MAX_SEAT_BYTES;
-    if let Some(text) = [&slot.row, &slot.seat].into_iter().flatten().find(too_long) {
-        return Some(("too-long", format!("row and seat have at most {MAX_SEAT_BYTES} bytes, not `{text}`")));
-    }
-    if slot.labels.len() > MAX_LABELS || slot.labels.keys().any(|name| name.len() > MAX_LABEL_BYTES) {
-        return Some((
-            "labels",
-            format!("at most {MAX_LABELS} labels, with names of at most {MAX_LABEL_BYTES} bytes"),
-        ));
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use onsale_engine::inventory::MAX_CAPACITY;
 
     fn place(line: usize) -> Place {
         Place::new(&"f".into(), line)

@@ -96,7 +96,7 @@ pub const TABLE: [Entry; 41] = [
     entry(Code::NotAllowed, "not-allowed", 403, "This credential may not do that", "The call needs another kind of credential. It is never the answer to a lost slot."),
     entry(Code::NotFound, "not-found", 404, "Not found", "It does not exist, or it belongs to somebody else; the answer does not tell which."),
     entry(Code::SlotTaken, "slot-taken", 409, "Somebody was faster", "`conflicts` lists every item that fell short with what is free. Nothing was changed; choose another slot or fewer units."),
-    entry(Code::AllHeld, "all-held", 409, "All units are in carts right now", "Nothing is free this instant, but some units are only held and may come back when carts expire."),
+    entry(Code::AllHeld, "all-held", 409, "All units are in carts right now", "Nothing is free this instant, but some units are only held and may come back when carts expire; `retry_after_ms` says when the first can, if nobody pays before."),
     entry(Code::SoldOut, "sold-out", 409, "Sold out", "All units named in `conflicts` are sold or withdrawn. Only a cancellation brings them back."),
     entry(Code::BundleIncomplete, "bundle-incomplete", 409, "The bundle is not complete", "The slots do not make the bundle its rule asks for, or no complete bundle is free. A bundle is held whole or not at all."),
     entry(Code::CartNotOpen, "cart-not-open", 409, "The cart is not open", "It is being paid, has become an order or was given back. Read it to see its state."),

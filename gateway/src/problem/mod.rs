@@ -214,7 +214,9 @@ impl Problem {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(milliseconds) = self.0.retry_after_ms {
+        // The header is for who does not read bodies: a back end that is told to slow down. A lost slot is no such case.
+        let slow_down = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+        if let Some(milliseconds) = self.0.retry_after_ms.filter(|_| slow_down.contains(&self.status())) {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(milliseconds)));
         }
         if self.status() == StatusCode::UNAUTHORIZED {

@@ -88,14 +88,19 @@ impl From<Refusal> for Problem {
 
 /// What fell short, and of what that is true: the slots named, or what the server looked through.
 fn short(code: Code, what: &str, of_named: &str, shortage: Shortage) -> Problem {
-    let Shortage { conflicts, scope } = shortage;
+    let Shortage { conflicts, scope, back_in } = shortage;
     let of_what = scope.as_deref().map_or_else(|| of_named.to_owned(), scope_sentence);
     let alternatives = scope.map_or_else(Vec::new, |scope| scope.elsewhere);
     let conflicts = conflicts
         .into_iter()
         .map(|conflict| ShortItem { slot: conflict.slot, wanted: conflict.wanted, free: conflict.free })
         .collect();
-    Problem::new(code, format!("{what} {of_what}.")).with(More { conflicts, alternatives, ..More::default() })
+    let problem = Problem::new(code, format!("{what} {of_what}."));
+    let problem = problem.with(More { conflicts, alternatives, ..More::default() });
+    match back_in {
+        Some(back_in) => problem.retry_after(back_in.0),
+        None => problem,
+    }
 }
 
 /// What was looked through, in words.
@@ -150,7 +155,7 @@ fn missing_sentence(missing: &Missing) -> String {
 mod tests {
     use super::*;
     use onsale_engine::ids::CartId;
-    use onsale_engine::time::WallTime;
+    use onsale_engine::time::{Millis, WallTime};
 
     fn conflict() -> Shortage {
         vec![onsale_engine::refusal::Conflict { slot: "s-1".to_owned(), wanted: 2, free: 1 }].into()
@@ -201,6 +206,11 @@ mod tests {
         let body = Problem::from(Refusal::SlotTaken(conflict())).document("r");
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["conflicts"], serde_json::json!([{"slot": "s-1", "wanted": 2, "free": 1}]));
+        let held = Shortage { back_in: Some(Millis(90_000)), ..conflict() };
+        let problem = Problem::from(Refusal::AllHeld(held));
+        let body: serde_json::Value = serde_json::from_slice(&problem.document("r")).unwrap();
+        assert_eq!(body["retry_after_ms"], 90_000);
+        assert!(!problem.respond("r").headers().contains_key("retry-after"), "only for 429 and 503");
         let scope = Scope {
             venue: "kiel".to_owned(),
             rule: Some("two-doses".to_owned()),

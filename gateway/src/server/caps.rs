@@ -1,6 +1,6 @@
 //! How many sockets there may be: in all, and per address.
 //!
-//! Loopback has no cap of its own, because a proxy on the same machine speaks for everybody; it counts in the total.
+//! Loopback and trusted proxies have no cap of their own, because they speak for everybody; they count in the total.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,7 +35,8 @@ impl Caps {
         let open = metrics.connections.fetch_add(1, Ordering::Relaxed);
         let mut own = self.by_address.entry(address).or_insert(0);
         *own += 1;
-        let crowded = *own > limits.connections_per_address && !address.is_loopback();
+        let for_others = address.is_loopback() || limits.trusted_proxies.contain(address);
+        let crowded = *own > limits.connections_per_address && !for_others;
         drop(own);
         // Made in any case: dropping it is what counts the socket out again.
         let place = Place { caps: Arc::clone(self), address };

@@ -50,7 +50,7 @@ pub const fn state_word(state: OrderState) -> &'static str {
     }
 }
 
-fn fill(object: &mut Object<'_>, view: &OrderView, now: Now) {
+fn fill(object: &mut Object<'_>, view: &OrderView) {
     let notes = view.notes.as_deref();
     object.plain("order", PublicId::order(view.cart).text().as_str());
     object.plain("sale", &view.sale);
@@ -66,14 +66,14 @@ fn fill(object: &mut Object<'_>, view: &OrderView, now: Now) {
         None => object.null("reference"),
     }
     cart::metadata(object, notes);
-    object.time("confirmed_at", Written(now.wall_of(view.confirmed_at)));
+    object.time("confirmed_at", Written(view.confirmed_at));
 }
 
 /// An order as seen at `now`.
 #[must_use]
 pub fn order(view: &OrderView, now: Now) -> Vec<u8> {
     json::document(|object| {
-        fill(object, view, now);
+        fill(object, view);
         object.time("server_time", Written(now.wall));
     })
 }
@@ -82,7 +82,7 @@ pub fn order(view: &OrderView, now: Now) -> Vec<u8> {
 #[must_use]
 pub fn orders(items: &[OrderView], next: Option<&str>, now: Now) -> Vec<u8> {
     json::document(|object| {
-        object.list("items", items, |object, view| fill(object, view, now));
+        object.list("items", items, |object, view| fill(object, view));
         match next {
             Some(next) => object.text("next", next),
             None => object.null("next"),
@@ -129,7 +129,7 @@ mod tests {
             state: OrderState::Confirmed,
             items: [item(0, 0)].into_iter().collect(),
             customer: CustomerHash(1),
-            confirmed_at: Timestamp(0),
+            confirmed_at: WallTime(0),
             notes: Some(Arc::new(Notes { customer: Some("c-8231".to_owned()), ..Notes::default() })),
         }
     }

@@ -84,6 +84,9 @@ impl<'de> Deserialize<'de> for Written {
     }
 }
 
+/// 0000-01-01T00:00:00Z. An offset can lead to the year before, which has no four digits to be written with.
+const YEAR_0: WallTime = WallTime(-62_167_219_200_000);
+
 /// Reads an RFC 3339 time. What is below a millisecond is cut.
 #[must_use]
 pub fn parse(text: &str) -> Option<WallTime> {
@@ -97,7 +100,7 @@ pub fn parse(text: &str) -> Option<WallTime> {
         && bytes[16] == b':'
         && !text.contains('[');
     let time: jiff::Timestamp = shaped.then(|| text.parse().ok())??;
-    Some(WallTime(time.as_millisecond()))
+    Some(WallTime(time.as_millisecond())).filter(|time| *time >= YEAR_0)
 }
 
 /// Reads what `from` and `to` may be: a time, or a date, which stands for its first instant in the sale's time zone.

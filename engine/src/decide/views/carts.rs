@@ -49,7 +49,10 @@ impl Decision<'_> {
             sale: shard.sale_id(cart.sale).into(),
             state,
             items,
-            expires_at: cart.deadline,
+            expires_at: match cart.stage {
+                Stage::Ordered => self.now_at().engine_of_past(cart.confirmed_at()),
+                _ => cart.deadline,
+            },
             hard_deadline: cart.hard_deadline(),
             customer: cart.customer(),
             notes: notes(shard, id),
@@ -76,7 +79,7 @@ impl Decision<'_> {
             state,
             items,
             customer: cart.customer(),
-            confirmed_at: cart.deadline,
+            confirmed_at: cart.confirmed_at(),
             notes: notes(shard, id),
         }
     }

@@ -128,10 +128,7 @@ impl Core {
             let places = self.places(sale, &here, query, after.as_ref(), looks, &mut rests_on);
             looks -= places.len();
             for place in places {
-                let shard = self.state.lock_shard(place.shard);
-                rests_on = rests_on.max(shard.stamp.sequence);
-                let view = slot_view(&shard, place.index, now);
-                drop(shard);
+                let view = self.in_list(now, place, &mut rests_on);
                 if page.items.len() == limit {
                     page.next = last.as_ref().map(Cursor::write);
                     return Answer { rests_on, now, replayed: false, result: Ok(page) };
@@ -149,6 +146,25 @@ impl Core {
             venue = self.next_venue(sale, &here);
         }
         Answer { rests_on, now, replayed: false, result: Ok(page) }
+    }
+
+    /// One line. A hold past its deadline is settled, as for who reads the slot by its id: what is said to be free rests on
+    /// a fact. Without room in the journal's buffer it is still said to be held.
+    fn in_list(&self, now: Now, place: SlotRef, rests_on: &mut Sequence) -> SlotView {
+        let look = |rests_on: &mut Sequence| {
+            let shard = self.state.lock_shard(place.shard);
+            *rests_on = shard.stamp.sequence.max(*rests_on);
+            let at = now.engine.max(shard.stamp.at);
+            let due = shard.first_deadline(place.index).is_some_and(|deadline| deadline <= at);
+            (slot_view(&shard, place.index, now), due)
+        };
+        let (view, due) = look(rests_on);
+        if !due {
+            return view;
+        }
+        let settled = self.slot_at(now, place);
+        *rests_on = settled.rests_on.max(*rests_on);
+        settled.result.unwrap_or(view)
     }
 
     /// The first venue of a sale by name after another.

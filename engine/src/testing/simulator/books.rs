@@ -64,6 +64,8 @@ pub(super) struct CartBook {
     pub deadline: Timestamp,
     pub hard_deadline: Timestamp,
     pub stage: Stage,
+    /// Of an order, by the wall.
+    pub confirmed_at: WallTime,
     pub notes: Notes,
     pub bundles: u8,
     pub touched: Sequence,
@@ -73,7 +75,7 @@ pub(super) struct CartBook {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     Cart { cart: CartId, state: CartState, items: Vec<ItemView> },
-    Order { cart: CartId, state: OrderState, items: Vec<ItemView>, confirmed_at: Timestamp },
+    Order { cart: CartId, state: OrderState, items: Vec<ItemView>, confirmed_at: WallTime },
 }
 
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use crate::testing::rng::SimRng;
 use crate::time::WallTime;
 
 use super::books::Books;
-use super::plan::{self, CENTRES, DOSES, OPERATOR, PAIR, PHONE, SHOW, START, WEB};
+use super::plan::{self, ARENA, BLOCKS, CENTRES, DOSES, OPERATOR, PAIR, PHONE, SHOW, START, WEB};
 use super::request::{Asked, Request};
 
 /// What clients remember.
@@ -153,13 +153,13 @@ fn some_slot(dice: &mut SimRng, books: &Books, sale: &'static str) -> String {
 
 fn wants(dice: &mut SimRng, books: &Books, sale: &'static str, most: u64) -> Vec<Want> {
     let mut wants = Vec::new();
-    let mut chosen = false;
+    let (mut chosen, mut seats) = (0, false);
     let least = u64::from(!dice.chance(2));
     for _ in 0..dice.between(least, most) {
         let bundle = sale == DOSES && dice.chance(80);
         wants.push(match (bundle, dice.below(10)) {
-            (true, 0..5) if !chosen => {
-                chosen = true;
+            (true, 0..5) if chosen < 2 => {
+                chosen += 1;
                 let from = WallTime(START.0.saturating_add_unsigned(2 * 86_400_000));
                 let venue = (*dice.pick(&[CENTRES[0], CENTRES[0], CENTRES[1], CENTRES[2]])).to_owned();
                 Want::AnyBundle {
@@ -175,6 +175,11 @@ fn wants(dice: &mut SimRng, books: &Books, sale: &'static str, most: u64) -> Vec
                 let slots = vec![format!("{venue}-first-{first}"), format!("{venue}-second-{second}")];
                 Want::Bundle { rule: PAIR.to_owned(), slots }
             }
+            // One at a time: several are chosen in their order, and which of them is refused may depend on it.
+            (false, 0..4) if sale == SHOW && !seats => {
+                seats = true;
+                best(dice)
+            }
             (false, _) => {
                 let quantity = u32::try_from(dice.between(1, 3)).unwrap_or(1);
                 Want::Slot { slot: some_slot(dice, books, sale), quantity }
@@ -182,6 +187,17 @@ fn wants(dice: &mut SimRng, books: &Books, sale: &'static str, most: u64) -> Vec
         });
     }
     wants
+}
+
+fn best(dice: &mut SimRng) -> Want {
+    Want::Best {
+        venue: (if dice.chance(2) { CENTRES[2] } else { ARENA }).to_owned(),
+        section: dice.chance(40).then(|| (*dice.pick(&BLOCKS)).to_owned()),
+        quantity: u32::try_from(dice.between(1, 4)).unwrap_or(1),
+        adjacent: dice.chance(70),
+        avoid_orphans: dice.chance(60),
+        accessible: dice.chance(12),
+    }
 }
 
 fn notes(dice: &mut SimRng) -> Notes {

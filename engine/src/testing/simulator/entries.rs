@@ -7,7 +7,7 @@ use crate::ids::{CartId, Quantity};
 use crate::inventory::SlotSpec;
 use crate::sale::SaleRules;
 use crate::sequence::Sequence;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 
 use super::books::{Books, CartBook, KeyBook, Line, SaleBook, SlotBook, Stage};
 
@@ -21,7 +21,7 @@ pub(super) enum Entry {
     Opened { cart: CartId, book: Box<CartBook> },
     Changed { cart: CartId, out: Vec<u8>, lines: Vec<Line> },
     Extended { cart: CartId, deadline: Timestamp },
-    Confirmed { cart: CartId },
+    Confirmed { cart: CartId, wall: WallTime },
 }
 
 /// An entry with its number, its time and the key it was made under.
@@ -138,10 +138,11 @@ impl Books {
                 }
                 self.touch(*cart, *number);
             }
-            Entry::Confirmed { cart } => {
+            Entry::Confirmed { cart, wall } => {
                 if let Some(book) = self.carts.get_mut(cart) {
                     book.stage = Stage::Ordered;
                     book.deadline = *at;
+                    book.confirmed_at = *wall;
                     for line in &mut book.lines {
                         line.sold = line.there;
                     }

@@ -1,13 +1,15 @@
 //! Whether a refusal was justified: each variant against the books, at the time of the decision. What a refusal says must
 //! rest on every success that made it true, so that nobody is sent away on account of what a crash may undo.
 
+use std::collections::BTreeMap;
+
 use crate::outcome::Answer;
 use crate::refusal::{Conflict, Refusal};
 use crate::request::Want;
 use crate::sale::{IfMatch, SaleRules};
-use crate::time::Now;
+use crate::time::{Now, Timestamp, WallTime};
 
-use super::books::{Line, Stage};
+use super::books::{Books, Line, Stage};
 use super::judge::Judge;
 use super::legal::{is_bundle, sums};
 use super::request::Request;
@@ -16,8 +18,22 @@ use super::request::Request;
 pub(super) struct Taking<'a> {
     pub sale: &'static str,
     customer: crate::ids::CustomerHash,
-    wants: &'a [Want],
-    leaving: Vec<Line>,
+    pub wants: &'a [Want],
+    pub leaving: Vec<Line>,
+}
+
+impl Taking<'_> {
+    /// Units of a slot that what is to be chosen can have: free, or leaving in the same step, and not named.
+    pub fn left(&self, books: &Books, slot: &str, at: Timestamp) -> i64 {
+        let here = self.leaving.iter().filter(|line| line.slot == slot);
+        let back: i64 = here.map(|line| i64::from(line.quantity)).sum();
+        let named = self.wants.iter().map(|want| match want {
+            Want::Slot { slot: named, quantity } if named == slot => i64::from(*quantity),
+            Want::Bundle { slots, .. } => slots.iter().map(|named| i64::from(named == slot)).sum(),
+            _ => 0,
+        });
+        books.free(self.sale, slot, at) + back - named.sum::<i64>()
+    }
 }
 
 impl Judge<'_> {
@@ -49,7 +65,13 @@ impl Judge<'_> {
                 let unreleased = |slot: &str| {
                     self.ledger.books.slot(taking.sale, slot).is_some_and(|book| !book.released(now.wall))
                 };
-                assert!(early || named(taking.wants).any(unreleased), "everything is released at {now:?}");
+                assert!(
+                    early
+                        || named(taking.wants).any(unreleased)
+                        || self.no_seats(&taking, now)
+                            && !self.no_seats(&taking, Now { wall: WallTime(i64::MAX), ..now }),
+                    "everything is released at {now:?}"
+                );
             }
             Refusal::SaleClosed => {
                 let rules = self.rules(answer);
@@ -86,7 +108,9 @@ impl Judge<'_> {
             Refusal::SoldOut(shortage) | Refusal::AllHeld(shortage) | Refusal::SlotTaken(shortage) => {
                 if shortage.conflicts.is_empty() {
                     let (rules, taking) = (self.rules(answer), self.taking_of());
-                    assert!(self.no_bundle(&rules, &taking, now), "a bundle could have been had");
+                    let none = self.no_bundle(&rules, &taking, now) || self.no_seats(&taking, now);
+                    assert!(none, "what was to be chosen could have been had");
+                    self.check_word(refusal, &taking, answer);
                 } else {
                     self.shortage(refusal, &shortage.conflicts, answer);
                 }
@@ -183,27 +207,30 @@ impl Judge<'_> {
         assert!(right, "sold out: {sold_out}, none free: {none_free}");
     }
 
-    /// Whether no two slots that could be held make the bundle that was asked for.
+    /// Whether the bundles that were to be chosen cannot be had, all of them together: every way is tried.
     fn no_bundle(&self, rules: &SaleRules, taking: &Taking<'_>, now: Now) -> bool {
         let books = &self.ledger.books;
-        let spoken_for: Vec<&str> = named(taking.wants).collect();
-        taking.wants.iter().any(|want| {
-            let Want::AnyBundle { venue, from, .. } = want else { return false };
-            let can = |(key, book): &(&(&'static str, String), &super::books::SlotBook)| {
-                key.0 == taking.sale
-                    && book.spec.venue == *venue
-                    && book.released(now.wall)
-                    && books.free(taking.sale, &key.1, now.engine) > 0
-                    && !spoken_for.contains(&key.1.as_str())
+        let mut left = BTreeMap::new();
+        for ((_, slot), book) in books.slots.iter().filter(|((of, _), _)| *of == taking.sale) {
+            if book.released(now.wall) {
+                left.insert(slot.as_str(), taking.left(books, slot, now.engine));
+            }
+        }
+        let pairs = taking.wants.iter().filter_map(|want| {
+            let Want::AnyBundle { venue, from, .. } = want else { return None };
+            let at_venue =
+                |slot: &&&str| books.slot(taking.sale, slot).is_some_and(|book| book.spec.venue == *venue);
+            let inside = |slot: &&&str| {
+                let starts = books.slot(taking.sale, slot).and_then(|book| book.spec.starts_at);
+                from.is_none_or(|from| starts.is_some_and(|starts| starts >= from))
             };
-            let slots: Vec<_> = books.slots.iter().filter(can).collect();
-            let inside = |book: &super::books::SlotBook| {
-                from.is_none_or(|from| book.spec.starts_at.is_some_and(|starts| starts >= from))
-            };
-            !slots.iter().filter(|(_, book)| inside(book)).any(|(first, _)| {
-                slots.iter().any(|(second, _)| is_bundle(books, taking.sale, rules, &[&first.1, &second.1]))
-            })
-        })
+            let slots: Vec<&&str> = left.keys().filter(at_venue).collect();
+            let firsts = slots.iter().copied().filter(inside);
+            let all = firsts.flat_map(|first| slots.iter().map(move |second| [*first, **second]));
+            Some(all.filter(|pair| is_bundle(books, taking.sale, rules, pair)).collect::<Vec<_>>())
+        });
+        let pairs: Vec<Vec<[&str; 2]>> = pairs.collect();
+        !pairs.is_empty() && !all_of(&pairs, &mut left)
     }
 
     /// The terms of the sale that was asked for, which the answer must rest on.
@@ -235,6 +262,21 @@ impl Judge<'_> {
             other => panic!("{other:?} takes nothing"),
         }
     }
+}
+
+/// Whether one of each list can be had, all together.
+fn all_of(lists: &[Vec<[&str; 2]>], left: &mut BTreeMap<&str, i64>) -> bool {
+    let Some((pairs, rest)) = lists.split_first() else { return true };
+    for [first, second] in pairs {
+        let mut after = left.clone();
+        for slot in [first, second] {
+            *after.entry(slot).or_default() -= 1;
+        }
+        if after[first] >= 0 && after[second] >= 0 && all_of(rest, &mut after) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The slots that wants name.

@@ -6,12 +6,13 @@ use crate::outcome::{Answer, CartState, CartView};
 use crate::refusal::{Missing, Refusal};
 use crate::request::Notes;
 use crate::sequence::Sequence;
-use crate::time::{Millis, Now, Timestamp};
+use crate::time::{Millis, Now, Timestamp, WallTime};
 
 use super::books::{CartBook, Kept, KeyBook, Line, Sight, Stage};
 use super::entries::{Entry, Ledger, Numbered};
 use super::legal::{expected_lines, may_take};
 use super::request::{Asked, Request};
+use super::seats::check_seats;
 
 /// One answer before the books.
 #[derive(Debug)]
@@ -117,15 +118,18 @@ impl Judge<'_> {
                     deadline: at.plus(rules.hold_ttl),
                     hard_deadline: at.plus(rules.hold_max),
                     stage: Stage::Open,
+                    confirmed_at: WallTime::default(),
                     notes,
                     touched: answer.rests_on,
                 };
                 may_take(&self.ledger.books, &book, &book.lines, &[], answer.now);
+                check_seats(&self.ledger.books, sale, wants, &book.lines);
                 self.changed(Entry::Opened { cart: view.cart, book: Box::new(book) }, view, answer);
             }
             Request::Add { cart, wants } => {
                 let (book, lines) = self.taking(*cart, wants, 0, view, answer);
                 may_take(&self.ledger.books, &book, &lines, &[], answer.now);
+                check_seats(&self.ledger.books, book.sale, wants, &lines);
                 self.changed(Entry::Changed { cart: *cart, out: Vec::new(), lines }, view, answer);
             }
             Request::Exchange { cart, ordinal, want } => {
@@ -134,6 +138,7 @@ impl Judge<'_> {
                 let (book, lines) = self.taking(*cart, wants, out.len(), view, answer);
                 let leaving: Vec<Line> = out.iter().map(|o| book.lines[usize::from(*o)].clone()).collect();
                 may_take(&self.ledger.books, &book, &lines, &leaving, answer.now);
+                check_seats(&self.ledger.books, book.sale, wants, &lines);
                 self.changed(Entry::Changed { cart: *cart, out, lines }, view, answer);
             }
             Request::Release { cart, ordinal } => {
@@ -215,7 +220,9 @@ impl Judge<'_> {
         let book = &self.ledger.books.carts[&view.cart];
         assert_eq!(view.items.to_vec(), book.items(), "the items of {:?}", view.cart);
         assert_eq!(view.state, book.state(answer.now.engine), "the state of {:?}: {book:?}", view.cart);
-        assert_eq!(view.expires_at, book.deadline, "the deadline of {:?}", view.cart);
+        if book.stage != Stage::Ordered {
+            assert_eq!(view.expires_at, book.deadline, "the deadline of {:?}", view.cart);
+        }
         assert_eq!(view.hard_deadline, book.hard_deadline, "the hard deadline of {:?}", view.cart);
         assert_eq!((&*view.sale, view.customer), (book.sale, book.customer));
         assert_eq!(view.notes.as_deref().cloned().unwrap_or_default(), book.notes);

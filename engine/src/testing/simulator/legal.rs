@@ -9,6 +9,7 @@ use crate::sale::SaleRules;
 use crate::time::{Now, WallTime};
 
 use super::books::{Books, CartBook, Line};
+use super::seats::are_neighbours;
 
 /// The lines that wants come to: what is named in its order, then what the server was to choose, as it was answered.
 pub(super) fn expected_lines(
@@ -27,6 +28,7 @@ pub(super) fn expected_lines(
     };
     let divisible = |rule: &str| rules.bundle(rule).is_some_and(|rule| rule.cancel_parts);
     let (mut lines, mut choices, mut bundle) = (Vec::new(), Vec::new(), bundles_before);
+    let parts = |rule: &str| rules.bundle(rule).map_or(0, |rule| rule.parts.len());
     for want in wants {
         match want {
             Want::Slot { slot, quantity } => lines.push(line(slot, *quantity, 0, false)),
@@ -34,18 +36,25 @@ pub(super) fn expected_lines(
                 bundle += 1;
                 lines.extend(slots.iter().map(|slot| line(slot, 1, bundle, divisible(rule))));
             }
-            Want::AnyBundle { rule, .. } => {
+            Want::AnyBundle { .. } | Want::Best { .. } => {
                 bundle += 1;
-                choices.push((bundle, rule));
+                choices.push((bundle, want));
             }
-            Want::Best { .. } => panic!("`best` is not offered"),
         }
     }
-    for (bundle, rule) in choices {
-        let parts = rules.bundle(rule).map_or(0, |rule| rule.parts.len());
-        for _ in 0..parts {
+    for (bundle, want) in choices {
+        let (many, units, bundle, divisible) = match want {
+            Want::AnyBundle { rule, .. } => (parts(rule), 1, bundle, divisible(rule)),
+            // One place without numbers for all, or a seat each; neighbours go back together.
+            Want::Best { quantity, adjacent, .. } => match answered.get(lines.len()) {
+                Some(first) if first.quantity == *quantity => (1, *quantity, 0, false),
+                _ => (*quantity as usize, 1, if *adjacent { bundle } else { 0 }, false),
+            },
+            Want::Slot { .. } | Want::Bundle { .. } => continue,
+        };
+        for _ in 0..many {
             let chosen = &answered[lines.len()];
-            lines.push(line(&chosen.slot, 1, bundle, divisible(rule)));
+            lines.push(line(&chosen.slot, units, bundle, divisible));
         }
     }
     lines
@@ -102,6 +111,11 @@ fn check_bundles(books: &Books, sale: &'static str, rules: &SaleRules, lines: &[
         }
     }
     for slots in bundles.values() {
+        // A sale without rules has no other bundles than neighbours.
+        if rules.bundles.is_empty() {
+            assert!(are_neighbours(books, sale, slots), "{slots:?} do not sit together");
+            continue;
+        }
         assert!(is_bundle(books, sale, rules, slots), "{slots:?} are no bundle of {rules:?}");
     }
 }

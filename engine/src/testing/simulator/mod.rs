@@ -11,7 +11,7 @@
 //! | `world` | disk, clocks and the life of a process: start, death, start again |
 //! | `request`, `clients`, `asking` | what can be asked, who asks what next, and how it is put |
 //! | `books`, `entries` | a naive twin of the sale, kept from the answers alone |
-//! | `judge`, `orders`, `stock`, `legal`, `grounds`, `missing` | whether an answer was right: a success allowed, a refusal justified, a replay the same |
+//! | `judge`, `orders`, `stock`, `legal`, `seats`, `grounds`, `missing` | whether an answer was right: a success allowed, a refusal justified, a replay the same |
 //! | `homecoming` | whether after a crash all is there that was acknowledged, and the rest whole or not at all |
 //! | `side` | the durable journal replayed on the side: same facts, same digests |
 //! | `faults` | what goes wrong: clocks, disk, power |
@@ -36,6 +36,7 @@ mod orders;
 mod plan;
 mod request;
 mod run;
+mod seats;
 mod side;
 mod stock;
 mod vandal;

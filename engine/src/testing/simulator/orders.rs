@@ -32,7 +32,8 @@ impl Judge<'_> {
                 let having = self.ledger.books.having(book.customer, book.sale, answer.now.engine);
                 let limit = self.ledger.books.sales[book.sale].rules.limit_orders;
                 assert!(limit.is_none_or(|limit| having.orders < u64::from(limit)), "one order too many");
-                self.enter(Entry::Confirmed { cart: *cart }, kept_order(view), answer);
+                let entry = Entry::Confirmed { cart: *cart, wall: answer.now.wall };
+                self.enter(entry, kept_order(view), answer);
             }
             Request::Cancel { cart, holds } => {
                 let book = self.seen(*cart);
@@ -70,7 +71,7 @@ impl Judge<'_> {
             _ => OrderState::PartlyCancelled,
         };
         assert_eq!((view.items.to_vec(), view.state), (lines, state), "the lines of {:?}", view.cart);
-        assert_eq!(view.confirmed_at, book.deadline, "when {:?} was confirmed", view.cart);
+        assert_eq!(view.confirmed_at, book.confirmed_at, "when {:?} was confirmed", view.cart);
         assert_eq!((&*view.sale, view.customer), (book.sale, book.customer));
         assert_eq!(view.notes.as_deref().cloned().unwrap_or_default(), book.notes);
     }

@@ -26,7 +26,9 @@ pub(super) const SHOW: &str = "show";
 pub(super) const PAIR: &str = "pair";
 /// The venues of [`DOSES`].
 pub(super) const CENTRES: [&str; 3] = ["kiel", "husum", "plön-not"];
-/// The sections of the one venue of [`SHOW`].
+/// The one venue of [`SHOW`].
+pub(super) const ARENA: &str = "arena";
+/// Its sections.
 pub(super) const BLOCKS: [&str; 3] = ["a", "b", "c"];
 
 /// A shop on the web.
@@ -159,7 +161,8 @@ fn seat(dice: &mut SimRng, wall: WallTime) -> SlotSpec {
         seat: (!standing).then(|| number.to_string()),
         price: Some(4_500),
         releases_at: dice.chance(20).then_some(releases),
+        accessible: dice.chance(10),
         labels: vec![("gate".to_owned(), "north".to_owned())],
-        ..SlotSpec::new(&format!("{block}{number}"), "arena", u32::try_from(capacity).unwrap_or(1))
+        ..SlotSpec::new(&format!("{block}{number}"), ARENA, u32::try_from(capacity).unwrap_or(1))
     }
 }

@@ -186,6 +186,8 @@ impl World {
         self.side.follow(life.writer.journal());
         self.disk.set_faults(self.faults);
         let followed = life.snapshots.step(self.clock.boot());
+        let (seen, durable) = (life.snapshots.last(), life.mark.durable());
+        assert!(seen <= durable, "the follower has applied fact {seen}, the durable mark is {durable}");
         let bad_disk = self.full || self.struck();
         match &followed {
             Ok(Followed::Hindered(why)) => {

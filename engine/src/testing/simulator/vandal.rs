@@ -65,6 +65,7 @@ impl World {
                 Some(Place { file, offset, header })
             }
             Finding::Bad { file, offset, why } => panic!("{file} at {offset}: {why}"),
+            Finding::Torn { file, offset, .. } => panic!("{file} at {offset}: a start leaves no torn tail"),
             Finding::Segment { .. } | Finding::End { .. } => None,
         };
         findings.filter_map(frame).collect()

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::client::{Answer, Call};
 
 /// Members of an answer that are of now: they move with the clock and with every outage.
-const OF_NOW: [&str; 5] = ["server_time", "expires_at", "expires_in_ms", "hard_deadline", "confirmed_at"];
+const OF_NOW: [&str; 4] = ["server_time", "expires_at", "expires_in_ms", "hard_deadline"];
 
 /// A changing request with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
