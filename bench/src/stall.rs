@@ -195,8 +195,11 @@ impl Counter {
     pub fn ask<T>(&mut self, act: impl FnOnce(&OpenCart<'_>) -> T) -> T {
         let key = self.key();
         let wants = &self.wants[pick(self.number, self.wants.len())];
-        let customer = u128::from(onsale_engine::digest::mix(self.number, 1)) << 64
-            | u128::from(onsale_engine::digest::mix(self.number, 2));
+        // Mixed twice: as even as the keyed hash that customers come as, of which numbers in a row mixed once are not.
+        let half = |which| {
+            u128::from(onsale_engine::digest::mix(which, onsale_engine::digest::mix(self.number, which)))
+        };
+        let customer = half(1) << 64 | half(2);
         let request = OpenCart {
             caller: SHOP,
             key,
