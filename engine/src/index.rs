@@ -43,19 +43,13 @@ impl Line {
 }
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Index {
     /// The first line of each bucket.
     buckets: Slab<Line>,
     /// Lines of buckets with more than one.
     more: Slab<Line>,
     len: usize,
-}
-
-impl Default for Index {
-    fn default() -> Self {
-        Self { buckets: Slab::default(), more: Slab::default(), len: 0 }
-    }
 }
 
 /// The bits of a hash that an entry carries.
