@@ -110,6 +110,7 @@ impl Waking {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a sleeper needs a thread; the engine itself starts none here")]
 mod tests {
     use super::*;
     use std::sync::Arc;

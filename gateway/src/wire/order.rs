@@ -82,7 +82,7 @@ pub fn order(view: &OrderView, now: Now) -> Vec<u8> {
 #[must_use]
 pub fn orders(items: &[OrderView], next: Option<&str>, now: Now) -> Vec<u8> {
     json::document(|object| {
-        object.list("items", items, |object, view| fill(object, view));
+        object.list("items", items, fill);
         match next {
             Some(next) => object.text("next", next),
             None => object.null("next"),
