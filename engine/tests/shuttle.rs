@@ -18,9 +18,13 @@ use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::testing::desk::{Desk, SHOP, START_MS, slot};
 use onsale_engine::testing::follower::Follower;
 use onsale_engine::time::{Millis, Now, Timestamp, WallTime};
-use shuttle::thread;
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner, thread};
 
 const TTL: u64 = 1_000;
+
+/// Of each thread of a scene. shuttle gives 32 KiB, which a decision with all its locks in an unoptimised build overruns.
+const STACK: usize = 512 << 10;
 
 fn from_env(name: &str, standard: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(standard)
@@ -28,8 +32,11 @@ fn from_env(name: &str, standard: u64) -> u64 {
 
 fn explore(scene: fn()) {
     let rounds = usize::try_from(from_env("SHUTTLE_ROUNDS", 1_500)).expect("a number of rounds");
-    shuttle::check_random_with_seed(scene, from_env("SHUTTLE_SEED", 1), rounds);
-    shuttle::check_pct(scene, rounds / 3, 3);
+    let mut config = Config::default();
+    config.stack_size = STACK;
+    let random = RandomScheduler::new_from_seed(from_env("SHUTTLE_SEED", 1), rounds);
+    Runner::new(random, config.clone()).run(scene);
+    Runner::new(PctScheduler::new(3, rounds / 3), config).run(scene);
 }
 
 fn at(clock: u64) -> Now {
