@@ -16,7 +16,7 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }
 
-/// One object, from its first field to its last. It is closed by [`Object::end`].
+/// One object, from its first field to its last. Whoever begins one ends it.
 #[derive(Debug)]
 #[must_use = "an object that is not ended is not closed"]
 pub struct Object<'a> {
