@@ -50,6 +50,21 @@ fn settings_have_versions() {
     server.json("PUT", "/v1/sales/SH", OPERATOR, "k", &settings).problem(400, "malformed");
 }
 
+/// A worker promises to wake the journal's thread before it sleeps. If it forgot, that thread would find the fact at its own
+/// next look, half a second later: 40 facts in turn would take 20 s. The bound is far from both.
+#[test]
+fn a_lone_request_does_not_wait_until_the_journal_looks_by_itself() {
+    let server = TestServer::start(&[]);
+    sale(&server);
+    let started = std::time::Instant::now();
+    for turn in 0..40 {
+        let answer =
+            server.json("PATCH", "/v1/sales/sh", OPERATOR, "k", &json!({"hold_ttl_ms": 60_000 + turn}));
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert!(started.elapsed().as_secs() < 10, "{:?} for 40 facts", started.elapsed());
+}
+
 #[test]
 fn a_cart_becomes_an_order_and_keys_are_remembered_across_a_restart() {
     let mut server = TestServer::start(&[]);

@@ -1,5 +1,5 @@
-//! What happens without being asked for: due holds go back, ended carts and their visitors are forgotten, clocks and digests are written
-//! down. All of it in steps of bounded work, so that nobody waits long for a shard.
+//! What happens without being asked for: due holds go back, ended carts and their visitors are forgotten, clocks and
+//! digests are written down. All of it in steps of bounded work, so that nobody waits long for a shard.
 
 use super::{Core, Decision, SETTLING_BYTES};
 use crate::apply::forgettable;

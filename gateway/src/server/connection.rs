@@ -60,8 +60,8 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, edge: Rc<Edge>, mut drain: w
         // bound is 100, answered with 431.
         .max_buf_size(limits.head_bytes.max(8 << 10))
         .header_read_timeout(None)
-        // Head and body are copied into one piece and go out by one `send`, which the kernel does faster than a `writev`
-        // of two short pieces.
+        // Head and body are copied into one piece and go out by one `send`: both are short, and a `writev` goes through the
+        // file layer first.
         .writev(false)
         .serve_connection(io, service);
     let mut drained = pin!(drain.wait_for(|draining| *draining));
