@@ -447,15 +447,14 @@ impl Shared {
                 break;
             }
             match step {
-                Step::Wrote => {}
                 Step::Failed => break,
-                Step::Blocked => self.core.writer.sleep(Duration::from_millis(100), || false),
+                Step::Blocked => self.core.writer.sleep(Duration::from_millis(100)),
                 Step::Idle if self.stopping.load(Ordering::Acquire) => break,
-                Step::Idle => {
-                    let more = writer.prepare();
-                    if !more {
-                        let longest = window.unwrap_or(Duration::from_millis(500));
-                        self.core.writer.sleep(longest, || self.core.buffer.has_facts());
+                // What came during the sync and is only owed waits for its worker's turn to end: one frame for all of it.
+                Step::Wrote | Step::Idle => {
+                    let stopping = self.stopping.load(Ordering::Acquire);
+                    if !stopping && (self.core.writer.is_due() || !writer.prepare()) {
+                        self.core.writer.sleep(window.unwrap_or(Duration::from_millis(500)));
                     }
                 }
             }

@@ -93,12 +93,6 @@ impl Buffer {
         self.filling.lock().last
     }
 
-    /// Whether there is anything to take.
-    #[must_use]
-    pub fn has_facts(&self) -> bool {
-        self.filling.lock().count > 0
-    }
-
     /// Takes everything there is. `batch` is emptied and its memory used for what comes next.
     pub fn take(&self, batch: &mut Batch) {
         batch.records.clear();

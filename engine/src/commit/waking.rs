@@ -4,16 +4,21 @@
 //! costs. A thread that serves many requests in turn therefore may be *patient*: it promises to call [`Waking::pay`]
 //! whenever it has run out of work, and until then its facts gather in the buffer. The writer then takes all of them as one
 //! frame. Everybody else wakes at once.
+//!
+//! A writer that comes back from a sync leaves alone what is only owed: the thread that gathers will say when its turn is
+//! over. With 64 connections a sync then carries 26 facts instead of 14, and interrupts the worker half as often.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
+use crossbeam::utils::CachePadded;
 use parking_lot::{Condvar, Mutex};
 
 /// A patient thread that has gathered so many facts does not wait until it has no more work: the disk should not idle
-/// while a long line of requests is worked through.
-const BATCH: u32 = 32;
+/// while a long line of requests is worked through. With 64 connections 48 carried 55 to 56 thousand holds a second, 32 48
+/// to 53, no bound at all 43 to 52; with 256 connections more would be a little better still.
+const BATCH: u32 = 48;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -28,12 +33,14 @@ thread_local! {
     static PROMISE: Cell<Promise> = const { Cell::new(Promise { to: 0, owed: 0 }) };
 }
 
-/// Wakes the writer's thread: a flag and a condition, so that waking somebody awake costs one atomic read.
+/// Wakes the writer's thread: two flags and a condition, so that waking somebody awake is no system call.
 #[derive(Debug)]
 pub struct Waking {
     id: u64,
-    asleep: AtomicBool,
-    pending: Mutex<bool>,
+    /// Somebody wants the buffer written; the facts in it that are only owed do not set this.
+    due: CachePadded<AtomicBool>,
+    asleep: CachePadded<AtomicBool>,
+    lock: Mutex<()>,
     condition: Condvar,
 }
 
@@ -41,8 +48,9 @@ impl Default for Waking {
     fn default() -> Self {
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            asleep: AtomicBool::new(false),
-            pending: Mutex::new(false),
+            due: CachePadded::default(),
+            asleep: CachePadded::default(),
+            lock: Mutex::default(),
             condition: Condvar::new(),
         }
     }
@@ -87,25 +95,34 @@ impl Waking {
 
     /// Wakes the sleeper, if it sleeps; otherwise its next sleep ends at once.
     pub fn wake(&self) {
-        // The sleeper sets `asleep` and then looks for work again before it sleeps, under the lock; the waker has made
-        // its work visible before it comes here. One of the two sees the other.
+        self.due.store(true, Ordering::SeqCst);
+        // The sleeper sets `asleep` and then looks at `due` before it sleeps, under the lock. One of the two sees the other.
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) {
-            *self.pending.lock() = true;
+            drop(self.lock.lock());
             self.condition.notify_one();
         }
     }
 
-    /// Sleeps until somebody wakes us or the time is over, unless `busy` says that there is work.
-    pub fn sleep(&self, longest: Duration, busy: impl FnOnce() -> bool) {
-        let mut pending = self.pending.lock();
-        self.asleep.store(true, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        if !*pending && !busy() {
-            self.condition.wait_for(&mut pending, longest);
+    /// Whether somebody wants the buffer written.
+    pub fn is_due(&self) -> bool {
+        self.due.load(Ordering::Acquire)
+    }
+
+    /// Sleeps until somebody wakes us or the time is over; not at all if somebody has since the last sleep ended.
+    pub fn sleep(&self, longest: Duration) {
+        if !self.is_due() {
+            let mut guard = self.lock.lock();
+            self.asleep.store(true, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
+            if !self.due.load(Ordering::SeqCst) {
+                self.condition.wait_for(&mut guard, longest);
+            }
+            self.asleep.store(false, Ordering::SeqCst);
         }
-        self.asleep.store(false, Ordering::SeqCst);
-        *pending = false;
+        // Before the buffer is taken: who wakes us from here on has put in what the next look may miss.
+        self.due.store(false, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
     }
 }
 
@@ -120,7 +137,7 @@ mod tests {
     /// A sleeper, and how it is told that it has woken.
     fn sleeper(waking: &Arc<Waking>) -> std::thread::JoinHandle<()> {
         let theirs = Arc::clone(waking);
-        let sleeper = std::thread::spawn(move || theirs.sleep(LONG, || false));
+        let sleeper = std::thread::spawn(move || theirs.sleep(LONG));
         while !waking.asleep.load(Ordering::SeqCst) {
             std::thread::yield_now();
         }
@@ -155,6 +172,21 @@ mod tests {
         waking.promise();
         (0..BATCH).for_each(|number| waking.owe(number == 0));
         sleeper.join().unwrap();
+    }
+
+    #[test]
+    fn what_is_only_owed_is_not_due() {
+        let waking = Waking::default();
+        waking.promise();
+        waking.owe(true);
+        assert!(!waking.is_due());
+        waking.pay();
+        assert!(waking.is_due());
+        // Does not sleep, and has then seen it.
+        waking.sleep(LONG);
+        assert!(!waking.is_due());
+        waking.pay();
+        assert!(!waking.is_due(), "nothing is owed any more");
     }
 
     #[test]
