@@ -43,5 +43,6 @@ pub mod testing;
 pub mod ticker;
 pub mod time;
 pub mod visitors;
+pub mod waiting_room;
 
 pub use engine::{Engine, EngineOptions, Health, OpenError};
