@@ -16,6 +16,7 @@ use crate::inventory::SlotSpec;
 use crate::request::{KeyUse, Notes};
 use crate::sale::SaleRules;
 use crate::time::{Millis, Timestamp, WallTime};
+use crate::waiting_room::{Dials, Mode, RoomRules};
 
 /// Units that enter a cart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +140,114 @@ pub enum Kind {
         /// How many holds.
         holds: u32,
     },
+    /// Somebody joined a line.
+    Joined(Joined),
     /// Anything that happens seldom.
     Cold(Box<Cold>),
+}
+
+/// Somebody joined a line: the next number of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// Of which sale.
+    pub sale: SaleIx,
+    /// In which lane.
+    pub lane: u8,
+    /// The number it was given.
+    pub number: u32,
+    /// A keyed hash of who proved to be it; 0 for a browser that proved nothing.
+    pub person: u128,
+    /// When, as the draw shows it.
+    pub wall: WallTime,
+}
+
+/// What happens in a line beside joining.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LineFact {
+    /// The running count and digest of the registrations were published.
+    Noted {
+        /// When.
+        wall: WallTime,
+    },
+    /// The places of those who registered were drawn.
+    Drawn {
+        /// When.
+        wall: WallTime,
+        /// The outside value that was mixed in.
+        beacon: Option<String>,
+        /// How many had registered.
+        registrations: u32,
+    },
+    /// The next places of a lane had their turn.
+    Called {
+        /// The lane.
+        lane: u8,
+        /// The first place, from 0.
+        from: u32,
+        /// How many places.
+        places: u32,
+        /// Those of them, ascending, whose holders were not there and are passed over.
+        passed: Vec<u32>,
+        /// How long the others may take to come in.
+        until: Timestamp,
+    },
+    /// The first of those who had missed their turn and are back have another.
+    CalledBack {
+        /// The lane.
+        lane: u8,
+        /// How many.
+        people: u32,
+        /// How long they may take to come in.
+        until: Timestamp,
+    },
+    /// Somebody who had missed the turn, or had left, is back.
+    CameBack {
+        /// The lane.
+        lane: u8,
+        /// The number.
+        number: u32,
+    },
+    /// The pass was used for the first time: a session began.
+    Claimed {
+        /// The lane.
+        lane: u8,
+        /// The number.
+        number: u32,
+        /// The end of the session.
+        until: Timestamp,
+    },
+    /// The session is over: its order is made.
+    Ended {
+        /// The lane.
+        lane: u8,
+        /// The number.
+        number: u32,
+    },
+    /// Somebody went away.
+    Left {
+        /// The lane.
+        lane: u8,
+        /// The number.
+        number: u32,
+    },
+    /// Calls that nobody followed and sessions whose time is over were put away, in the order (end, ticket).
+    Settled {
+        /// How many.
+        stays: u32,
+    },
+    /// An operator turned the dials.
+    Set {
+        /// The mode from here on.
+        mode: Mode,
+        /// The dials from here on.
+        dials: Dials,
+        /// What everybody is told from here on.
+        message: Option<String>,
+        /// Which credential it was.
+        credential: u64,
+        /// Why.
+        reason: Option<String>,
+    },
 }
 
 /// A slot as it entered a shard.
@@ -268,5 +375,34 @@ pub enum Cold {
         over_at: Timestamp,
         /// How many they were.
         visitors: u32,
+    },
+    /// As `SaleSet`, with a waiting room.
+    SaleSetWithRoom {
+        /// Index.
+        sale: SaleIx,
+        /// Counts the changes, from 1.
+        revision: u64,
+        /// The settings.
+        rules: Box<SaleRules>,
+        /// The settings of the waiting room.
+        room: Box<RoomRules>,
+        /// When.
+        wall: WallTime,
+        /// The secrets of a new line: the seed of its draw and the key of its tickets.
+        secrets: Option<([u8; 32], [u8; 32])>,
+    },
+    /// Something happened in a line.
+    Line {
+        /// Of which sale.
+        sale: SaleIx,
+        /// What.
+        fact: LineFact,
+    },
+    /// The digest of the lines under one lock at this number.
+    LineDigest {
+        /// Which lock.
+        shard: u8,
+        /// Its digest.
+        digest: u64,
     },
 }

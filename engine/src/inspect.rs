@@ -233,7 +233,7 @@ fn fit(
     match state.record(number, record) {
         Ok(()) => {
             verdict.fitted += 1;
-            let digest = matches!(fact, Some(Fact { kind: Kind::Cold(cold), .. }) if matches!(**cold, Cold::ShardDigest { .. }));
+            let digest = matches!(fact, Some(Fact { kind: Kind::Cold(cold), .. }) if matches!(**cold, Cold::ShardDigest { .. } | Cold::LineDigest { .. }));
             verdict.digests += u64::from(digest);
         }
         Err(error) => {
@@ -299,6 +299,9 @@ impl fmt::Display for Shown<'_> {
             Kind::Settled { slot, holds } => {
                 return write!(f, "settled {holds} holds of slot {}", Place(*slot));
             }
+            Kind::Joined(joined) => {
+                return write!(f, "joined sale {} lane {} as {}", joined.sale.0, joined.lane, joined.number);
+            }
             Kind::Cold(cold) => return rare(f, cold),
         };
         match key {
@@ -320,6 +323,12 @@ fn rare(f: &mut fmt::Formatter<'_>, cold: &Cold) -> fmt::Result {
             write!(f, "slot {} has {capacity} units, {blocked} blocked", Place(*slot))
         }
         Cold::ShardDigest { shard, digest } => write!(f, "digest of shard {shard}: {digest:016x}"),
+        Cold::LineDigest { shard, digest } => write!(f, "digest of lines {shard}: {digest:016x}"),
+        // Not what is secret until the draw.
+        Cold::SaleSetWithRoom { sale, revision, rules, .. } => {
+            write!(f, "sale {} set with a waiting room: {} revision {revision}", sale.0, rules.id)
+        }
+        Cold::Line { sale, fact } => write!(f, "line of sale {}: {fact:?}", sale.0),
         other => write!(f, "{other:?}"),
     }
 }

@@ -97,6 +97,10 @@ pub enum Missing {
     Venue(String),
     /// A section of the venue.
     Section(String),
+    /// The sale's waiting room.
+    WaitingRoom,
+    /// A ticket of a waiting room.
+    Ticket,
 }
 
 /// An expected "no". Variants are in order of precedence.
@@ -123,6 +127,12 @@ pub enum Refusal {
     Stale,
     /// The sale exists and the request named no version.
     IfMatchRequired,
+    /// The sale has a waiting room, and the caller has not been called.
+    NotAdmitted,
+    /// The pass was not used in time, or its session is over.
+    PassExpired,
+    /// The pass's session has a live cart already.
+    SessionBusy,
     /// The cart is past its deadline.
     CartExpired,
     /// The cart is being paid, is an order, or was given back.

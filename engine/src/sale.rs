@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::time::{Millis, WallTime};
+use crate::waiting_room::RoomRules;
 
 /// Parts that are held, sold and given back as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +64,9 @@ pub struct SaleRules {
     pub bundles: Vec<BundleRule>,
     /// Product rules by name, ascending.
     pub products: Vec<ProductRule>,
+    /// The waiting room, if the sale has one. Written by facts and snapshots of its own: settings of older journals have none.
+    #[serde(skip)]
+    pub room: Option<Arc<RoomRules>>,
 }
 
 /// The most parts a bundle rule may have.
@@ -88,6 +92,7 @@ impl SaleRules {
             few_units: 5,
             bundles: Vec::new(),
             products: Vec::new(),
+            room: None,
         }
     }
 
@@ -161,7 +166,7 @@ impl SaleRules {
         {
             return Err("two bundle rules or two products have one name".into());
         }
-        Ok(())
+        self.room.as_ref().map_or(Ok(()), |room| room.check())
     }
 
     /// The bundle rule of that name.

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::commit::{Ack, Buffer, Mark, Step, Waking, Writer};
 use crate::customers::CustomerKey;
-use crate::decide::{Core, Costs};
+use crate::decide::{Core, Costs, Secrets};
 use crate::door::{self, Door};
 use crate::follower::Follower;
 use crate::journal::frame::JournalId;
@@ -152,6 +152,8 @@ pub fn start<D: Disk>(
 ) -> Result<Started<D>, OpenError> {
     options.limits.check().map_err(OpenError::Limits)?;
     let seeds = [rng.next(), rng.next()];
+    let mut secret = [0; 32];
+    secret.chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&rng.next().to_le_bytes()));
     let Found { journal, opened, recovered, snapshot, damaged, generations } =
         recovery::start(disk, options.journal, seeds, progress)?;
     let founded = recovered.is_none();
@@ -179,6 +181,7 @@ pub fn start<D: Disk>(
         writer: Waking::default(),
         disk_full: AtomicBool::new(false),
         costs: Costs::default(),
+        secrets: Secrets::of(secret),
     });
     let mark = Arc::new(Mark::new(last));
     let door = Door::new(Arc::clone(&clock), at);

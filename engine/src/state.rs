@@ -1,7 +1,7 @@
 //! All that a partition knows, behind its locks, and the one order in which they are taken.
 //!
 //! ```text
-//! visitors (one) → keys (one) → inventory shards (ascending) → catalog → the journal's buffer
+//! visitors (one) → keys (one) → inventory shards (ascending) → lines (one) → catalog → the journal's buffer
 //! ```
 //!
 //! Nobody waits for a lock of an earlier level while holding a later one. [`Guards`] is how the live path holds locks;
@@ -18,6 +18,7 @@ use crate::names::Names;
 use crate::sync::{Mutex, MutexGuard};
 use crate::time::Timestamp;
 use crate::visitors::VisitorShard;
+use crate::waiting_room::LineShard;
 
 /// The most inventory shards: a cart's shards are a mask of 64 bits.
 pub const MAX_SHARDS: u8 = 64;
@@ -28,6 +29,7 @@ pub struct State {
     visitors: Box<[CachePadded<Mutex<VisitorShard>>]>,
     keys: Box<[CachePadded<Mutex<KeyShard>>]>,
     shards: Box<[CachePadded<Mutex<Shard>>]>,
+    lines: Box<[CachePadded<Mutex<LineShard>>]>,
     catalog: CachePadded<Mutex<Catalog>>,
     /// Names to places; derived.
     pub names: Names,
@@ -55,6 +57,7 @@ impl State {
             visitors: locks(shards),
             keys: locks(shards),
             shards: locks(shards),
+            lines: locks(shards),
             catalog: CachePadded::new(Mutex::new(catalog)),
             names,
             documents: Documents::default(),
@@ -85,6 +88,11 @@ impl State {
         self.shards[usize::from(shard)].lock()
     }
 
+    /// Waits for the lines under one lock.
+    pub fn lock_lines(&self, shard: usize) -> MutexGuard<'_, LineShard> {
+        self.lines[shard].lock()
+    }
+
     /// Waits for the catalog.
     pub fn lock_catalog(&self) -> MutexGuard<'_, Catalog> {
         self.catalog.lock()
@@ -106,6 +114,8 @@ pub trait Held {
     fn keys(&mut self, shard: usize) -> &mut KeyShard;
     /// An inventory shard.
     fn shard(&mut self, shard: u8) -> &mut Shard;
+    /// The lines under one lock.
+    fn lines(&mut self, shard: usize) -> &mut LineShard;
     /// The catalog.
     fn catalog(&mut self) -> &mut Catalog;
     /// Names, which follow.
@@ -119,6 +129,7 @@ pub struct Guards<'a> {
     visitors: Option<(usize, MutexGuard<'a, VisitorShard>)>,
     keys: Few<'a, usize, KeyShard>,
     shards: Few<'a, u8, Shard>,
+    lines: Option<(usize, MutexGuard<'a, LineShard>)>,
     catalog: Option<MutexGuard<'a, Catalog>>,
 }
 
@@ -193,26 +204,26 @@ impl<'a> Guards<'a> {
     /// Holds nothing yet.
     #[must_use]
     pub fn new(state: &'a State) -> Self {
-        Self { state, visitors: None, keys: Few::NONE, shards: Few::NONE, catalog: None }
+        Self { state, visitors: None, keys: Few::NONE, shards: Few::NONE, lines: None, catalog: None }
     }
 
     /// Waits for a visitor shard. First of all.
     pub fn lock_visitors(&mut self, shard: usize) {
         assert!(self.visitors.is_none() && self.keys.is_empty(), "visitors come first");
-        assert!(self.shards.is_empty() && self.catalog.is_none(), "visitors come first");
+        assert!(self.shards.is_empty() && self.lines.is_none() && self.catalog.is_none(), "visitors come first");
         self.visitors = Some((shard, self.state.lock_visitors(shard)));
     }
 
     /// Waits for a key shard. After visitors, before inventory.
     pub fn lock_keys(&mut self, shard: usize) {
-        assert!(self.shards.is_empty() && self.catalog.is_none(), "keys come before inventory");
+        assert!(self.shards.is_empty() && self.lines.is_none() && self.catalog.is_none(), "keys come early");
         assert!(self.keys.last().is_none_or(|last| last < shard), "keys ascend");
         self.keys.push(shard, self.state.lock_keys(shard));
     }
 
     /// Waits for the inventory shards of a mask, ascending.
     pub fn lock_shards(&mut self, mask: u64) {
-        assert!(self.catalog.is_none(), "inventory comes before the catalog");
+        assert!(self.lines.is_none() && self.catalog.is_none(), "inventory comes before lines and catalog");
         assert!(self.shards.is_empty(), "inventory shards are taken in one go");
         let mut rest = mask;
         while rest != 0 {
@@ -226,6 +237,12 @@ impl<'a> Guards<'a> {
     /// Lets the inventory shards go, to take others.
     pub fn unlock_shards(&mut self) {
         self.shards = Few::NONE;
+    }
+
+    /// Waits for the lines under one lock. After inventory, before the catalog.
+    pub fn lock_lines(&mut self, shard: usize) {
+        assert!(self.lines.is_none() && self.catalog.is_none(), "lines are taken once, before the catalog");
+        self.lines = Some((shard, self.state.lock_lines(shard)));
     }
 
     /// Waits for the catalog. Last of all.
@@ -254,6 +271,8 @@ impl<'a> Guards<'a> {
         let mut latest = visitors.unwrap_or_default();
         latest = self.keys.latest(latest, |keys| keys.stamp);
         latest = self.shards.latest(latest, |shard| shard.stamp);
+        let lines = self.lines.as_ref().map(|(_, lines)| lines.stamp);
+        latest = lines.map_or(latest, |stamp| latest.or_later(stamp));
         self.catalog.as_ref().map_or(latest, |catalog| latest.or_later(catalog.stamp))
     }
 
@@ -264,6 +283,9 @@ impl<'a> Guards<'a> {
         }
         self.keys.each(|keys| keys.stamp = stamp);
         self.shards.each(|shard| shard.stamp = stamp);
+        if let Some((_, lines)) = &mut self.lines {
+            lines.stamp = stamp;
+        }
         if let Some(catalog) = &mut self.catalog {
             catalog.stamp = stamp;
         }
@@ -292,6 +314,15 @@ impl<'a> Guards<'a> {
     #[must_use]
     pub fn look_keys(&self) -> Option<&KeyShard> {
         self.keys.first.as_ref().map(|(_, guard)| &**guard)
+    }
+
+    /// The lines that are held, to look at.
+    #[must_use]
+    pub fn look_lines(&self) -> &LineShard {
+        match &self.lines {
+            Some((_, guard)) => guard,
+            None => panic!("no lines are held"),
+        }
     }
 
     /// The catalog, to look at.
@@ -327,6 +358,12 @@ impl Held for Guards<'_> {
             None => panic!("inventory shard {shard} is not held"),
         }
     }
+    fn lines(&mut self, shard: usize) -> &mut LineShard {
+        match &mut self.lines {
+            Some((held, guard)) if *held == shard => guard,
+            _ => panic!("lines {shard} are not held"),
+        }
+    }
     fn catalog(&mut self) -> &mut Catalog {
         match &mut self.catalog {
             Some(guard) => guard,
@@ -350,6 +387,7 @@ impl Alone<'_> {
             self.visitors(usize::from(shard)).stamp = stamp;
             self.keys(usize::from(shard)).stamp = stamp;
             self.shard(shard).stamp = stamp;
+            self.lines(usize::from(shard)).stamp = stamp;
         }
         self.catalog().stamp = stamp;
     }
@@ -367,6 +405,9 @@ impl Held for Alone<'_> {
     }
     fn shard(&mut self, shard: u8) -> &mut Shard {
         self.0.shards[usize::from(shard)].get_mut()
+    }
+    fn lines(&mut self, shard: usize) -> &mut LineShard {
+        self.0.lines[shard].get_mut()
     }
     fn catalog(&mut self) -> &mut Catalog {
         self.0.catalog.get_mut()

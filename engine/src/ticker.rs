@@ -17,6 +17,8 @@ const SECOND_MS: u64 = 1_000;
 pub struct Ticker {
     /// The digest of each shard that was written down last.
     digests: Vec<u64>,
+    /// The same of the lines under each lock.
+    line_digests: Vec<u64>,
     /// The shard whose digest comes next.
     digest_shard: u8,
     /// Shard and place where forgetting carts goes on.
@@ -33,6 +35,7 @@ impl Ticker {
     pub fn new(shards: u8) -> Self {
         Self {
             digests: vec![0; usize::from(shards)],
+            line_digests: vec![0; usize::from(shards)],
             digest_shard: 0,
             forget: (0, 0),
             forget_visitors: (0, 0),
@@ -47,6 +50,7 @@ impl Ticker {
         let Ok(now) = door.now(core) else { return };
         settle(core, now, stopping);
         core.refresh_documents(now);
+        core.tick_lines(now);
         let boot = door.clock().boot();
         if boot < self.next_second {
             return;
@@ -57,6 +61,10 @@ impl Ticker {
         }
         let shards = core.state.shards();
         let known = &mut self.digests[usize::from(self.digest_shard)];
+        let known_line = &mut self.line_digests[usize::from(self.digest_shard)];
+        if let Ok(digest) = core.note_line_digest(now, self.digest_shard, *known_line) {
+            *known_line = digest;
+        }
         if let Ok(digest) = core.note_digest(now, self.digest_shard, *known) {
             *known = digest;
             self.digest_shard = (self.digest_shard + 1) % shards;

@@ -223,7 +223,7 @@ fn is_success(kind: &Kind) -> bool {
         | Kind::Extended { .. }
         | Kind::Confirmed { .. }
         | Kind::Cancelled { .. } => true,
-        Kind::Lapsed { .. } | Kind::Settled { .. } | Kind::Cold(_) => false,
+        Kind::Lapsed { .. } | Kind::Settled { .. } | Kind::Joined(_) | Kind::Cold(_) => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::line;
 use crate::carts::Stage;
 use crate::catalog::{Heartbeat, SaleRecord};
 use crate::fact::{Cold, SlotEntry};
@@ -10,6 +11,7 @@ use crate::names::Listing;
 use crate::sale::SaleView;
 use crate::state::Held;
 use crate::time::Timestamp;
+use crate::waiting_room::RoomRules;
 
 pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
     match fact {
@@ -30,20 +32,14 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
             publish_listing(held);
         }
         Cold::SaleSet { sale, revision, rules } => {
-            let rules = Arc::new((**rules).clone());
-            let place = usize::from(sale.0);
-            for shard in 0..held.shards() {
-                held.shard(shard).set_rules(*sale, &rules);
-            }
-            let record = SaleRecord { revision: *revision, rules };
-            let sales = &mut held.catalog().sales;
-            if place == sales.len() {
-                sales.push(record);
-            } else {
-                sales[place] = record;
-            }
-            publish_listing(held);
+            set_sale(held, *sale, SaleRecord { revision: *revision, rules: Arc::new((**rules).clone()) });
         }
+        Cold::SaleSetWithRoom { sale, revision, rules, room, wall, secrets } => {
+            let record = SaleRecord { revision: *revision, rules: Arc::new(line::with_room(rules, room)) };
+            line::room_set(held, at, *sale, &record, room, (*wall, *secrets));
+            set_sale(held, *sale, record);
+        }
+        Cold::Line { sale, fact } => line::happened(held, at, *sale, fact),
         Cold::SlotsSet { sale, added, updated } => {
             for entry in added {
                 add_slot(held, *sale, entry);
@@ -59,7 +55,7 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
             held.catalog().heartbeat = Some(Heartbeat { at, wall: *wall, boot: *boot, boot_id: *boot_id });
         }
         // Only compared, by whoever replays.
-        Cold::ShardDigest { .. } => {}
+        Cold::ShardDigest { .. } | Cold::LineDigest { .. } => {}
         Cold::Forgotten { shard, from, to, ended_by, carts: _ } => {
             let shard = held.shard(*shard);
             for index in *from..*to {
@@ -89,6 +85,27 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
             held.visitors(usize::from(*shard)).forget_over(*from, *to, *over_at);
         }
     }
+}
+
+fn set_sale(held: &mut impl Held, sale: SaleIx, record: SaleRecord) {
+    for shard in 0..held.shards() {
+        held.shard(shard).set_rules(sale, &record.rules);
+    }
+    let (sales, place) = (&mut held.catalog().sales, usize::from(sale.0));
+    if place == sales.len() {
+        sales.push(record);
+    } else {
+        sales[place] = record;
+    }
+    publish_listing(held);
+}
+
+/// A sale that is there gets its waiting room back, from a snapshot.
+pub fn give_room(held: &mut impl Held, sale: SaleIx, room: &RoomRules) {
+    let Some(record) = held.catalog().sales.get(usize::from(sale.0)) else { return };
+    let rules = Arc::new(line::with_room(&record.rules, room));
+    let record = SaleRecord { revision: record.revision, rules };
+    set_sale(held, sale, record);
 }
 
 /// Whether a cart has ended, is no order, and ended not after an instant. An open cart past its deadline has ended too:

@@ -27,7 +27,7 @@ pub fn fetch(held: &mut impl Held, fact: &Fact) {
         | Kind::Exchanged { cart, key, .. }
         | Kind::Cancelled { cart, key, .. } => (Some(*cart), *key),
         Kind::Lapsed { cart } => (Some(*cart), None),
-        Kind::Settled { .. } | Kind::Cold(_) => (None, None),
+        Kind::Settled { .. } | Kind::Joined(_) | Kind::Cold(_) => (None, None),
     };
     if let Some(KeyUse { key, .. }) = key {
         let shard = KeyShard::of(key, held.shards());

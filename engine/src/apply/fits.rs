@@ -3,9 +3,10 @@
 
 use std::fmt;
 
+use super::line;
 use crate::carts::{Item, PRESENT, Stage};
 use crate::fact::{Cold, Fact, Kind, NewItem};
-use crate::ids::{CartId, Quantity, SlotRef};
+use crate::ids::{CartId, Quantity, SaleIx, SlotRef};
 use crate::inventory::Slot;
 use crate::state::{Held, MAX_SHARDS};
 use crate::time::Timestamp;
@@ -78,7 +79,8 @@ pub fn fits(held: &mut impl Held, fact: &Fact) -> Result<(), Misfit> {
             demand!(due == *holds, "{holds} holds settled where {due} are due");
             Ok(())
         }
-        Kind::Cold(cold) => cold_fits(held, cold),
+        Kind::Joined(joined) => line::joined_fits(held, joined),
+        Kind::Cold(cold) => cold_fits(held, at, cold),
     }
 }
 
@@ -166,7 +168,16 @@ fn cart_in(held: &mut impl Held, id: CartId, stage: Stage, out: &[u8]) -> Result
     Ok(())
 }
 
-fn cold_fits(held: &mut impl Held, fact: &Cold) -> Result<(), Misfit> {
+/// Whether a sale is the next one, or its settings the next of it.
+fn sale_follows(held: &mut impl Held, sale: SaleIx, revision: u64) -> Result<(), Misfit> {
+    let sales = &held.catalog().sales;
+    let known = sales.get(usize::from(sale.0)).map_or(0, |sale| sale.revision);
+    demand!(usize::from(sale.0) <= sales.len(), "sale {} after {}", sale.0, sales.len());
+    demand!(known + 1 == revision, "revision {revision} of a sale at {known}");
+    Ok(())
+}
+
+fn cold_fits(held: &mut impl Held, at: Timestamp, fact: &Cold) -> Result<(), Misfit> {
     match fact {
         Cold::Founded { shards, .. } => {
             demand!(*shards == held.shards(), "a folder of {shards} shards in a state of {}", held.shards());
@@ -176,11 +187,16 @@ fn cold_fits(held: &mut impl Held, fact: &Cold) -> Result<(), Misfit> {
             let channels = held.catalog().channels.len();
             demand!(usize::from(channel.0) == channels, "channel {} after {channels}", channel.0);
         }
-        Cold::SaleSet { sale, revision, .. } => {
-            let sales = &held.catalog().sales;
-            let known = sales.get(usize::from(sale.0)).map_or(0, |sale| sale.revision);
-            demand!(usize::from(sale.0) <= sales.len(), "sale {} after {}", sale.0, sales.len());
-            demand!(known + 1 == *revision, "revision {revision} of a sale at {known}");
+        Cold::SaleSet { sale, revision, .. } => sale_follows(held, *sale, *revision)?,
+        Cold::SaleSetWithRoom { sale, revision, room, secrets, .. } => {
+            sale_follows(held, *sale, *revision)?;
+            line::room_fits(held, *sale, room, secrets.is_some())?;
+        }
+        Cold::Line { sale, fact } => line::line_fits(held, at, *sale, fact)?,
+        Cold::LineDigest { shard, digest } => {
+            demand!(*shard < held.shards(), "there are no lines {shard}");
+            let here = held.lines(usize::from(*shard)).digest.0;
+            demand!(here == *digest, "digest of lines {shard}: journal {digest:016x}, here {here:016x}");
         }
         Cold::SlotsSet { added, updated, .. } => {
             let mut before = [0_u32; MAX_SHARDS as usize];

@@ -8,10 +8,12 @@ mod carts;
 mod cold;
 mod fetch;
 mod fits;
+mod line;
 
-pub use cold::forgettable;
+pub use cold::{forgettable, give_room};
 pub use fetch::fetch;
 pub use fits::{Misfit, fits};
+pub use line::keeps_lanes;
 
 use crate::fact::{Fact, Kind};
 use crate::state::Held;
@@ -30,6 +32,7 @@ pub fn apply(held: &mut impl Held, fact: &Fact) {
         Kind::Cancelled { cart, out, key } => carts::cancelled(held, at, *cart, out, *key),
         Kind::Lapsed { cart } => carts::lapsed(held, *cart),
         Kind::Settled { slot, holds } => held.shard(slot.shard).settle(slot.index, *holds),
+        Kind::Joined(fact) => line::joined(held, fact),
         Kind::Cold(fact) => cold::apply(held, at, fact),
     }
 }

@@ -5,6 +5,7 @@
 //! out: a fact can only be said through `Decision::commit`, which numbers it while the locks are held.
 
 mod add;
+mod admission;
 mod aim;
 mod best;
 pub(crate) mod bundle;
@@ -17,6 +18,7 @@ mod exchange;
 mod extend;
 mod housekeeping;
 mod import;
+mod line;
 mod open;
 mod release;
 mod sales;
@@ -26,8 +28,10 @@ mod stock;
 mod views;
 mod wants;
 
+pub use admission::LineChange;
 pub use housekeeping::Ticked;
 pub use import::{SlotRejection, SlotsAdded};
+pub use line::{JoinLine, JoinedLine, Proof, Session, has_pass};
 pub use sales::SalePut;
 pub use slot::SlotChange;
 pub use views::{OrderQuery, Page, SlotQuery};
@@ -67,6 +71,29 @@ pub struct Core {
     pub disk_full: AtomicBool,
     /// What requests cost, for `/metrics`.
     pub costs: Costs,
+    /// Where the secrets of new lines come from.
+    pub secrets: Secrets,
+}
+
+/// Secrets nobody can guess, made from one that the random source gave at the start.
+#[derive(Debug)]
+pub struct Secrets {
+    root: [u8; 32],
+    made: AtomicU64,
+}
+
+impl Secrets {
+    /// Secrets under a root.
+    #[must_use]
+    pub const fn of(root: [u8; 32]) -> Self {
+        Self { root, made: AtomicU64::new(0) }
+    }
+
+    /// One that was never given before.
+    fn next(&self) -> [u8; 32] {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        *blake3::keyed_hash(&self.root, &number.to_le_bytes()).as_bytes()
+    }
 }
 
 /// Counters of what requests cost.

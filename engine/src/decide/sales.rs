@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Core, Decision};
+use crate::apply::keeps_lanes;
 use crate::fact::{Cold, Configuration, Kind};
 use crate::ids::{ChannelIx, SaleIx, is_id};
 use crate::outcome::Answer;
@@ -10,6 +11,7 @@ use crate::refusal::{Missing, Refusal};
 use crate::sale::{IfMatch, SaleRules, SaleView};
 use crate::state::{Guards, MAX_SHARDS};
 use crate::time::{Now, WallTime};
+use crate::waiting_room::LineShard;
 
 /// Whether the sale was new.
 #[derive(Clone, Debug)]
@@ -102,6 +104,14 @@ impl Core {
             return decision.answer(Err(Refusal::Rule { why }));
         }
         all_shards(&mut decision.guards, self.state.shards());
+        // Which line's lock it will be must be known before the catalog's is taken. Nobody makes a sale meanwhile: that takes
+        // all shards.
+        let expected = {
+            let catalog = self.state.lock_catalog();
+            catalog.sale(&rules.id).map_or(catalog.sales.len(), |sale| usize::from(sale.0))
+        };
+        let expected = SaleIx(u16::try_from(expected).unwrap_or(u16::MAX));
+        decision.guards.lock_lines(LineShard::of(expected, self.state.shards()));
         decision.guards.lock_catalog();
         decision.fix_time();
         let catalog = decision.guards.look_catalog();
@@ -115,11 +125,12 @@ impl Core {
             (Some(standing), IfMatch::Revision(revision)) if standing != revision => Err(Refusal::Stale),
             (Some(standing), _) => Ok(standing + 1),
         };
-        let result = result.map(|revision| {
+        let result = result.and_then(|revision| {
             let sale = known.unwrap_or_else(|| SaleIx(u16::try_from(next).unwrap_or(u16::MAX)));
             let view = SaleView { rules: Arc::new(rules.clone()), revision };
-            decision.commit(Kind::Cold(Box::new(Cold::SaleSet { sale, revision, rules: Box::new(rules) })));
-            SalePut { created: known.is_none(), sale: view }
+            let fact = decision.sale_set(sale, revision, rules)?;
+            decision.commit(Kind::Cold(Box::new(fact)));
+            Ok(SalePut { created: known.is_none(), sale: view })
         });
         decision.answer(result)
     }
@@ -139,6 +150,25 @@ impl Core {
             .collect();
         sales.sort_by(|one, other| one.rules.id.cmp(&other.rules.id));
         Answer { rests_on: catalog.stamp.sequence, now, replayed: false, result: Ok(sales) }
+    }
+}
+
+impl Decision<'_> {
+    /// The fact that a sale is set, with its waiting room if it has one.
+    fn sale_set(&self, sale: SaleIx, revision: u64, rules: SaleRules) -> Result<Cold, Refusal> {
+        let Some(room) = rules.room.clone() else {
+            return Ok(Cold::SaleSet { sale, revision, rules: Box::new(rules) });
+        };
+        let secrets = match self.guards.look_lines().lines.get(&sale) {
+            None => Some((self.core.secrets.next(), self.core.secrets.next())),
+            Some(line) if keeps_lanes(line, &room) => None,
+            Some(_) => {
+                let why = "the lanes of a waiting room stay as they are once people stand in them".into();
+                return Err(Refusal::Rule { why });
+            }
+        };
+        let (wall, room) = (self.now_at().wall, Box::new((*room).clone()));
+        Ok(Cold::SaleSetWithRoom { sale, revision, rules: Box::new(rules), room, wall, secrets })
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use super::{Cold, Fact, Kind, NewItem, NewItems, Opened, Ordinals};
+use super::{Cold, Fact, Joined, Kind, NewItem, NewItems, Opened, Ordinals};
 use crate::ids::{CartId, ChannelIx, CustomerHash, SaleIx, SlotRef};
 use crate::request::KeyUse;
 use crate::time::{Millis, Timestamp, WallTime};
@@ -27,6 +27,8 @@ const LAPSED: u8 = 8;
 const SETTLED: u8 = 9;
 /// The cart became an order, with the wall time. Kind 6, of older journals, has none: there engine time stands for it.
 const CONFIRMED_AT: u8 = 10;
+/// Somebody joined a line.
+const JOINED: u8 = 11;
 const COLD: u8 = 32;
 
 /// The most holds one step can take in or out; the count is one byte.
@@ -64,6 +66,7 @@ pub fn encode(fact: &Fact, out: &mut Vec<u8>) {
         Kind::Cancelled { key, .. } => (CANCELLED, *key),
         Kind::Lapsed { .. } => (LAPSED, None),
         Kind::Settled { .. } => (SETTLED, None),
+        Kind::Joined(_) => (JOINED, None),
         Kind::Cold(_) => (COLD, None),
     };
     out.push(kind | if key.is_some() { KEYED } else { 0 });
@@ -105,6 +108,16 @@ pub fn encode(fact: &Fact, out: &mut Vec<u8>) {
             put_slot(out, *slot);
             put_varint(out, u64::from(*holds));
         }
+        Kind::Joined(joined) => {
+            put_varint(out, u64::from(joined.sale.0));
+            out.push(joined.lane);
+            put_varint(out, u64::from(joined.number));
+            put_offset(out, fact.at, joined.wall);
+            out.push(u8::from(joined.person != 0));
+            if joined.person != 0 {
+                out.extend_from_slice(&joined.person.to_le_bytes());
+            }
+        }
         Kind::Cold(cold) => put_postcard(out, &**cold),
     }
     if let Some(key) = key {
@@ -129,7 +142,7 @@ pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
     let keyed = first & KEYED != 0;
     let noted = first & NOTED != 0;
     let code = first & !(KEYED | NOTED);
-    if noted && code != OPENED || keyed && matches!(code, LAPSED | SETTLED | COLD) {
+    if noted && code != OPENED || keyed && matches!(code, LAPSED | SETTLED | JOINED | COLD) {
         return Err(DecodeError { expected: "flags that fit the kind", offset: 0 });
     }
     let mut kind = match code {
@@ -155,6 +168,7 @@ pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
         CANCELLED => Kind::Cancelled { cart: from.cart()?, out: from.ordinals()?, key: None },
         LAPSED => Kind::Lapsed { cart: from.cart()? },
         SETTLED => Kind::Settled { slot: from.slot()?, holds: from.small("a count")? },
+        JOINED => Kind::Joined(from.joined(at)?),
         COLD => Kind::Cold(Box::new(from.postcard::<Cold>("a seldom fact")?)),
         _ => return Err(DecodeError { expected: "a known kind", offset: 0 }),
     };
@@ -171,7 +185,7 @@ pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
             | Kind::Extended { key, .. }
             | Kind::Confirmed { key, .. }
             | Kind::Cancelled { key, .. } => *key = Some(read),
-            Kind::Lapsed { .. } | Kind::Settled { .. } | Kind::Cold(_) => {}
+            Kind::Lapsed { .. } | Kind::Settled { .. } | Kind::Joined(_) | Kind::Cold(_) => {}
         }
     }
     if noted && let Kind::Opened(opened) = &mut kind {
@@ -293,6 +307,17 @@ impl<'a> Bytes<'a> {
 
     fn later(&mut self, at: Timestamp) -> Result<Timestamp, DecodeError> {
         Ok(at.plus(Millis(self.varint("a span")?)))
+    }
+
+    fn joined(&mut self, at: Timestamp) -> Result<Joined, DecodeError> {
+        let (sale, lane) = (SaleIx(self.small("a sale")?), self.byte("a lane")?);
+        let (number, wall) = (self.small("a number")?, self.wall(at)?);
+        let person = match self.byte("whether somebody is known")? {
+            0 => 0,
+            1 => u128::from_le_bytes(self.fixed("a person")?),
+            _ => return self.none("0 or 1"),
+        };
+        Ok(Joined { sale, lane, number, person, wall })
     }
 
     fn wall(&mut self, at: Timestamp) -> Result<WallTime, DecodeError> {

@@ -49,7 +49,16 @@ pub fn restore<F: DiskFile>(from: &mut ChunkReader<F>, names: Names) -> Result<S
         let keys = state.alone();
         keys_of(from, keys, number, shards, configuration.as_ref())?;
     }
-    section(from, tag::END, None)?;
+    // A state without lines says nothing of them.
+    match from.item(|take| take.byte())? {
+        tag::END => {}
+        tag::LINES => {
+            let count = from.item(|take| take.small())?;
+            super::lines::restore(from, &mut state, count)?;
+            section(from, tag::END, None)?;
+        }
+        _ => return Err(from.odd(Odd("another section"))),
+    }
     from.end()?;
     Ok(state)
 }

@@ -6,6 +6,7 @@
 
 use super::bytes::{put_postcard, put_text, put_time, put_varint, put_wall};
 use super::chunks::ChunkWriter;
+use super::lines;
 use crate::carts::{Cart, Stage};
 use crate::inventory::{ALWAYS, Shard};
 use crate::journal::StorageError;
@@ -21,6 +22,8 @@ pub(super) mod tag {
     pub const CARTS: u8 = 3;
     pub const VISITORS: u8 = 4;
     pub const KEYS: u8 = 5;
+    /// Only in a state that has any.
+    pub const LINES: u8 = 6;
     pub const END: u8 = 255;
 }
 
@@ -38,6 +41,8 @@ enum Part {
     Carts(u8, u32),
     Visitors(u8, u32),
     Keys(u8, u32),
+    LinesHead,
+    Lines(lines::Place),
     End,
     Done,
 }
@@ -116,9 +121,21 @@ impl Saver {
                 Ok(Part::Keys(number, 0))
             }
             Part::Keys(number, from) => {
-                let next = if number + 1 < state.shards() { Part::Slots(number + 1, 0) } else { Part::End };
+                let next = if number + 1 < state.shards() { Part::Slots(number + 1, 0) } else { Part::LinesHead };
                 keys(state.keys(usize::from(number)), number, from, next, out)
             }
+            Part::LinesHead => {
+                let count = lines::count(state);
+                if count == 0 {
+                    return Ok(Part::End);
+                }
+                out.item(|out| {
+                    out.push(tag::LINES);
+                    put_varint(out, count as u64);
+                })?;
+                Ok(Part::Lines(lines::Place::default()))
+            }
+            Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::End, Part::Lines)),
             Part::End => {
                 out.item(|out| out.push(tag::END))?;
                 Ok(Part::Done)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::commit::{Buffer, Waking};
-use crate::decide::{Core, Costs};
+use crate::decide::{Core, Costs, Secrets};
 use crate::ids::{ChannelIx, CustomerHash};
 use crate::inventory::SlotSpec;
 use crate::limits::Limits;
@@ -42,6 +42,7 @@ pub fn core(shards: u8, limits: Limits) -> Core {
         writer: Waking::default(),
         disk_full: AtomicBool::new(false),
         costs: Costs::default(),
+        secrets: Secrets::of([9; 32]),
     }
 }
 

@@ -1,4 +1,28 @@
 //! The waiting room: who waits for a sale to open, and in what order they are called.
+//!
+//! `rules` are the terms, `ticket` is a place as its holder sees it, `draw` and `permutation` fix the order of those who
+//! registered before the opening. `line` is the state: it changes by facts only. `lane` is one of its lanes, `inside` who
+//! was called and who came in, `credit` how fast people may be called. `seen` is who is still there: it decides who is
+//! passed over, but is no state, and a fact says who was. `phase` says in one word how things stand, `view` in an answer.
 
+mod credit;
 pub mod draw;
+mod inside;
+mod lane;
+mod line;
 pub mod permutation;
+mod phase;
+mod rules;
+mod seen;
+mod ticket;
+mod view;
+
+pub use credit::Credit;
+pub use inside::{Inside, Packed, Stay};
+pub use lane::{LaneLine, Row, Standing};
+pub use line::{Drawn, Line, LineShard, Minute, Stock, packed, unpacked};
+pub use phase::{Phase, TicketState};
+pub use rules::{Dials, Lane, MAX_DIAL, MAX_LANES, Mode, RoomRules};
+pub use seen::Seen;
+pub use ticket::{Claimed, TICKET_CHARS, Ticket, TicketKey};
+pub use view::{LaneView, LineView, TicketView};

@@ -45,6 +45,10 @@ impl Judge<'_> {
             Refusal::Overloaded => {}
             Refusal::DiskFull => assert!(self.disk_full, "the disk has room"),
             Refusal::NotFound(missing) => self.missing(missing, answer),
+            // No sale of a run has a waiting room.
+            Refusal::NotAdmitted | Refusal::PassExpired | Refusal::SessionBusy => {
+                panic!("{refusal:?} without a waiting room")
+            }
             Refusal::CartExpired => {
                 let Some(cart) = self.asked.cart() else { panic!("which cart?") };
                 let book = self.seen(cart);

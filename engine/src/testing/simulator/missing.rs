@@ -44,6 +44,7 @@ impl Judge<'_> {
                     }
                 }
             }
+            Missing::WaitingRoom | Missing::Ticket => panic!("{missing:?}: no request asks for one"),
             Missing::Hold => {
                 let Some(cart) = self.asked.cart() else { panic!("which cart?") };
                 let book = self.seen(cart);

@@ -1,0 +1,179 @@
+//! What facts about waiting do, and whether they can: the mirror of `waiting_room/line.rs`, fact by fact.
+
+use std::sync::Arc;
+
+use super::fits::Misfit;
+use crate::catalog::SaleRecord;
+use crate::digest::Digest;
+use crate::fact::{Joined, LineFact};
+use crate::ids::SaleIx;
+use crate::sale::SaleRules;
+use crate::state::Held;
+use crate::time::{Timestamp, WallTime};
+use crate::waiting_room::draw::{MOST_REGISTRATIONS, Seed};
+use crate::waiting_room::{Drawn, Line, LineShard, RoomRules, Standing, TicketKey};
+
+/// A line and the digest it counts in.
+fn line(held: &mut impl Held, sale: SaleIx) -> Option<(&mut Line, &mut Digest)> {
+    let shard = LineShard::of(sale, held.shards());
+    let LineShard { lines, digest, .. } = held.lines(shard);
+    lines.get_mut(&sale).map(|line| (line, digest))
+}
+
+pub fn joined(held: &mut impl Held, fact: &Joined) {
+    if let Some((line, digest)) = line(held, fact.sale) {
+        line.join(digest, fact.sale, fact.lane, fact.person, fact.wall);
+    }
+}
+
+/// A sale with a waiting room is set: its line is made, or has other terms.
+pub fn room_set(
+    held: &mut impl Held,
+    at: Timestamp,
+    sale: SaleIx,
+    record: &SaleRecord,
+    room: &RoomRules,
+    (wall, secrets): (WallTime, Option<([u8; 32], [u8; 32])>),
+) {
+    let shard = LineShard::of(sale, held.shards());
+    let lines = &mut held.lines(shard).lines;
+    match secrets {
+        Some((seed, key)) => {
+            lines.insert(sale, Line::new(&record.rules, room, Seed(seed), TicketKey(key), wall));
+        }
+        None => {
+            if let Some(line) = lines.get_mut(&sale) {
+                line.set_rules(&record.rules, room, at);
+            }
+        }
+    }
+}
+
+/// The settings of a sale with its waiting room.
+pub fn with_room(rules: &SaleRules, room: &RoomRules) -> SaleRules {
+    SaleRules { room: Some(Arc::new(room.clone())), ..rules.clone() }
+}
+
+pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFact) {
+    let Some((line, digest)) = line(held, sale) else { return };
+    match fact {
+        LineFact::Noted { wall } => line.note_minute(*wall),
+        LineFact::Drawn { wall, beacon, registrations: _ } => {
+            line.restore_draw(Drawn { wall: *wall, beacon: beacon.clone() });
+        }
+        LineFact::Called { lane, from: _, places, passed, until } => {
+            line.call(digest, *lane, *places, passed, *until, at);
+        }
+        LineFact::CalledBack { lane, people, until } => line.call_back(digest, *lane, *people, *until, at),
+        LineFact::CameBack { lane, number } => line.come_back(digest, *lane, *number),
+        LineFact::Claimed { lane, number, until } => line.claim(digest, *lane, *number, *until),
+        LineFact::Ended { lane, number } => line.end(digest, *lane, *number, Standing::Over, at),
+        LineFact::Left { lane, number } => line.end(digest, *lane, *number, Standing::Left, at),
+        LineFact::Settled { stays } => line.settle(digest, *stays, at),
+        LineFact::Set { mode, dials, message, .. } => line.set(*mode, *dials, message.clone(), at),
+    }
+}
+
+macro_rules! demand {
+    ($condition:expr, $($words:tt)*) => {
+        if !$condition {
+            return Err(Misfit(format!($($words)*)));
+        }
+    };
+}
+
+pub fn joined_fits(held: &mut impl Held, fact: &Joined) -> Result<(), Misfit> {
+    let Some((line, _)) = line(held, fact.sale) else {
+        return Err(Misfit(format!("sale {} has no waiting room", fact.sale.0)));
+    };
+    let Some(lane) = line.lanes.get(usize::from(fact.lane)) else {
+        return Err(Misfit(format!("there is no lane {}", fact.lane)));
+    };
+    demand!(lane.len() == fact.number, "number {} after {}", fact.number, lane.len());
+    demand!(fact.number < MOST_REGISTRATIONS, "number {} of a lane", fact.number);
+    demand!(fact.person == 0 || line.ticket_of(fact.person).is_none(), "a person with a ticket joins");
+    Ok(())
+}
+
+/// Whether a sale with a room can be set: secrets come with the first, lanes keep their places.
+pub fn room_fits(
+    held: &mut impl Held,
+    sale: SaleIx,
+    room: &RoomRules,
+    secrets: bool,
+) -> Result<(), Misfit> {
+    demand!(room.check().is_ok(), "a waiting room whose settings do not fit");
+    match line(held, sale) {
+        None => demand!(secrets, "a line without secrets"),
+        Some((line, _)) => {
+            demand!(!secrets, "a second line of sale {}", sale.0);
+            demand!(keeps_lanes(line, room), "lanes that change while people stand in them");
+        }
+    }
+    Ok(())
+}
+
+/// Whether the lanes are the same, in the same order, or nobody stands in them yet: they are part of the draw.
+#[must_use]
+pub fn keeps_lanes(line: &Line, room: &RoomRules) -> bool {
+    let names = |rules: &RoomRules| rules.lanes.iter().map(|lane| lane.name.clone()).collect::<Vec<_>>();
+    line.tickets() == 0 || names(&line.rules) == names(room)
+}
+
+pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFact) -> Result<(), Misfit> {
+    let Some((line, _)) = line(held, sale) else {
+        return Err(Misfit(format!("sale {} has no waiting room", sale.0)));
+    };
+    let stands = |lane: u8, number: u32, wanted: &[Standing]| {
+        let standing = line.standing(lane, number, at).map(|(standing, _)| standing);
+        demand!(
+            standing.is_some_and(|standing| wanted.contains(&standing)),
+            "ticket {number} of lane {lane} is {standing:?}, not {wanted:?}"
+        );
+        Ok(())
+    };
+    match fact {
+        LineFact::Noted { .. } => demand!(line.drawn.is_none(), "registrations noted after the draw"),
+        LineFact::Drawn { registrations, .. } => {
+            demand!(line.drawn.is_none(), "a second draw");
+            let here = line.registrations().count;
+            demand!(here == *registrations, "a draw of {registrations}, here are {here}");
+        }
+        LineFact::Called { lane, from, places, passed, until } => {
+            demand!(line.drawn.is_some(), "a call before the draw");
+            demand!(*until > at, "a call that has ended");
+            let Some(known) = line.lanes.get(usize::from(*lane)) else {
+                return Err(Misfit(format!("there is no lane {lane}")));
+            };
+            demand!(known.turns == *from, "a call from place {from}, the next is {}", known.turns);
+            demand!(*places <= known.waiting(), "a call of {places} places of {}", known.waiting());
+            let within = passed.iter().all(|place| (*from..from + places).contains(place));
+            demand!(within && passed.is_sorted(), "passed places outside of the call");
+        }
+        LineFact::CalledBack { lane, people, until } => {
+            demand!(*until > at, "a call that has ended");
+            let back = line.lanes.get(usize::from(*lane)).map_or(0, |lane| lane.back.len());
+            demand!(*people as usize <= back, "{people} called back of {back}");
+        }
+        LineFact::CameBack { lane, number } => {
+            let away = [Standing::Passed, Standing::Lapsed, Standing::Over, Standing::Left];
+            stands(*lane, *number, &away)?;
+        }
+        LineFact::Claimed { lane, number, until } => {
+            demand!(*until > at, "a session that has ended");
+            stands(*lane, *number, &[Standing::Called])?;
+        }
+        LineFact::Ended { lane, number } => stands(*lane, *number, &[Standing::Inside])?,
+        LineFact::Left { lane, number } => {
+            let there =
+                [Standing::Waiting, Standing::Passed, Standing::Back, Standing::Called, Standing::Inside];
+            stands(*lane, *number, &there)?;
+        }
+        LineFact::Settled { stays } => {
+            let ended = line.inside.ended(at, *stays as usize);
+            demand!(ended == *stays as usize, "{stays} stays settled where {ended} have ended");
+        }
+        LineFact::Set { dials, .. } => demand!(dials.check().is_ok(), "dials out of bounds"),
+    }
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! What people do in a line: join, ask how they stand, go away, come back, and use their pass.
+//!
+//! Everything of a line stands under its own lock. A ticket is read here and nowhere else, under that lock, so nothing
+//! that was not signed by the line reaches its state.
+
+use super::{Core, Decision};
+use crate::fact::{Cold, Joined, Kind, LineFact};
+use crate::ids::SaleIx;
+use crate::outcome::Answer;
+use crate::refusal::{Missing, Refusal};
+use crate::state::Held;
+use crate::time::{Now, Timestamp};
+use crate::waiting_room::draw::MOST_REGISTRATIONS;
+use crate::waiting_room::{Claimed, Line, LineShard, Phase, Standing, Ticket, TicketState, TicketView};
+
+/// The most bytes the facts of one request need: a change with its texts (500 bytes each), or a draw and two small ones.
+pub(super) const LINE_BYTES: usize = 2_048;
+
+/// Who joins.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof<'a> {
+    /// A browser that proves nothing: a new place, whoever it is.
+    Nobody,
+    /// Who has a ticket already: its place, and another turn if it was missed.
+    Ticket(&'a str),
+    /// A keyed hash of what was proven: always the same place.
+    Person(u128),
+}
+
+/// `POST /v1/sales/{sale}/queue`
+#[derive(Clone, Copy, Debug)]
+pub struct JoinLine<'a> {
+    /// The sale's public id.
+    pub sale: &'a str,
+    /// Who joins.
+    pub proof: Proof<'a>,
+    /// Into which lane; the first if none is named.
+    pub lane: Option<&'a str>,
+}
+
+/// A place in a line, and whether it is new.
+#[derive(Clone, Debug)]
+pub struct JoinedLine {
+    /// The ticket.
+    pub ticket: TicketView,
+    /// Whether it was made by this request.
+    pub created: bool,
+}
+
+/// A session that a pass opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The ticket it belongs to.
+    pub ticket: Ticket,
+    /// Who proved to be it; 0 for nobody.
+    pub person: u128,
+    /// When it ends at the latest.
+    pub until: Timestamp,
+}
+
+impl Core {
+    /// Gives a place in a line, or the place the caller has.
+    pub fn join_line(&self, now: Now, request: &JoinLine<'_>) -> Answer<JoinedLine> {
+        let Some(sale) = self.state.names.listing().sale(request.sale) else {
+            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
+        };
+        self.on_line(now, sale, |decision| decision.join(sale, request))
+    }
+
+    /// How a ticket stands. Who asks is there; who missed the turn by not being there is back.
+    pub fn ticket(&self, now: Now, ticket: &str) -> Answer<TicketView> {
+        let Some(claimed) = Claimed::read(ticket) else { return Self::refuse(now, no_ticket()) };
+        self.on_line(now, claimed.sale(), |decision| {
+            let ticket = decision.proven(&claimed)?;
+            decision.draw_if_due(ticket.sale);
+            if decision.standing(ticket) == Some(Standing::Passed) {
+                decision.happen(
+                    ticket.sale,
+                    LineFact::CameBack { lane: ticket.lane, number: ticket.number },
+                );
+            }
+            decision.seen(ticket)
+        })
+    }
+
+    /// Goes away. Going twice is going once.
+    pub fn leave_line(&self, now: Now, ticket: &str) -> Answer<TicketView> {
+        let Some(claimed) = Claimed::read(ticket) else { return Self::refuse(now, no_ticket()) };
+        self.on_line(now, claimed.sale(), |decision| {
+            let ticket = decision.proven(&claimed)?;
+            let Ticket { sale, lane, number } = ticket;
+            if !matches!(
+                decision.standing(ticket),
+                None | Some(Standing::Left | Standing::Over | Standing::Lapsed)
+            ) {
+                decision.happen(sale, LineFact::Left { lane, number });
+            }
+            decision.line_mut(sale).seen[usize::from(lane)].forget(number);
+            decision.view(ticket)
+        })
+    }
+
+    /// Uses a pass: the first use inside the claim window begins the one session, every other finds it.
+    pub fn use_pass(&self, now: Now, ticket: &str) -> Answer<Session> {
+        let Some(claimed) = Claimed::read(ticket) else { return Self::refuse(now, no_ticket()) };
+        self.on_line(now, claimed.sale(), |decision| {
+            let ticket = decision.proven(&claimed)?;
+            let Ticket { sale, lane, number } = ticket;
+            if decision.standing(ticket) == Some(Standing::Called) {
+                let until = decision.at().plus(decision.line(sale).rules.session);
+                decision.happen(sale, LineFact::Claimed { lane, number, until });
+            }
+            match decision.line(sale).standing(lane, number, decision.at()) {
+                Some((Standing::Inside, Some(until))) => {
+                    let person = decision.line(sale).row(lane, number).map_or(0, |row| row.person());
+                    Ok(Session { ticket, person, until })
+                }
+                Some((Standing::Lapsed | Standing::Over, _)) => Err(Refusal::PassExpired),
+                _ => Err(Refusal::NotAdmitted),
+            }
+        })
+    }
+
+    /// A decision on one line. A sale without one is refused before.
+    pub(super) fn on_line<T>(
+        &self,
+        now: Now,
+        sale: SaleIx,
+        act: impl FnOnce(&mut Decision<'_>) -> Result<T, Refusal>,
+    ) -> Answer<T> {
+        self.on_line_with(now, sale, LINE_BYTES, act)
+    }
+
+    /// The same with so many bytes of facts.
+    pub(super) fn on_line_with<T>(
+        &self,
+        now: Now,
+        sale: SaleIx,
+        bytes: usize,
+        act: impl FnOnce(&mut Decision<'_>) -> Result<T, Refusal>,
+    ) -> Answer<T> {
+        let mut decision = match Decision::begin(self, now, bytes) {
+            Ok(decision) => decision,
+            Err(refusal) => return Self::refuse(now, refusal),
+        };
+        decision.guards.lock_lines(LineShard::of(sale, self.state.shards()));
+        decision.fix_time();
+        if !decision.guards.look_lines().lines.contains_key(&sale) {
+            return decision.answer(Err(Refusal::NotFound(Missing::WaitingRoom)));
+        }
+        let result = act(&mut decision);
+        let seen = decision.line(sale).stock.rests_on;
+        let mut answer = decision.answer(result);
+        // "Sold out" is said of what was seen elsewhere.
+        answer.rests_on = answer.rests_on.max(seen);
+        answer
+    }
+}
+
+pub(super) fn no_ticket() -> Refusal {
+    Refusal::NotFound(Missing::Ticket)
+}
+
+impl Decision<'_> {
+    /// The line of a sale that is held; [`Core::on_line`] has looked.
+    pub(super) fn line(&self, sale: SaleIx) -> &Line {
+        match self.guards.look_lines().lines.get(&sale) {
+            Some(line) => line,
+            None => panic!("sale {} has no line", sale.0),
+        }
+    }
+
+    /// The same, to note what is no state.
+    pub(super) fn line_mut(&mut self, sale: SaleIx) -> &mut Line {
+        let shard = LineShard::of(sale, self.core.state.shards());
+        match self.guards.lines(shard).lines.get_mut(&sale) {
+            Some(line) => line,
+            None => panic!("sale {} has no line", sale.0),
+        }
+    }
+
+    pub(super) fn happen(&mut self, sale: SaleIx, fact: LineFact) {
+        self.commit(Kind::Cold(Box::new(Cold::Line { sale, fact })));
+    }
+
+    /// The draw is made by whoever comes first after the opening.
+    pub(super) fn draw_if_due(&mut self, sale: SaleIx) {
+        let (wall, line) = (self.now_at().wall, self.line(sale));
+        if line.draw_is_due(wall) {
+            let registrations = line.registrations().count;
+            self.happen(sale, LineFact::Drawn { wall, beacon: None, registrations });
+        }
+    }
+
+    fn proven(&self, claimed: &Claimed) -> Result<Ticket, Refusal> {
+        let line = self.line(claimed.sale());
+        let ticket = claimed.proven(&line.key).ok_or_else(no_ticket)?;
+        line.row(ticket.lane, ticket.number).map(|_| ticket).ok_or_else(no_ticket)
+    }
+
+    fn standing(&self, ticket: Ticket) -> Option<Standing> {
+        let standing = self.line(ticket.sale).standing(ticket.lane, ticket.number, self.at());
+        standing.map(|(standing, _)| standing)
+    }
+
+    fn view(&self, ticket: Ticket) -> Result<TicketView, Refusal> {
+        self.line(ticket.sale).ticket(ticket, self.now_at()).ok_or_else(no_ticket)
+    }
+
+    /// The view for who is there: present until twice the time to the next question is over.
+    fn seen(&mut self, ticket: Ticket) -> Result<TicketView, Refusal> {
+        let (view, at) = (self.view(ticket)?, self.at());
+        let until = at.plus(view.poll_after).plus(view.poll_after);
+        self.line_mut(ticket.sale).seen[usize::from(ticket.lane)].note(ticket.number, at, until);
+        Ok(view)
+    }
+
+    fn join(&mut self, sale: SaleIx, request: &JoinLine<'_>) -> Result<JoinedLine, Refusal> {
+        self.draw_if_due(sale);
+        let known = match request.proof {
+            Proof::Nobody => None,
+            Proof::Person(person) => {
+                self.line(sale).ticket_of(person).map(|(lane, number)| Ticket { sale, lane, number })
+            }
+            Proof::Ticket(text) => {
+                let claimed = Claimed::read(text).filter(|claimed| claimed.sale() == sale);
+                Some(self.proven(&claimed.ok_or_else(no_ticket)?)?)
+            }
+        };
+        let wall = self.now_at().wall;
+        let phase = self.line(sale).phase(wall);
+        if let Some(ticket) = known {
+            let missed = [Standing::Passed, Standing::Lapsed, Standing::Over, Standing::Left];
+            let may_return = self.line(sale).mode.joins() && self.line(sale).drawn.is_some();
+            if may_return && self.standing(ticket).is_some_and(|standing| missed.contains(&standing)) {
+                self.happen(sale, LineFact::CameBack { lane: ticket.lane, number: ticket.number });
+            }
+            return Ok(JoinedLine { ticket: self.seen(ticket)?, created: false });
+        }
+        let line = self.line(sale);
+        if !line.mode.joins() {
+            return Err(Refusal::SaleClosed);
+        }
+        if phase == Phase::Scheduled {
+            return Err(Refusal::NotReleased { next_release_at: line.view(self.now_at()).joins_from });
+        }
+        let lane = match request.lane {
+            None => 0,
+            Some(name) => line.rules.lane(name).ok_or_else(|| Refusal::Rule {
+                why: format!("the waiting room has no lane `{name}`"),
+            })?,
+        };
+        let number = line.lanes[usize::from(lane)].len();
+        if number >= MOST_REGISTRATIONS {
+            return Err(Refusal::LimitReached { what: "tickets", limit: u64::from(MOST_REGISTRATIONS) });
+        }
+        let person = match request.proof {
+            Proof::Person(person) => person,
+            Proof::Nobody | Proof::Ticket(_) => 0,
+        };
+        self.commit(Kind::Joined(Joined { sale, lane, number, person, wall }));
+        Ok(JoinedLine { ticket: self.seen(Ticket { sale, lane, number })?, created: true })
+    }
+}
+
+/// Whether a ticket in this state has a pass.
+#[must_use]
+pub const fn has_pass(state: TicketState) -> bool {
+    matches!(state, TicketState::Called | TicketState::Admitted)
+}

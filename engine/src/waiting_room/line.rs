@@ -1,0 +1,377 @@
+//! The line of one sale: its lanes, who is who, who is inside, and how far the draw has come. Changes by facts only.
+//!
+//! Each change is one function here, called by `apply` alone; what must be true before it is asked in `apply/line_fits`.
+
+use std::collections::BTreeMap;
+
+use super::credit::Credit;
+use super::draw::{Registrations, RunningDigest, Seed};
+use super::inside::{Inside, Packed, Stay};
+use super::lane::{LaneLine, Row, Standing};
+use super::phase::Phase;
+use super::rules::{Dials, Mode, RoomRules};
+use super::seen::Seen;
+use super::ticket::{Ticket, TicketKey};
+use crate::digest::Digest;
+use crate::ids::SaleIx;
+use crate::index::Index;
+use crate::inventory::Stamp;
+use crate::sale::SaleRules;
+use crate::sequence::Sequence;
+use crate::time::{Timestamp, WallTime};
+
+/// The lines under one lock, by sale.
+#[derive(Clone, Debug, Default)]
+pub struct LineShard {
+    /// When one of them last changed.
+    pub stamp: Stamp,
+    /// The sum over their tickets.
+    pub digest: Digest,
+    /// The lines.
+    pub lines: BTreeMap<SaleIx, Line>,
+}
+
+impl LineShard {
+    /// The shard of a sale's line.
+    #[must_use]
+    pub fn of(sale: SaleIx, shards: u8) -> usize {
+        usize::from(sale.0) % usize::from(shards)
+    }
+}
+
+/// The opening draw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// When, by the wall.
+    pub wall: WallTime,
+    /// The outside value that was mixed in, if there was one.
+    pub beacon: Option<String>,
+}
+
+/// What was published of the registrations at a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Minute {
+    /// When, by the wall.
+    pub wall: WallTime,
+    /// How many, and the digest over all lanes.
+    pub registrations: Registrations,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The sale's public id; part of the draw.
+    pub sale: String,
+    /// The secret of the draw.
+    pub seed: Seed,
+    /// Signs the tickets.
+    pub key: TicketKey,
+    /// When the line was made, by the wall.
+    pub made: WallTime,
+    /// When the sale opens: the draw is made then. None: at once.
+    pub opens_at: Option<WallTime>,
+    /// The terms.
+    pub rules: RoomRules,
+    /// The mode now.
+    pub mode: Mode,
+    /// The dials now.
+    pub dials: Dials,
+    /// What the operator says to everybody.
+    pub message: Option<String>,
+    /// The opening draw, once made.
+    pub drawn: Option<Drawn>,
+    /// The registrations as they were published.
+    pub minutes: Vec<Minute>,
+    /// By the order of the terms.
+    pub lanes: Vec<LaneLine>,
+    /// Who is called or inside.
+    pub inside: Inside,
+    /// How many may be called.
+    pub credit: Credit,
+    /// How many tickets were ever let in.
+    pub admitted: u64,
+    /// Who is still there, by lane; no state.
+    pub seen: Vec<Seen>,
+    /// The stock as calling last saw it; no state.
+    pub stock: Stock,
+    people: Index,
+}
+
+/// Units of the sale, as calling sees them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stock {
+    /// Can be held now.
+    pub free: u64,
+    /// Are held.
+    pub held: u64,
+    /// Whether nothing is free, held, or released later; false while nobody has looked.
+    pub sold_out: bool,
+    /// The highest number seen by any lock this was counted under.
+    pub rests_on: Sequence,
+}
+
+/// 24 bits of number.
+const NUMBER: u32 = (1 << 24) - 1;
+
+/// A ticket as one number.
+#[must_use]
+pub fn packed(lane: u8, number: u32) -> Packed {
+    u32::from(lane) << 24 | number & NUMBER
+}
+
+/// Back from [`packed`].
+#[must_use]
+pub fn unpacked(packed: Packed) -> (u8, u32) {
+    (u8::try_from(packed >> 24).unwrap_or(u8::MAX), packed & NUMBER)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the high half of a hash is a hash")]
+fn hash(person: u128) -> u64 {
+    (person >> 64) as u64
+}
+
+impl Line {
+    /// A line that nobody has joined, as its founding fact says it.
+    #[must_use]
+    pub fn new(sale: &SaleRules, room: &RoomRules, seed: Seed, key: TicketKey, made: WallTime) -> Self {
+        let lanes: Vec<_> = room.lanes.iter().map(|lane| LaneLine::new(&sale.id, &lane.name)).collect();
+        Self {
+            sale: sale.id.clone(),
+            seed,
+            key,
+            made,
+            opens_at: sale.opens_at,
+            rules: room.clone(),
+            mode: Mode::Queue,
+            dials: room.dials,
+            message: None,
+            drawn: None,
+            minutes: Vec::new(),
+            seen: vec![Seen::default(); lanes.len()],
+            lanes,
+            stock: Stock::default(),
+            inside: Inside::default(),
+            credit: Credit::default(),
+            admitted: 0,
+            people: Index::default(),
+        }
+    }
+
+    /// The sale has other terms from here on. Lanes change only while nobody stands in them.
+    pub fn set_rules(&mut self, sale: &SaleRules, room: &RoomRules, at: Timestamp) {
+        if self.tickets() == 0 {
+            self.lanes = room.lanes.iter().map(|lane| LaneLine::new(&sale.id, &lane.name)).collect();
+            self.seen = vec![Seen::default(); self.lanes.len()];
+        }
+        if room.dials != self.rules.dials {
+            self.set(self.mode, room.dials, self.message.clone(), at);
+        }
+        (self.opens_at, self.rules) = (sale.opens_at, room.clone());
+        if let Some(drawn) = self.drawn.take() {
+            self.restore_draw(drawn);
+        }
+    }
+
+    /// A ticket.
+    #[must_use]
+    pub fn row(&self, lane: u8, number: u32) -> Option<&Row> {
+        self.lanes.get(usize::from(lane))?.row(number)
+    }
+
+    /// The ticket a person has.
+    #[must_use]
+    pub fn ticket_of(&self, person: u128) -> Option<(u8, u32)> {
+        let right = |at| {
+            let (lane, number) = unpacked(at);
+            self.row(lane, number).is_some_and(|row| row.person() == person)
+        };
+        self.people.find(hash(person), right).map(unpacked)
+    }
+
+    /// All registrations so far, lanes in order.
+    #[must_use]
+    pub fn registrations(&self) -> Registrations {
+        let lanes = self.rules.lanes.iter().zip(&self.lanes);
+        Registrations::of_lanes(lanes.map(|(rules, lane)| (rules.name.as_str(), lane.registered)))
+    }
+
+    /// All tickets, of all lanes.
+    #[must_use]
+    pub fn tickets(&self) -> u64 {
+        self.lanes.iter().map(|lane| u64::from(lane.len())).sum()
+    }
+
+    /// Wall time of a joining.
+    #[must_use]
+    pub fn joined(&self, row: &Row) -> WallTime {
+        WallTime(self.made.0 + i64::from(row.joined))
+    }
+
+    /// Where a ticket stands at `at`: a stay that has ended has ended, whether somebody has settled it or not.
+    #[must_use]
+    pub fn standing(&self, lane: u8, number: u32, at: Timestamp) -> Option<(Standing, Option<Timestamp>)> {
+        let standing = self.row(lane, number)?.standing;
+        let stay = self.inside.get(packed(lane, number));
+        Some(match (standing, stay) {
+            (Standing::Called, Some((_, until))) if until <= at => (Standing::Lapsed, None),
+            (Standing::Inside, Some((_, until))) if until <= at => (Standing::Over, None),
+            (standing, stay) => (standing, stay.map(|(_, until)| until)),
+        })
+    }
+
+    fn stand(&mut self, digest: &mut Digest, lane: u8, number: u32, standing: Standing) {
+        let row = self.lanes[usize::from(lane)].row_mut(number);
+        digest.subtract(row.digest(lane, number));
+        row.standing = standing;
+        digest.add(row.digest(lane, number));
+    }
+
+    /// A restored ticket, in the order of numbers.
+    pub fn restore_row(&mut self, lane: u8, row: Row) {
+        let number = self.lanes[usize::from(lane)].push(row);
+        if row.person() != 0 {
+            self.people.insert(hash(row.person()), packed(lane, number));
+        }
+    }
+
+    /// The draw of a restored line, from its registrations.
+    pub fn restore_draw(&mut self, drawn: Drawn) {
+        let registrations = self.registrations();
+        let beacon = drawn.beacon.clone().unwrap_or_default();
+        for (rules, lane) in self.rules.lanes.iter().zip(&mut self.lanes) {
+            lane.draw(&self.seed.lane_key(&registrations, &rules.name, &beacon));
+        }
+        self.drawn = Some(drawn);
+    }
+
+    pub(crate) fn join(&mut self, digest: &mut Digest, sale: SaleIx, lane: u8, person: u128, wall: WallTime) {
+        let joined = u32::try_from((wall.0 - self.made.0).max(0)).unwrap_or(u32::MAX);
+        let row = Row::new(person, joined);
+        let line = &mut self.lanes[usize::from(lane)];
+        let number = line.push(row);
+        digest.add(row.digest(lane, number));
+        if self.drawn.is_none() {
+            let ticket = Ticket { sale, lane, number };
+            let at = u64::try_from(self.made.0 + i64::from(joined)).unwrap_or(0);
+            line.registered.add(at, ticket.leaf(&self.key));
+        }
+        if person != 0 {
+            self.people.insert(hash(person), packed(lane, number));
+        }
+    }
+
+    pub(crate) fn note_minute(&mut self, wall: WallTime) {
+        let registrations = self.registrations();
+        self.minutes.push(Minute { wall, registrations });
+    }
+
+    /// Places get their turn: who is named in `passed` is not there, who left is nobody, everybody else is called.
+    pub(crate) fn call(
+        &mut self,
+        digest: &mut Digest,
+        lane: u8,
+        places: u32,
+        passed: &[u32],
+        until: Timestamp,
+        at: Timestamp,
+    ) {
+        let mut people = 0;
+        let first = self.lanes[usize::from(lane)].turns;
+        for place in first..first + places {
+            let Some(number) = self.lanes[usize::from(lane)].at(place) else { continue };
+            if self.row(lane, number).is_none_or(|row| row.standing != Standing::Waiting) {
+                continue;
+            }
+            if passed.contains(&place) {
+                self.stand(digest, lane, number, Standing::Passed);
+                continue;
+            }
+            self.stand(digest, lane, number, Standing::Called);
+            self.inside.set(packed(lane, number), Stay::Called, until);
+            people += 1;
+        }
+        let line = &mut self.lanes[usize::from(lane)];
+        line.turns += places;
+        line.called += u64::from(people);
+        self.credit.spend(self.dials.admit_per_minute, at, people);
+    }
+
+    /// The first of those who are back get another turn.
+    pub(crate) fn call_back(
+        &mut self,
+        digest: &mut Digest,
+        lane: u8,
+        people: u32,
+        until: Timestamp,
+        at: Timestamp,
+    ) {
+        let mut called = 0;
+        for _ in 0..people {
+            let Some(number) = self.lanes[usize::from(lane)].back.pop_front() else { break };
+            if self.row(lane, number).is_some_and(|row| row.standing == Standing::Back) {
+                self.stand(digest, lane, number, Standing::Called);
+                self.inside.set(packed(lane, number), Stay::Called, until);
+                called += 1;
+            }
+        }
+        self.lanes[usize::from(lane)].called += u64::from(called);
+        self.credit.spend(self.dials.admit_per_minute, at, called);
+    }
+
+    pub(crate) fn come_back(&mut self, digest: &mut Digest, lane: u8, number: u32) {
+        self.inside.remove(packed(lane, number));
+        self.stand(digest, lane, number, Standing::Back);
+        self.lanes[usize::from(lane)].back.push_back(number);
+    }
+
+    pub(crate) fn claim(&mut self, digest: &mut Digest, lane: u8, number: u32, until: Timestamp) {
+        self.stand(digest, lane, number, Standing::Inside);
+        self.inside.set(packed(lane, number), Stay::Session, until);
+        self.admitted += 1;
+    }
+
+    /// A ticket goes away, or its session is over.
+    pub(crate) fn end(&mut self, digest: &mut Digest, lane: u8, number: u32, standing: Standing, at: Timestamp) {
+        if self.inside.remove(packed(lane, number)) == Some(Stay::Called) {
+            self.credit.give_back(self.dials.admit_per_minute, at, 1);
+        }
+        self.stand(digest, lane, number, standing);
+    }
+
+    /// The first `stays` that have ended are moved out.
+    pub(crate) fn settle(&mut self, digest: &mut Digest, stays: u32, at: Timestamp) {
+        let mut missed = 0;
+        for _ in 0..stays {
+            let Some(ticket) = self.inside.first_ended(at) else { break };
+            let (lane, number) = unpacked(ticket);
+            let was_called = self.inside.remove(ticket) == Some(Stay::Called);
+            missed += u32::from(was_called);
+            self.stand(digest, lane, number, if was_called { Standing::Lapsed } else { Standing::Over });
+        }
+        self.credit.give_back(self.dials.admit_per_minute, at, missed);
+    }
+
+    pub(crate) fn set(&mut self, mode: Mode, dials: Dials, message: Option<String>, at: Timestamp) {
+        self.credit.turn(self.dials.admit_per_minute, at);
+        (self.mode, self.dials, self.message) = (mode, dials, message);
+    }
+
+    /// Whether people may join, clock and mode considered; the table of `phase.rs`.
+    #[must_use]
+    pub fn phase(&self, wall: WallTime) -> Phase {
+        let before = i64::try_from(self.rules.opens_before.0).unwrap_or(i64::MAX);
+        let may_join = self.opens_at.is_none_or(|opens| wall.0 >= opens.0.saturating_sub(before));
+        Phase::of(self.mode, may_join, self.drawn.is_some(), self.stock.sold_out)
+    }
+
+    /// Whether the draw is due.
+    #[must_use]
+    pub fn draw_is_due(&self, wall: WallTime) -> bool {
+        self.drawn.is_none() && self.opens_at.is_none_or(|opens| wall >= opens)
+    }
+
+    /// The running digest a snapshot has of a lane.
+    pub fn restore_registered(&mut self, lane: u8, registered: RunningDigest) {
+        self.lanes[usize::from(lane)].registered = registered;
+    }
+}

@@ -1,0 +1,70 @@
+//! Who is still there: until when each ticket counts as present. No state: a restart forgets it, and the fact of a call
+//! says who was passed over.
+
+use crate::time::{Millis, Timestamp};
+
+/// So long after the first look at the lane, everybody who has not been seen counts as there: twice the longest poll. After a
+/// restart everybody has the time to ask again.
+const GRACE: Millis = Millis(20_000);
+
+/// Of one lane.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    since: Option<Timestamp>,
+    /// In tenths of a second after `since`, rounded up; 0 for never.
+    until: Vec<u32>,
+}
+
+impl Seen {
+    fn tenths(since: Timestamp, at: Timestamp) -> u32 {
+        u32::try_from(at.since(since).0.div_ceil(100)).unwrap_or(u32::MAX)
+    }
+
+    /// A ticket was seen and counts as present until `until`.
+    pub fn note(&mut self, number: u32, now: Timestamp, until: Timestamp) {
+        let since = *self.since.get_or_insert(now);
+        let place = number as usize;
+        if self.until.len() <= place {
+            self.until.resize(place + 1, 0);
+        }
+        let until = Self::tenths(since, until);
+        self.until[place] = self.until[place].max(until);
+    }
+
+    /// Whether a ticket counts as present.
+    pub fn is_present(&mut self, number: u32, now: Timestamp) -> bool {
+        let since = *self.since.get_or_insert(now);
+        match self.until.get(number as usize) {
+            Some(until) if *until > 0 => *until >= Self::tenths(since, now),
+            _ => now < since.plus(GRACE),
+        }
+    }
+
+    /// A ticket is gone on purpose.
+    pub fn forget(&mut self, number: u32) {
+        if let Some(until) = self.until.get_mut(number as usize) {
+            *until = 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_never_seen_is_waited_for_once_and_others_as_long_as_they_said() {
+        let mut seen = Seen::default();
+        let at = |ms: u64| Timestamp(1_000_000 + ms);
+        assert!(seen.is_present(7, at(0)));
+        assert!(seen.is_present(7, at(19_999)));
+        assert!(!seen.is_present(7, at(20_000)));
+        seen.note(7, at(25_000), at(45_000));
+        seen.note(7, at(26_000), at(30_000));
+        assert!(seen.is_present(7, at(45_000)));
+        assert!(!seen.is_present(7, at(45_101)));
+        seen.note(7, at(50_000), at(70_000));
+        seen.forget(7);
+        assert!(!seen.is_present(7, at(50_001)));
+    }
+}

@@ -1,0 +1,177 @@
+//! Tickets as their holders see them: a place in a lane that nobody can make up.
+//!
+//! ```text
+//! qt_ · base32 of 23 bytes: sale u16 · lane u8 · number u32 · the first 16 bytes of HMAC-SHA256(key, the seven before)
+//! ```
+//!
+//! The key belongs to the line and is part of its founding fact, so that a follower and next year's replay know the same
+//! tickets. There is no underscore behind the prefix: link tokens of the field take none.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::draw::Leaf;
+use crate::ids::SaleIx;
+
+/// A place in a lane of a sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket {
+    /// Of which sale.
+    pub sale: SaleIx,
+    /// In which lane.
+    pub lane: u8,
+    /// Which number of the lane.
+    pub number: u32,
+}
+
+/// The key of a line's tickets.
+#[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TicketKey(pub [u8; 32]);
+
+/// It must not end up in a log.
+impl std::fmt::Debug for TicketKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TicketKey")
+    }
+}
+
+const PREFIX: &str = "qt_";
+const NAMED: usize = 7;
+const SIGNED: usize = NAMED + 16;
+/// Characters of a ticket: the prefix and 37 of base32.
+pub const TICKET_CHARS: usize = PREFIX.len() + (SIGNED * 8).div_ceil(5);
+
+/// Crockford's digits in lower case, as all our ids.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// What a text says it is: not to be believed before [`Claimed::proven`].
+#[derive(Clone, Copy, Debug)]
+pub struct Claimed {
+    ticket: Ticket,
+    tag: [u8; 16],
+}
+
+impl Ticket {
+    fn bytes(self) -> [u8; NAMED] {
+        let mut bytes = [0; NAMED];
+        bytes[..2].copy_from_slice(&self.sale.0.to_be_bytes());
+        bytes[2] = self.lane;
+        bytes[3..].copy_from_slice(&self.number.to_be_bytes());
+        bytes
+    }
+
+    /// The ticket as text, 40 characters.
+    #[must_use]
+    pub fn text(self, key: &TicketKey) -> String {
+        let mut signed = [0; SIGNED];
+        signed[..NAMED].copy_from_slice(&self.bytes());
+        signed[NAMED..].copy_from_slice(&key.mac(self).finalize().into_bytes()[..16]);
+        let mut text = String::with_capacity(TICKET_CHARS);
+        text.push_str(PREFIX);
+        let (mut bits, mut held) = (0_u32, 0);
+        for byte in signed {
+            bits = bits << 8 | u32::from(byte);
+            held += 8;
+            while held >= 5 {
+                held -= 5;
+                text.push(char::from(DIGITS[(bits >> held & 31) as usize]));
+            }
+        }
+        if held > 0 {
+            text.push(char::from(DIGITS[(bits << (5 - held) & 31) as usize]));
+        }
+        text
+    }
+
+    /// What the draw shows of the ticket.
+    #[must_use]
+    pub fn leaf(self, key: &TicketKey) -> Leaf {
+        Leaf::of_ticket(&self.text(key))
+    }
+}
+
+impl TicketKey {
+    fn mac(&self, ticket: Ticket) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(&ticket.bytes());
+        mac
+    }
+}
+
+impl Claimed {
+    /// Reads a text of the right shape. There is one text for a ticket: other cases and loose bits are refused.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(PREFIX)?.as_bytes();
+        if text.len() != TICKET_CHARS {
+            return None;
+        }
+        let mut signed = [0; SIGNED];
+        let (mut bits, mut held, mut at) = (0_u32, 0, 0);
+        for digit in digits {
+            let value = DIGITS.iter().position(|known| known == digit)?;
+            bits = bits << 5 | u32::try_from(value).ok()?;
+            held += 5;
+            if held >= 8 {
+                held -= 8;
+                *signed.get_mut(at)? = u8::try_from(bits >> held & 0xff).ok()?;
+                at += 1;
+            }
+        }
+        if bits & ((1 << held) - 1) != 0 {
+            return None;
+        }
+        let (named, tag) = signed.split_at(NAMED);
+        let mut number = [0; 4];
+        number.copy_from_slice(&named[3..]);
+        let sale = SaleIx(u16::from_be_bytes([named[0], named[1]]));
+        let ticket = Ticket { sale, lane: named[2], number: u32::from_be_bytes(number) };
+        Some(Self { ticket, tag: tag.try_into().ok()? })
+    }
+
+    /// The sale whose line has the key.
+    #[must_use]
+    pub fn sale(&self) -> SaleIx {
+        self.ticket.sale
+    }
+
+    /// The ticket, if it was signed with the key. Takes as long whatever is wrong.
+    #[must_use]
+    pub fn proven(&self, key: &TicketKey) -> Option<Ticket> {
+        key.mac(self.ticket).verify_truncated_left(&self.tag).ok().map(|()| self.ticket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: TicketKey = TicketKey([7; 32]);
+
+    #[test]
+    fn a_ticket_comes_back_and_no_other_text_does() {
+        for (sale, lane, number) in [(0, 0, 0), (1, 7, 42), (u16::MAX, u8::MAX, u32::MAX)] {
+            let ticket = Ticket { sale: SaleIx(sale), lane, number };
+            let text = ticket.text(&KEY);
+            assert_eq!(text.len(), TICKET_CHARS);
+            assert!(crate::ids::is_id(&text) && !text[3..].contains('_'), "{text}");
+            let read = |text: &str| Claimed::read(text).and_then(|claimed| claimed.proven(&KEY));
+            assert_eq!(read(&text), Some(ticket));
+            assert_eq!(Claimed::read(&text).unwrap().proven(&TicketKey([8; 32])), None);
+            for place in 0..text.len() {
+                for bit in 0..8 {
+                    let mut bytes = text.clone().into_bytes();
+                    bytes[place] ^= 1 << bit;
+                    if let Ok(changed) = String::from_utf8(bytes) {
+                        assert_eq!(read(&changed), None, "{changed}");
+                    }
+                }
+                let mut shorter = text.clone();
+                shorter.remove(place);
+                assert_eq!(read(&shorter), None);
+            }
+            assert_eq!(read(&format!("{text}0")), None);
+            assert_eq!(read(&text.to_uppercase()), None);
+        }
+    }
+}

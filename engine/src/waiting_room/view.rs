@@ -1,0 +1,192 @@
+//! What is said of a line: to the holder of a ticket, and to everybody.
+
+use super::draw::Registrations;
+use super::lane::Standing;
+use super::line::{Line, Minute};
+use super::phase::{Phase, TicketState};
+use super::rules::{Dials, Mode};
+use super::ticket::Ticket;
+use crate::time::{Millis, Now, Timestamp, WallTime};
+
+/// Nobody asks more often than this.
+const SHORTEST_POLL: Millis = Millis(2_000);
+
+/// Everybody asks at least so often: what is shown is never older, and "sold out" reaches everybody by then.
+const LONGEST_POLL: Millis = Millis(10_000);
+
+/// A ticket as its holder sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketView {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// As text.
+    pub text: String,
+    /// The sale's public id.
+    pub sale: String,
+    /// The lane's name.
+    pub lane: String,
+    /// How it stands.
+    pub state: TicketState,
+    /// Its place, from 1; none before the draw, and for who is back without a place of their own.
+    pub place: Option<u32>,
+    /// How many have their turn before; falls, never rises.
+    pub ahead: Option<u32>,
+    /// How long it will take, at least and at most, as far as one can say.
+    pub wait: Option<(Millis, Millis)>,
+    /// When to ask again.
+    pub poll_after: Millis,
+    /// Called: until when the pass can be used. Admitted: until when the session runs.
+    pub until: Option<Timestamp>,
+    /// When the pass ends at the latest.
+    pub pass_until: Option<Timestamp>,
+    /// Who proved to be it; 0 for nobody.
+    pub person: u128,
+}
+
+/// A lane as everybody sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneView {
+    /// Its name.
+    pub name: String,
+    /// Every place up to here has had its turn.
+    pub called_up_to: u32,
+    /// Places that have not.
+    pub waiting: u32,
+    /// Registrations before the draw.
+    pub registered: u32,
+    /// Their digest.
+    pub digest: [u8; 32],
+}
+
+/// A line as everybody sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineView {
+    /// The sale's public id.
+    pub sale: String,
+    /// In one word.
+    pub phase: Phase,
+    /// The operator's word.
+    pub mode: Mode,
+    /// The dials.
+    pub dials: Dials,
+    /// What the operator says.
+    pub message: Option<String>,
+    /// When the sale opens.
+    pub opens_at: Option<WallTime>,
+    /// When registration begins.
+    pub joins_from: Option<WallTime>,
+    /// SHA-256 of the seed, public from the beginning.
+    pub commitment: [u8; 32],
+    /// The seed, from the draw on.
+    pub seed: Option<[u8; 32]>,
+    /// The outside value of the draw.
+    pub beacon: Option<String>,
+    /// When the draw was made.
+    pub drawn_at: Option<WallTime>,
+    /// All registrations.
+    pub registrations: Registrations,
+    /// As they were published.
+    pub minutes: Vec<Minute>,
+    /// The lanes, in the order of the draw.
+    pub lanes: Vec<LaneView>,
+    /// People called or inside.
+    pub active: u32,
+    /// People called who have not come yet.
+    pub called: u32,
+    /// People let in so far.
+    pub admitted: u64,
+    /// Units that could be held, as calling last saw it.
+    pub free: u64,
+}
+
+impl Line {
+    /// A ticket as its holder sees it now; none if there is no such number.
+    #[must_use]
+    pub fn ticket(&self, ticket: Ticket, now: Now) -> Option<TicketView> {
+        let Ticket { lane, number, .. } = ticket;
+        let (standing, until) = self.standing(lane, number, now.engine)?;
+        let phase = self.phase(now.wall);
+        let state = TicketState::of(standing, phase, self.drawn.is_some());
+        let here = self.lanes.get(usize::from(lane))?;
+        let drawn = here.place(number);
+        let place = drawn.map(|place| place + 1);
+        let ahead = match standing {
+            Standing::Waiting => drawn.map(|place| place.saturating_sub(here.turns)),
+            // Those who are back wait behind each other, and share a small part of the calls.
+            Standing::Back => here.back.iter().position(|back| *back == number).and_then(|at| at.try_into().ok()),
+            _ => Some(0),
+        };
+        let wait = ahead.filter(|_| state == TicketState::Waiting).and_then(|ahead| self.wait(ahead));
+        let row = self.row(lane, number)?;
+        Some(TicketView {
+            ticket,
+            text: ticket.text(&self.key),
+            sale: self.sale.clone(),
+            lane: self.rules.lanes.get(usize::from(lane)).map(|lane| lane.name.clone()).unwrap_or_default(),
+            state,
+            place: place.filter(|_| state != TicketState::Prequeue),
+            ahead: ahead.filter(|_| state != TicketState::Prequeue),
+            wait,
+            poll_after: self.poll_after(state, wait, now),
+            until,
+            pass_until: match state {
+                TicketState::Called => until.map(|until| until.plus(self.rules.session)),
+                TicketState::Admitted => until,
+                _ => None,
+            },
+            person: row.person(),
+        })
+    }
+
+    /// From how many are ahead to a range: at the dial's rate, and at half of it with a claim window more.
+    fn wait(&self, ahead: u32) -> Option<(Millis, Millis)> {
+        let rate = u64::from(self.dials.admit_per_minute);
+        let at_rate = (u64::from(ahead) * 60_000).checked_div(rate)?;
+        Some((Millis(at_rate), Millis(at_rate * 2 + self.rules.claim.0)))
+    }
+
+    fn poll_after(&self, state: TicketState, wait: Option<(Millis, Millis)>, now: Now) -> Millis {
+        let until_then = match (state, wait, self.opens_at) {
+            (TicketState::Called, ..) => Millis(0),
+            (TicketState::Waiting, Some((low, _)), _) => low,
+            (TicketState::Prequeue, _, Some(opens)) => {
+                Millis(u64::try_from(opens.0 - now.wall.0).unwrap_or(0))
+            }
+            _ => LONGEST_POLL,
+        };
+        until_then.clamp(SHORTEST_POLL, LONGEST_POLL)
+    }
+
+    /// The line as everybody sees it now.
+    #[must_use]
+    pub fn view(&self, now: Now) -> LineView {
+        let before = i64::try_from(self.rules.opens_before.0).unwrap_or(i64::MAX);
+        let lanes = self.rules.lanes.iter().zip(&self.lanes).map(|(rules, lane)| LaneView {
+            name: rules.name.clone(),
+            called_up_to: lane.turns,
+            waiting: lane.waiting(),
+            registered: lane.registered.count(),
+            digest: lane.registered.digest(),
+        });
+        LineView {
+            sale: self.sale.clone(),
+            phase: self.phase(now.wall),
+            mode: self.mode,
+            dials: self.dials,
+            message: self.message.clone(),
+            opens_at: self.opens_at,
+            joins_from: self.opens_at.map(|opens| WallTime(opens.0.saturating_sub(before))),
+            commitment: self.seed.commitment(),
+            seed: self.drawn.as_ref().map(|_| self.seed.0),
+            beacon: self.drawn.as_ref().and_then(|drawn| drawn.beacon.clone()),
+            drawn_at: self.drawn.as_ref().map(|drawn| drawn.wall),
+            registrations: self.registrations(),
+            minutes: self.minutes.clone(),
+            lanes: lanes.collect(),
+            active: self.inside.active(),
+            called: self.inside.called(),
+            admitted: self.admitted,
+            free: self.stock.free,
+        }
+    }
+}

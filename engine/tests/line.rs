@@ -1,0 +1,253 @@
+//! The waiting room's line, told as short days: who joins, who is called, who comes in.
+
+use onsale_engine::decide::{JoinLine, LineChange, Proof};
+use onsale_engine::inventory::SlotSpec;
+use onsale_engine::outcome::Answer;
+use onsale_engine::refusal::{Missing, Refusal};
+use onsale_engine::sale::SaleRules;
+use onsale_engine::testing::desk::{Desk, START_MS, slot};
+use onsale_engine::time::WallTime;
+use onsale_engine::waiting_room::draw::{Registrations, RunningDigest, Seed};
+use onsale_engine::waiting_room::permutation::Permutation;
+use onsale_engine::waiting_room::{Dials, Lane, Mode, Phase, RoomRules, TicketState, TicketView};
+use std::sync::Arc;
+
+const OPENING: u64 = 3_600_000;
+
+/// A sale that opens in an hour, registers from now on, and has `stock` units.
+fn room(change: impl FnOnce(&mut RoomRules), stock: u32) -> Desk {
+    let desk = Desk::new(4);
+    let mut rules = RoomRules { dials: Dials { admit_per_minute: 60, max_active: 1_000 }, ..RoomRules::default() };
+    change(&mut rules);
+    let opens = WallTime((START_MS + OPENING).cast_signed());
+    desk.sale(SaleRules { opens_at: Some(opens), room: Some(Arc::new(rules)), ..SaleRules::new("day", "UTC") });
+    desk.slots("day", &[SlotSpec::new("one", "hall", stock)]);
+    desk
+}
+
+fn join(desk: &Desk, proof: Proof<'_>) -> TicketView {
+    joined(desk, proof, None).result.unwrap().ticket
+}
+
+fn joined(desk: &Desk, proof: Proof<'_>, lane: Option<&str>) -> Answer<onsale_engine::decide::JoinedLine> {
+    desk.core.join_line(desk.now(), &JoinLine { sale: "day", proof, lane })
+}
+
+fn look(desk: &Desk, ticket: &str) -> TicketView {
+    desk.core.ticket(desk.now(), ticket).result.unwrap()
+}
+
+/// Time passes second by second, everybody in `there` asks every two seconds, and the ticker ticks.
+fn pass(desk: &mut Desk, seconds: u64, there: &[String]) {
+    for second in 0..seconds {
+        desk.clock += 1_000;
+        if second % 2 == 0 {
+            for ticket in there {
+                look(desk, ticket);
+            }
+        }
+        desk.core.tick_lines(desk.now());
+        check(desk);
+    }
+}
+
+/// What must always be true.
+fn check(desk: &Desk) {
+    if let Err(broken) = onsale_engine::invariants::check(&desk.core.state, desk.now().engine) {
+        panic!("{broken}");
+    }
+    // Nobody takes the facts of this desk away.
+    desk.core.buffer.discard();
+}
+
+#[test]
+fn places_are_drawn_at_the_opening_and_anybody_can_redo_them() {
+    let mut desk = room(|_| {}, 1_000);
+    let commitment = desk.core.line(desk.now(), "day").result.unwrap().commitment;
+    let mut tickets = Vec::new();
+    for person in 1..=100_u128 {
+        desk.clock += 17;
+        let view = join(&desk, Proof::Person(person << 64));
+        assert_eq!((view.state, view.place, view.ahead), (TicketState::Prequeue, None, None));
+        tickets.push((view, desk.now().wall));
+    }
+    let line = desk.core.line(desk.now(), "day").result.unwrap();
+    assert_eq!((line.phase, line.seed, line.registrations.count), (Phase::Prequeue, None, 100));
+    desk.clock = OPENING;
+    let late = join(&desk, Proof::Nobody);
+    assert_eq!((late.place, late.state), (Some(101), TicketState::Waiting));
+
+    let line = desk.core.line(desk.now(), "day").result.unwrap();
+    let seed = Seed(line.seed.unwrap());
+    assert_eq!(seed.commitment(), commitment);
+    let mut running = RunningDigest::new("day", "general");
+    for (ticket, wall) in &tickets {
+        let leaf = onsale_engine::waiting_room::draw::Leaf::of_ticket(&ticket.text);
+        running.add(u64::try_from(wall.0).unwrap(), leaf);
+    }
+    let registrations = Registrations::of_lanes([("general", running)]);
+    assert_eq!(registrations, line.registrations);
+    let order = Permutation::new(&seed.lane_key(&registrations, "general", ""), 100);
+    for (number, (ticket, _)) in (0..).zip(&tickets) {
+        assert_eq!(look(&desk, &ticket.text).place, Some(order.place(number) + 1));
+    }
+}
+
+#[test]
+fn one_person_has_one_place_and_nobody_takes_anothers() {
+    let desk = room(|_| {}, 10);
+    let first = join(&desk, Proof::Person(7 << 70));
+    let again = joined(&desk, Proof::Person(7 << 70), None).result.unwrap();
+    assert_eq!((again.created, &again.ticket.text), (false, &first.text));
+    assert_eq!(join(&desk, Proof::Ticket(&first.text)).text, first.text);
+    assert_ne!(join(&desk, Proof::Nobody).text, join(&desk, Proof::Nobody).text);
+    let mut forged = first.text.clone();
+    forged.pop();
+    forged.push(if first.text.ends_with('0') { '2' } else { '0' });
+    for nothing in [forged.as_str(), "qt_", "", "qt_0000000000000000000000000000000000000"] {
+        let answer = desk.core.ticket(desk.now(), nothing);
+        assert_eq!(answer.result.unwrap_err(), Refusal::NotFound(Missing::Ticket));
+        assert!(joined(&desk, Proof::Ticket(nothing), None).result.is_err());
+    }
+}
+
+#[test]
+fn the_rate_is_one_of_people_who_come_in_and_the_cap_is_hard() {
+    let mut desk = room(|rules| rules.dials = Dials { admit_per_minute: 60, max_active: 40 }, 10_000);
+    let all: Vec<String> = (0..400).map(|_| join(&desk, Proof::Nobody).text).collect();
+    desk.clock = OPENING;
+    let mut came = 0;
+    for minute in 0..5_u64 {
+        for _ in 0..60 {
+            pass(&mut desk, 1, &all);
+            let line = desk.core.line(desk.now(), "day").result.unwrap();
+            assert!(line.active <= 40, "{} active", line.active);
+            // Three of ten never come.
+            for (at, ticket) in all.iter().enumerate() {
+                if at % 10 >= 3 && look(&desk, ticket).state == TicketState::Called {
+                    desk.core.use_pass(desk.now(), ticket).result.unwrap();
+                    desk.core.leave_line(desk.now(), ticket).result.unwrap();
+                    came += 1;
+                }
+            }
+        }
+        // Calls nobody follows come back after a minute; from then on the rate is that of the dial.
+        let expected = if minute == 0 { 35..=45 } else { (60 * minute + 20)..=(60 * minute + 60) };
+        assert!(expected.contains(&came), "{came} after {} minutes", minute + 1);
+    }
+}
+
+#[test]
+fn who_is_not_there_is_passed_over_and_comes_back_behind_those_who_are() {
+    let mut desk = room(|_| {}, 100);
+    let there: Vec<String> = (0..20).map(|_| join(&desk, Proof::Nobody).text).collect();
+    let away: Vec<String> = (0..20).map(|_| join(&desk, Proof::Nobody).text).collect();
+    desk.clock = OPENING - 30_000;
+    pass(&mut desk, 30 + 25, &there);
+    let states = |desk: &Desk, tickets: &[String]| -> Vec<TicketState> {
+        tickets.iter().map(|ticket| look(desk, ticket).state).collect()
+    };
+    assert!(states(&desk, &there).iter().all(|state| *state == TicketState::Called));
+    // Asking is being back.
+    assert!(states(&desk, &away).iter().all(|state| *state == TicketState::Waiting));
+    assert_eq!(look(&desk, &away[3]).ahead, Some(3));
+    pass(&mut desk, 25, &away);
+    assert!(states(&desk, &away).iter().all(|state| *state == TicketState::Called));
+}
+
+#[test]
+fn a_pass_opens_one_session_inside_its_window() {
+    let mut desk = room(|_| {}, 100);
+    let [quick, slow, early] = std::array::from_fn(|_| join(&desk, Proof::Nobody).text);
+    assert_eq!(desk.core.use_pass(desk.now(), &early).result, Err(Refusal::NotAdmitted));
+    desk.clock = OPENING;
+    pass(&mut desk, 5, &[quick.clone(), slow.clone(), early.clone()]);
+    let session = desk.core.use_pass(desk.now(), &quick).result.unwrap();
+    desk.clock += 30_000;
+    assert_eq!(desk.core.use_pass(desk.now(), &quick).result.unwrap(), session);
+    assert_eq!(look(&desk, &quick).state, TicketState::Admitted);
+    desk.clock += 30_000;
+    assert_eq!(desk.core.use_pass(desk.now(), &slow).result, Err(Refusal::PassExpired));
+    desk.clock = session.until.0 - START_MS;
+    assert_eq!(desk.core.use_pass(desk.now(), &quick).result, Err(Refusal::PassExpired));
+    assert_eq!(look(&desk, &quick).state, TicketState::Lapsed);
+    check(&desk);
+}
+
+#[test]
+fn nobody_is_called_in_vain_and_sold_out_is_said() {
+    let mut desk = room(|_| {}, 3);
+    let all: Vec<String> = (0..30).map(|_| join(&desk, Proof::Nobody).text).collect();
+    desk.clock = OPENING;
+    pass(&mut desk, 30, &all);
+    let called = |desk: &Desk| all.iter().filter(|ticket| look(desk, ticket).state == TicketState::Called).count();
+    assert_eq!(called(&desk), 3);
+    let cart = desk.open("day", 5, &[slot("one", 3)]).result.unwrap().cart;
+    pass(&mut desk, 2, &all);
+    assert_eq!(called(&desk), 3);
+    assert_eq!(desk.core.line(desk.now(), "day").result.unwrap().phase, Phase::Open);
+    let _ = desk.checkout(cart);
+    pass(&mut desk, 1, &all);
+    assert_eq!(desk.core.line(desk.now(), "day").result.unwrap().phase, Phase::SoldOut);
+    assert_eq!(look(&desk, &all[0]).state == TicketState::SoldOut, look(&desk, &all[0]).state != TicketState::Called);
+}
+
+#[test]
+fn modes_stop_what_they_say() {
+    let mut desk = room(|_| {}, 100);
+    let all: Vec<String> = (0..100).map(|_| join(&desk, Proof::Nobody).text).collect();
+    desk.clock = OPENING;
+    pass(&mut desk, 5, &all);
+    let set = |desk: &Desk, mode| {
+        let change = LineChange { mode: Some(mode), reason: Some("test".into()), ..LineChange::default() };
+        desk.core.set_line(desk.now(), "day", &change, false).result.unwrap()
+    };
+    let turns = |desk: &Desk| desk.core.line(desk.now(), "day").result.unwrap().lanes[0].called_up_to;
+    assert_eq!(set(&desk, Mode::Pause).phase, Phase::Paused);
+    let before = turns(&desk);
+    pass(&mut desk, 5, &all);
+    assert_eq!(turns(&desk), before);
+    assert!(joined(&desk, Proof::Nobody, None).result.is_ok());
+    assert_eq!(set(&desk, Mode::Drain).phase, Phase::Draining);
+    assert_eq!(joined(&desk, Proof::Nobody, None).result.unwrap_err(), Refusal::SaleClosed);
+    pass(&mut desk, 5, &all);
+    assert!(turns(&desk) > before);
+    assert_eq!(set(&desk, Mode::Closed).phase, Phase::Closed);
+    assert_eq!(look(&desk, &all[99]).state == TicketState::Closed, look(&desk, &all[99]).ahead > Some(0));
+}
+
+#[test]
+fn lanes_share_by_weight() {
+    let lanes = |rules: &mut RoomRules| {
+        rules.lanes = vec![Lane { name: "general".into(), weight: 3 }, Lane { name: "phone".into(), weight: 1 }];
+    };
+    let mut desk = room(lanes, 1_000);
+    let in_lane = |lane: &'static str| -> Vec<String> {
+        (0..100).map(|_| joined(&desk, Proof::Nobody, Some(lane)).result.unwrap().ticket.text).collect()
+    };
+    let mut all = in_lane("general");
+    all.extend(in_lane("phone"));
+    desk.clock = OPENING;
+    pass(&mut desk, 40, &all);
+    let line = desk.core.line(desk.now(), "day").result.unwrap();
+    let turns: Vec<u32> = line.lanes.iter().map(|lane| lane.called_up_to).collect();
+    assert!((3 * turns[1]..=3 * turns[1] + 3).contains(&turns[0]), "{turns:?}");
+    assert_eq!(turns[0] + turns[1], 40);
+    assert!(joined(&desk, Proof::Nobody, Some("vip")).result.is_err());
+}
+
+#[test]
+fn the_dials_are_bounded_and_a_dry_run_changes_nothing() {
+    let desk = room(|_| {}, 100);
+    let change = LineChange { max_active: Some(7), ..LineChange::default() };
+    assert_eq!(desk.core.set_line(desk.now(), "day", &change, true).result.unwrap().dials.max_active, 7);
+    assert_eq!(desk.core.line(desk.now(), "day").result.unwrap().dials.max_active, 1_000);
+    let wild = LineChange { max_active: Some(u32::MAX), ..LineChange::default() };
+    assert!(matches!(desk.core.set_line(desk.now(), "day", &wild, false).result, Err(Refusal::Rule { .. })));
+    let long = LineChange { message: Some(Some("x".repeat(501))), ..LineChange::default() };
+    assert!(matches!(desk.core.set_line(desk.now(), "day", &long, false).result, Err(Refusal::TooLarge { .. })));
+    assert!(matches!(
+        desk.core.line(desk.now(), "night").result,
+        Err(Refusal::NotFound(Missing::Sale))
+    ));
+}
