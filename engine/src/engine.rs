@@ -13,7 +13,8 @@ use std::time::Duration;
 use crate::commit::{Ack, Failure, Mark, Step, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{
-    Availability, BundleOffer, Core, OrderQuery, Page, SalePut, SlotChange, SlotQuery, SlotsAdded,
+    Availability, BundleOffer, Core, JoinLine, JoinedLine, LineChange, OrderQuery, Page, SalePut, SlotChange,
+    SlotQuery, SlotsAdded,
 };
 use crate::door::Door;
 use crate::follower::{Followed, Follower};
@@ -27,7 +28,7 @@ use crate::os::rng::MachineRng;
 use crate::os::threads;
 use crate::outcome::{Answer, CartView, CheckoutView, OrderView, SlotView};
 use crate::refusal::Refusal;
-use crate::request::{Caller, KeyUse, OnCart, OpenCart, Want};
+use crate::request::{Caller, Holder, KeyUse, OnCart, OpenCart, Want};
 use crate::sale::{IfMatch, SaleRules, SaleView};
 use crate::sequence::Sequence;
 use crate::start::{self, StartOptions, Started};
@@ -35,6 +36,7 @@ pub use crate::start::{OpenError, Start};
 use crate::state::MAX_SHARDS;
 use crate::ticker::Ticker;
 use crate::time::{Millis, Now, Timestamp, WallTime};
+use crate::waiting_room::{LineView, TicketView};
 
 /// How a data folder is opened.
 #[derive(Clone, Debug)]
@@ -245,6 +247,15 @@ impl Engine {
         self.shared.customers.key_use(credential, scope, key, request)
     }
 
+    /// Who shows a pass for a ticket: whose carts it makes. A ticket that nobody proved to be has a customer of its own.
+    pub fn holder(&self, ticket: &str) -> Answer<Holder> {
+        let alone = self.customer(ticket);
+        self.decide(|core, now| core.ticket_holder(now, ticket)).map(|(ticket, person)| {
+            let customer = if person == 0 { alone } else { CustomerHash(person) };
+            Holder { ticket, customer }
+        })
+    }
+
     /// Whether the sale keeps what the shop calls the customer. For who prepares a request; nothing rests on it.
     #[must_use]
     pub fn keeps_customer(&self, sale: &str) -> bool {
@@ -419,6 +430,18 @@ requests! {
     fn order(caller: Caller, cart: CartId) -> OrderView;
     /// Lists orders.
     fn orders(caller: Caller, sale: &str, query: &OrderQuery<'_>) -> Page<OrderView>;
+    /// Gives a place in a line, or the place the caller has.
+    fn join_line(request: &JoinLine<'_>) -> JoinedLine;
+    /// How a ticket stands. Who asks is there.
+    fn ticket(ticket: &str) -> TicketView;
+    /// Goes away from a line.
+    fn leave_line(ticket: &str) -> TicketView;
+    /// A line as everybody sees it.
+    fn line(sale: &str) -> LineView;
+    /// Turns the dials of a line, or says what would stand then.
+    fn set_line(sale: &str, change: &LineChange, dry_run: bool) -> LineView;
+    /// Calls so many at once.
+    fn admit(sale: &str, count: u32) -> u32;
     /// Cancels an order: whole, or the listed holds.
     fn cancel_order(on: OnCart, holds: Option<&[u8]>) -> OrderView;
 }

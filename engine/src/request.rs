@@ -2,6 +2,7 @@
 
 use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity};
 use crate::time::WallTime;
+use crate::waiting_room::Ticket;
 
 /// Who asks, as far as the engine must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,26 @@ pub struct Caller {
     pub channel: ChannelIx,
     /// Operators see and may change everything.
     pub operator: bool,
+    /// Who shows a pass: sees and changes what is theirs, and has one live cart at a time.
+    pub holder: Option<Holder>,
+}
+
+/// Who shows a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The ticket of the pass.
+    pub ticket: Ticket,
+    /// Whose carts the pass makes.
+    pub customer: CustomerHash,
+}
+
+impl Caller {
+    /// Whether a cart of this channel and customer is one the caller may see.
+    #[must_use]
+    pub fn may_see(self, channel: ChannelIx, customer: CustomerHash) -> bool {
+        self.operator
+            || channel == self.channel && self.holder.is_none_or(|holder| holder.customer == customer)
+    }
 }
 
 /// The idempotency key of a request, hashed with caller and sale by [`KeyUse::new`].

@@ -131,6 +131,8 @@ pub struct Guards<'a> {
     shards: Few<'a, u8, Shard>,
     lines: Option<(usize, MutexGuard<'a, LineShard>)>,
     catalog: Option<MutexGuard<'a, Catalog>>,
+    /// What was held and let go: times and numbers seen there count still.
+    seen: Stamp,
 }
 
 /// Locks of one kind, ascending. Nearly every request holds one, which is found without a search.
@@ -204,13 +206,24 @@ impl<'a> Guards<'a> {
     /// Holds nothing yet.
     #[must_use]
     pub fn new(state: &'a State) -> Self {
-        Self { state, visitors: None, keys: Few::NONE, shards: Few::NONE, lines: None, catalog: None }
+        Self {
+            state,
+            visitors: None,
+            keys: Few::NONE,
+            shards: Few::NONE,
+            lines: None,
+            catalog: None,
+            seen: Stamp::default(),
+        }
     }
 
     /// Waits for a visitor shard. First of all.
     pub fn lock_visitors(&mut self, shard: usize) {
         assert!(self.visitors.is_none() && self.keys.is_empty(), "visitors come first");
-        assert!(self.shards.is_empty() && self.lines.is_none() && self.catalog.is_none(), "visitors come first");
+        assert!(
+            self.shards.is_empty() && self.lines.is_none() && self.catalog.is_none(),
+            "visitors come first"
+        );
         self.visitors = Some((shard, self.state.lock_visitors(shard)));
     }
 
@@ -245,6 +258,13 @@ impl<'a> Guards<'a> {
         self.lines = Some((shard, self.state.lock_lines(shard)));
     }
 
+    /// Lets the lines go again: a look at the mode needs no more, and what was seen of them stays seen.
+    pub fn unlock_lines(&mut self) {
+        if let Some((_, lines)) = self.lines.take() {
+            self.seen = self.seen.or_later(lines.stamp);
+        }
+    }
+
     /// Waits for the catalog. Last of all.
     pub fn lock_catalog(&mut self) {
         assert!(self.catalog.is_none(), "the catalog is taken once");
@@ -268,7 +288,7 @@ impl<'a> Guards<'a> {
     #[must_use]
     pub fn stamp(&self) -> Stamp {
         let visitors = self.visitors.as_ref().map(|(_, visitors)| visitors.stamp);
-        let mut latest = visitors.unwrap_or_default();
+        let mut latest = visitors.unwrap_or_default().or_later(self.seen);
         latest = self.keys.latest(latest, |keys| keys.stamp);
         latest = self.shards.latest(latest, |shard| shard.stamp);
         let lines = self.lines.as_ref().map(|(_, lines)| lines.stamp);

@@ -23,7 +23,7 @@ fn what_was_held_and_paid_is_there_after_a_restart_and_so_are_the_keys() {
     let engine = open(folder.path());
     let channel = engine.channel("web").result.expect("a channel");
     assert_eq!(channel, ChannelIx(0));
-    let shop = Caller { credential: 1, channel, operator: false };
+    let shop = Caller { credential: 1, channel, operator: false, holder: None };
     engine.put_sale(SaleRules::new("day", "Europe/Berlin"), IfMatch::Absent).result.expect("a sale");
     let slots = [SlotSpec::new("a", "kiel", 2), SlotSpec::new("b", "husum", 1)];
     assert_eq!(engine.add_slots("day", &slots, true).result.expect("slots").added, 2);

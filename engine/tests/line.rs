@@ -1,6 +1,6 @@
 //! The waiting room's line, told as short days: who joins, who is called, who comes in.
 
-use onsale_engine::decide::{JoinLine, LineChange, Proof};
+use onsale_engine::decide::{JoinLine, LineChange, Proof, Session};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::outcome::Answer;
 use onsale_engine::refusal::{Missing, Refusal};
@@ -17,10 +17,15 @@ const OPENING: u64 = 3_600_000;
 /// A sale that opens in an hour, registers from now on, and has `stock` units.
 fn room(change: impl FnOnce(&mut RoomRules), stock: u32) -> Desk {
     let desk = Desk::new(4);
-    let mut rules = RoomRules { dials: Dials { admit_per_minute: 60, max_active: 1_000 }, ..RoomRules::default() };
+    let mut rules =
+        RoomRules { dials: Dials { admit_per_minute: 60, max_active: 1_000 }, ..RoomRules::default() };
     change(&mut rules);
     let opens = WallTime((START_MS + OPENING).cast_signed());
-    desk.sale(SaleRules { opens_at: Some(opens), room: Some(Arc::new(rules)), ..SaleRules::new("day", "UTC") });
+    desk.sale(SaleRules {
+        opens_at: Some(opens),
+        room: Some(Arc::new(rules)),
+        ..SaleRules::new("day", "UTC")
+    });
     desk.slots("day", &[SlotSpec::new("one", "hall", stock)]);
     desk
 }
@@ -35,6 +40,11 @@ fn joined(desk: &Desk, proof: Proof<'_>, lane: Option<&str>) -> Answer<onsale_en
 
 fn look(desk: &Desk, ticket: &str) -> TicketView {
     desk.core.ticket(desk.now(), ticket).result.unwrap()
+}
+
+fn use_pass(desk: &Desk, ticket: &str) -> Answer<Session> {
+    let (ticket, _) = desk.core.ticket_holder(desk.now(), ticket).result.unwrap();
+    desk.core.use_pass(desk.now(), ticket)
 }
 
 /// Time passes second by second, everybody in `there` asks every two seconds, and the ticker ticks.
@@ -125,7 +135,7 @@ fn the_rate_is_one_of_people_who_come_in_and_the_cap_is_hard() {
             // Three of ten never come.
             for (at, ticket) in all.iter().enumerate() {
                 if at % 10 >= 3 && look(&desk, ticket).state == TicketState::Called {
-                    desk.core.use_pass(desk.now(), ticket).result.unwrap();
+                    use_pass(&desk, ticket).result.unwrap();
                     desk.core.leave_line(desk.now(), ticket).result.unwrap();
                     came += 1;
                 }
@@ -159,17 +169,17 @@ fn who_is_not_there_is_passed_over_and_comes_back_behind_those_who_are() {
 fn a_pass_opens_one_session_inside_its_window() {
     let mut desk = room(|_| {}, 100);
     let [quick, slow, early] = std::array::from_fn(|_| join(&desk, Proof::Nobody).text);
-    assert_eq!(desk.core.use_pass(desk.now(), &early).result, Err(Refusal::NotAdmitted));
+    assert_eq!(use_pass(&desk, &early).result, Err(Refusal::NotAdmitted));
     desk.clock = OPENING;
     pass(&mut desk, 5, &[quick.clone(), slow.clone(), early.clone()]);
-    let session = desk.core.use_pass(desk.now(), &quick).result.unwrap();
+    let session = use_pass(&desk, &quick).result.unwrap();
     desk.clock += 30_000;
-    assert_eq!(desk.core.use_pass(desk.now(), &quick).result.unwrap(), session);
+    assert_eq!(use_pass(&desk, &quick).result.unwrap(), session);
     assert_eq!(look(&desk, &quick).state, TicketState::Admitted);
     desk.clock += 30_000;
-    assert_eq!(desk.core.use_pass(desk.now(), &slow).result, Err(Refusal::PassExpired));
+    assert_eq!(use_pass(&desk, &slow).result, Err(Refusal::PassExpired));
     desk.clock = session.until.0 - START_MS;
-    assert_eq!(desk.core.use_pass(desk.now(), &quick).result, Err(Refusal::PassExpired));
+    assert_eq!(use_pass(&desk, &quick).result, Err(Refusal::PassExpired));
     assert_eq!(look(&desk, &quick).state, TicketState::Lapsed);
     check(&desk);
 }
@@ -180,7 +190,8 @@ fn nobody_is_called_in_vain_and_sold_out_is_said() {
     let all: Vec<String> = (0..30).map(|_| join(&desk, Proof::Nobody).text).collect();
     desk.clock = OPENING;
     pass(&mut desk, 30, &all);
-    let called = |desk: &Desk| all.iter().filter(|ticket| look(desk, ticket).state == TicketState::Called).count();
+    let called =
+        |desk: &Desk| all.iter().filter(|ticket| look(desk, ticket).state == TicketState::Called).count();
     assert_eq!(called(&desk), 3);
     let cart = desk.open("day", 5, &[slot("one", 3)]).result.unwrap().cart;
     pass(&mut desk, 2, &all);
@@ -189,7 +200,10 @@ fn nobody_is_called_in_vain_and_sold_out_is_said() {
     let _ = desk.checkout(cart);
     pass(&mut desk, 1, &all);
     assert_eq!(desk.core.line(desk.now(), "day").result.unwrap().phase, Phase::SoldOut);
-    assert_eq!(look(&desk, &all[0]).state == TicketState::SoldOut, look(&desk, &all[0]).state != TicketState::Called);
+    assert_eq!(
+        look(&desk, &all[0]).state == TicketState::SoldOut,
+        look(&desk, &all[0]).state != TicketState::Called
+    );
 }
 
 #[test]
@@ -219,7 +233,8 @@ fn modes_stop_what_they_say() {
 #[test]
 fn lanes_share_by_weight() {
     let lanes = |rules: &mut RoomRules| {
-        rules.lanes = vec![Lane { name: "general".into(), weight: 3 }, Lane { name: "phone".into(), weight: 1 }];
+        rules.lanes =
+            vec![Lane { name: "general".into(), weight: 3 }, Lane { name: "phone".into(), weight: 1 }];
     };
     let mut desk = room(lanes, 1_000);
     let in_lane = |lane: &'static str| -> Vec<String> {
@@ -245,9 +260,9 @@ fn the_dials_are_bounded_and_a_dry_run_changes_nothing() {
     let wild = LineChange { max_active: Some(u32::MAX), ..LineChange::default() };
     assert!(matches!(desk.core.set_line(desk.now(), "day", &wild, false).result, Err(Refusal::Rule { .. })));
     let long = LineChange { message: Some(Some("x".repeat(501))), ..LineChange::default() };
-    assert!(matches!(desk.core.set_line(desk.now(), "day", &long, false).result, Err(Refusal::TooLarge { .. })));
     assert!(matches!(
-        desk.core.line(desk.now(), "night").result,
-        Err(Refusal::NotFound(Missing::Sale))
+        desk.core.set_line(desk.now(), "day", &long, false).result,
+        Err(Refusal::TooLarge { .. })
     ));
+    assert!(matches!(desk.core.line(desk.now(), "night").result, Err(Refusal::NotFound(Missing::Sale))));
 }

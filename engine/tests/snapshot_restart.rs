@@ -19,7 +19,7 @@ fn open(folder: &Path, every: u64) -> (Engine, Start) {
 
 fn sell(engine: &Engine, from: u64, to: u64) {
     let channel = engine.channel("web").result.expect("a channel");
-    let caller = Caller { credential: 1, channel, operator: false };
+    let caller = Caller { credential: 1, channel, operator: false, holder: None };
     for n in from..to {
         let wants = [Want::Slot { slot: "a".into(), quantity: 1 }];
         let key = |part| KeyUse::new(1, "", &format!("{n}-{part}"), n);

@@ -79,7 +79,7 @@ impl Doorkeeper {
                 Role::Operator => ("operator", true),
                 Role::Server { channel } => (channel.as_str(), false),
             };
-            Ok(Caller { credential: key.credential(), channel: channel(name)?, operator })
+            Ok(Caller { credential: key.credential(), channel: channel(name)?, operator, holder: None })
         });
         Ok(Self { callers: callers.collect::<Result<_, E>>()?, ring })
     }

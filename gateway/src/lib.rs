@@ -3,7 +3,8 @@
 //! Read it from the outside in: [`server`] accepts sockets, [`edge`] looks at every request once, [`api`] has a file per
 //! resource, [`wire`] the shapes of their JSON, [`durable`] the wait that no answer escapes, [`problem`] the closed list
 //! of refusals. [`serve`] ties them to an engine and [`cli`] to a
-//! terminal; [`import`] turns the field's own files into slots.
+//! terminal; [`import`] turns the field's own files into slots. [`waiting_room`] has the credentials of those who wait,
+//! [`queue_it`] the formats of shops that already use Queue-it's connectors.
 
 pub mod answer;
 pub mod api;
@@ -14,13 +15,17 @@ pub mod cli;
 pub mod config;
 pub mod durable;
 pub mod edge;
+pub mod hex;
 pub mod idempotency;
 pub mod import;
 pub mod keys;
+pub mod mac;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod queue_it;
 mod sample;
 pub mod serve;
 pub mod server;
+pub mod waiting_room;
 pub mod wire;

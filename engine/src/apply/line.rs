@@ -96,12 +96,7 @@ pub fn joined_fits(held: &mut impl Held, fact: &Joined) -> Result<(), Misfit> {
 }
 
 /// Whether a sale with a room can be set: secrets come with the first, lanes keep their places.
-pub fn room_fits(
-    held: &mut impl Held,
-    sale: SaleIx,
-    room: &RoomRules,
-    secrets: bool,
-) -> Result<(), Misfit> {
+pub fn room_fits(held: &mut impl Held, sale: SaleIx, room: &RoomRules, secrets: bool) -> Result<(), Misfit> {
     demand!(room.check().is_ok(), "a waiting room whose settings do not fit");
     match line(held, sale) {
         None => demand!(secrets, "a line without secrets"),

@@ -88,7 +88,7 @@ impl Core {
         let shard = u8::try_from(cart.shard()).ok().filter(|shard| *shard < self.state.shards())?;
         let shard = self.state.lock_shard(shard);
         let found = shard.carts.get(cart.index()).filter(|found| found.generation() == cart.generation())?;
-        (caller.operator || found.channel == caller.channel).then_some(found.sale)
+        caller.may_see(found.channel, found.customer()).then_some(found.sale)
     }
 }
 

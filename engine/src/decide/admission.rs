@@ -168,7 +168,8 @@ impl Decision<'_> {
         if line.drawn.is_some() {
             return;
         }
-        let (since, known) = line.minutes.last().map_or((line.made, 0), |last| (last.wall, last.registrations.count));
+        let (since, known) =
+            line.minutes.last().map_or((line.made, 0), |last| (last.wall, last.registrations.count));
         let due = u64::try_from(wall.0 - since.0).is_ok_and(|passed| passed >= MINUTE.0);
         if due && line.registrations().count > known {
             self.happen(sale, LineFact::Noted { wall });
@@ -208,10 +209,12 @@ impl Decision<'_> {
         let waiting =
             |lane: usize| u64::from(line.lanes[lane].waiting()) + line.lanes[lane].back.len() as u64;
         for _ in 0..people {
-            let next = (0..wanted.len()).filter(|lane| waiting(*lane) > u64::from(wanted[*lane])).min_by_key(|lane| {
-                // Compared as fractions: called so far over weight.
-                (line.lanes[*lane].called + u64::from(wanted[*lane])) * 1_000_000 / weight(*lane)
-            });
+            let next = (0..wanted.len()).filter(|lane| waiting(*lane) > u64::from(wanted[*lane])).min_by_key(
+                |lane| {
+                    // Compared as fractions: called so far over weight.
+                    (line.lanes[*lane].called + u64::from(wanted[*lane])) * 1_000_000 / weight(*lane)
+                },
+            );
             let Some(next) = next else { break };
             wanted[next] += 1;
         }

@@ -33,7 +33,7 @@ fn home(core: &Core, cart: CartId) -> Option<u8> {
 fn visible(caller: Caller, cart: &Cart, id: CartId) -> bool {
     cart.generation() == id.generation()
         && cart.stage != Stage::Free
-        && (caller.operator || cart.channel == caller.channel)
+        && caller.may_see(cart.channel, cart.customer())
 }
 
 /// What the caller is told of a cart that is not there.

@@ -16,8 +16,16 @@ use crate::time::Now;
 pub const INSTANT_ATTEMPT: u8 = 1;
 
 impl Core {
-    /// Checks a cart out.
+    /// Checks a cart out. The session of a pass is over with its order.
     pub fn checkout(&self, now: Now, on: OnCart) -> Answer<CheckoutView> {
+        let mut answer = self.checkout_of_key(now, on);
+        if let Some(holder) = on.caller.holder.filter(|_| answer.result.is_ok()) {
+            answer.rests_on = answer.rests_on.max(self.end_session(now, holder.ticket).rests_on);
+        }
+        answer
+    }
+
+    fn checkout_of_key(&self, now: Now, on: OnCart) -> Answer<CheckoutView> {
         let replayed = |decision: &mut super::Decision<'_>, key| {
             decision.replay_order(key).map(|answer| answer.map(as_checkout))
         };

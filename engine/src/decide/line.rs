@@ -11,7 +11,7 @@ use crate::refusal::{Missing, Refusal};
 use crate::state::Held;
 use crate::time::{Now, Timestamp};
 use crate::waiting_room::draw::MOST_REGISTRATIONS;
-use crate::waiting_room::{Claimed, Line, LineShard, Phase, Standing, Ticket, TicketState, TicketView};
+use crate::waiting_room::{Claimed, Line, LineShard, Phase, Row, Standing, Ticket, TicketState, TicketView};
 
 /// The most bytes the facts of one request need: a change with its texts (500 bytes each), or a draw and two small ones.
 pub(super) const LINE_BYTES: usize = 2_048;
@@ -52,8 +52,6 @@ pub struct JoinedLine {
 pub struct Session {
     /// The ticket it belongs to.
     pub ticket: Ticket,
-    /// Who proved to be it; 0 for nobody.
-    pub person: u128,
     /// When it ends at the latest.
     pub until: Timestamp,
 }
@@ -74,10 +72,7 @@ impl Core {
             let ticket = decision.proven(&claimed)?;
             decision.draw_if_due(ticket.sale);
             if decision.standing(ticket) == Some(Standing::Passed) {
-                decision.happen(
-                    ticket.sale,
-                    LineFact::CameBack { lane: ticket.lane, number: ticket.number },
-                );
+                decision.happen(ticket.sale, LineFact::CameBack { lane: ticket.lane, number: ticket.number });
             }
             decision.seen(ticket)
         })
@@ -100,21 +95,36 @@ impl Core {
         })
     }
 
-    /// Uses a pass: the first use inside the claim window begins the one session, every other finds it.
-    pub fn use_pass(&self, now: Now, ticket: &str) -> Answer<Session> {
+    /// The ticket that a text is, and who proved to be it. For who prepares a request with a pass.
+    pub fn ticket_holder(&self, now: Now, ticket: &str) -> Answer<(Ticket, u128)> {
         let Some(claimed) = Claimed::read(ticket) else { return Self::refuse(now, no_ticket()) };
         self.on_line(now, claimed.sale(), |decision| {
             let ticket = decision.proven(&claimed)?;
+            Ok((ticket, decision.line(ticket.sale).row(ticket.lane, ticket.number).map_or(0, Row::person)))
+        })
+    }
+
+    /// The session's order is made: it makes no other cart. A session that is over stays over.
+    pub(super) fn end_session(&self, now: Now, ticket: Ticket) -> Answer<()> {
+        self.on_line(now, ticket.sale, |decision| {
+            let Ticket { sale, lane, number } = ticket;
+            if decision.standing(ticket) == Some(Standing::Inside) {
+                decision.happen(sale, LineFact::Ended { lane, number });
+            }
+            Ok(())
+        })
+    }
+
+    /// Uses a pass: the first use inside the claim window begins the one session, every other finds it.
+    pub fn use_pass(&self, now: Now, ticket: Ticket) -> Answer<Session> {
+        self.on_line(now, ticket.sale, |decision| {
             let Ticket { sale, lane, number } = ticket;
             if decision.standing(ticket) == Some(Standing::Called) {
                 let until = decision.at().plus(decision.line(sale).rules.session);
                 decision.happen(sale, LineFact::Claimed { lane, number, until });
             }
             match decision.line(sale).standing(lane, number, decision.at()) {
-                Some((Standing::Inside, Some(until))) => {
-                    let person = decision.line(sale).row(lane, number).map_or(0, |row| row.person());
-                    Ok(Session { ticket, person, until })
-                }
+                Some((Standing::Inside, Some(until))) => Ok(Session { ticket, until }),
                 Some((Standing::Lapsed | Standing::Over, _)) => Err(Refusal::PassExpired),
                 _ => Err(Refusal::NotAdmitted),
             }
@@ -246,9 +256,10 @@ impl Decision<'_> {
         }
         let lane = match request.lane {
             None => 0,
-            Some(name) => line.rules.lane(name).ok_or_else(|| Refusal::Rule {
-                why: format!("the waiting room has no lane `{name}`"),
-            })?,
+            Some(name) => line
+                .rules
+                .lane(name)
+                .ok_or_else(|| Refusal::Rule { why: format!("the waiting room has no lane `{name}`") })?,
         };
         let number = line.lanes[usize::from(lane)].len();
         if number >= MOST_REGISTRATIONS {

@@ -12,10 +12,11 @@ use crate::keys::KeyShard;
 use crate::limits::{MAX_BEST, MAX_PARTS, MAX_TRIES};
 use crate::outcome::{Answer, CartView};
 use crate::refusal::{Missing, Refusal};
-use crate::request::{Notes, OpenCart, Want};
+use crate::request::{Caller, Notes, OpenCart, Want};
 use crate::sale::SaleRules;
 use crate::time::Now;
 use crate::visitors::VisitorShard;
+use crate::waiting_room::{LineShard, Mode};
 
 /// The most bytes of notes: 10 pairs of 100 + 100, a reference, a customer, and postcard's lengths.
 const NOTES_BYTES: usize = 2_600;
@@ -34,8 +35,30 @@ pub(super) fn item_bound(wants: &[Want]) -> usize {
 }
 
 impl Core {
-    /// Makes a cart. A refusal has changed nothing but what was past its deadline.
+    /// Makes a cart. A refusal has changed nothing but what was past its deadline. With a pass its session begins, if this
+    /// is the first use: a refused cart costs nothing of it but time.
     pub fn open_cart(&self, now: Now, request: &OpenCart<'_>) -> Answer<CartView> {
+        let Some(holder) = request.caller.holder else { return self.open_cart_of_key(now, request) };
+        let Answer { rests_on, result: used, .. } = self.use_pass(now, holder.ticket);
+        let mut answer = match used {
+            Ok(_) => self.open_cart_of_key(now, request),
+            // What was answered once is answered again, whatever became of the pass.
+            Err(refusal) => self.kept_cart(now, request).unwrap_or_else(|| Self::refuse(now, refusal)),
+        };
+        answer.rests_on = answer.rests_on.max(rests_on);
+        answer
+    }
+
+    /// The kept answer to the request's key.
+    fn kept_cart(&self, now: Now, request: &OpenCart<'_>) -> Option<Answer<CartView>> {
+        let mut decision = Decision::begin(self, now, step_bytes(0)).ok()?;
+        let shards = self.state.shards();
+        decision.guards.lock_visitors(VisitorShard::of(request.customer, shards));
+        decision.guards.lock_keys(KeyShard::of(request.key.key, shards));
+        decision.replay_cart(request.key)
+    }
+
+    fn open_cart_of_key(&self, now: Now, request: &OpenCart<'_>) -> Answer<CartView> {
         let Some(sale) = self.state.names.listing().sale(request.sale) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
@@ -113,6 +136,7 @@ impl Decision<'_> {
         };
         let rules = self.rules(sale, any_shard)?;
         self.check_room()?;
+        self.check_admitted(sale, &rules, request)?;
         self.check_wants(sale, &rules, wall, request.wants, resolved)?;
         let units = Self::units_wanted(&rules, request.wants, resolved);
         self.check_limits(sale, &rules, request.customer, units, 0)?;
@@ -144,6 +168,32 @@ impl Decision<'_> {
             notes: notes_to_keep(&rules, &request.notes),
         }));
         Ok(cart)
+    }
+
+    /// Whether the caller may make a cart as far as the waiting room goes: a pass's session has one live cart at a time,
+    /// and a key needs a pass unless the room lets its channel, or everybody, through.
+    fn check_admitted(
+        &mut self,
+        sale: SaleIx,
+        rules: &SaleRules,
+        request: &OpenCart<'_>,
+    ) -> Result<(), Refusal> {
+        let Caller { channel, operator, holder, .. } = request.caller;
+        if holder.is_some() {
+            let having = self.guards.look_visitors().having(request.customer, sale, self.at());
+            return if having.carts > 0 { Err(Refusal::SessionBusy) } else { Ok(()) };
+        }
+        let Some(room) = rules.room.as_deref().filter(|_| !operator) else { return Ok(()) };
+        let listing = self.core.state.names.listing();
+        let channel = listing.channels.get(usize::from(channel.0));
+        if channel.is_some_and(|name| room.open_channels.iter().any(|open| **open == **name)) {
+            return Ok(());
+        }
+        let line = LineShard::of(sale, self.core.state.shards());
+        self.guards.lock_lines(line);
+        let mode = self.guards.look_lines().lines.get(&sale).map(|line| line.mode);
+        self.guards.unlock_lines();
+        if mode == Some(Mode::PassThrough) { Ok(()) } else { Err(Refusal::NotAdmitted) }
     }
 
     /// Whether the disk has room for more holds.

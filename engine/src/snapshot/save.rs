@@ -121,7 +121,8 @@ impl Saver {
                 Ok(Part::Keys(number, 0))
             }
             Part::Keys(number, from) => {
-                let next = if number + 1 < state.shards() { Part::Slots(number + 1, 0) } else { Part::LinesHead };
+                let next =
+                    if number + 1 < state.shards() { Part::Slots(number + 1, 0) } else { Part::LinesHead };
                 keys(state.keys(usize::from(number)), number, from, next, out)
             }
             Part::LinesHead => {

@@ -19,7 +19,7 @@ use crate::time::{Now, Timestamp, WallTime};
 pub const START_MS: u64 = 1_616_515_200_000;
 
 /// The one caller of a desk.
-pub const SHOP: Caller = Caller { credential: 1, channel: ChannelIx(0), operator: false };
+pub const SHOP: Caller = Caller { credential: 1, channel: ChannelIx(0), operator: false, holder: None };
 
 /// A core and a clock.
 #[derive(Debug)]

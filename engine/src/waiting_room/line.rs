@@ -331,7 +331,14 @@ impl Line {
     }
 
     /// A ticket goes away, or its session is over.
-    pub(crate) fn end(&mut self, digest: &mut Digest, lane: u8, number: u32, standing: Standing, at: Timestamp) {
+    pub(crate) fn end(
+        &mut self,
+        digest: &mut Digest,
+        lane: u8,
+        number: u32,
+        standing: Standing,
+        at: Timestamp,
+    ) {
         if self.inside.remove(packed(lane, number)) == Some(Stay::Called) {
             self.credit.give_back(self.dials.admit_per_minute, at, 1);
         }

@@ -113,7 +113,9 @@ impl Line {
         let ahead = match standing {
             Standing::Waiting => drawn.map(|place| place.saturating_sub(here.turns)),
             // Those who are back wait behind each other, and share a small part of the calls.
-            Standing::Back => here.back.iter().position(|back| *back == number).and_then(|at| at.try_into().ok()),
+            Standing::Back => {
+                here.back.iter().position(|back| *back == number).and_then(|at| at.try_into().ok())
+            }
             _ => Some(0),
         };
         let wait = ahead.filter(|_| state == TicketState::Waiting).and_then(|ahead| self.wait(ahead));

@@ -18,6 +18,7 @@ use std::path::Path;
 use onsale_engine::ids::is_id;
 
 use super::{Key, KeyError, Role};
+use crate::hex;
 
 /// Reads the lines of a key file.
 pub fn parse(file: &Path, text: &str) -> Result<Vec<Key>, KeyError> {
@@ -59,17 +60,9 @@ pub fn append(file: &Path, keys: &[Key]) -> io::Result<()> {
             Role::Server { channel } => ("server", channel.as_str()),
         };
         // Writing into a `String` cannot fail.
-        let _ = writeln!(text, "{kind} {channel} {}", hex(&key.hash));
+        let _ = writeln!(text, "{kind} {channel} {}", hex::encode(&key.hash));
     }
     let mut out = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
     out.write_all(text.as_bytes())?;
     out.sync_all()
-}
-
-/// Bytes as hex digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

@@ -184,7 +184,7 @@ fn random_hex() -> Result<String, KeyError> {
         let got = rustix::rand::getrandom(&mut bits[filled..], rustix::rand::GetRandomFlags::empty());
         filled += got.map_err(|error| KeyError::Random(error.into()))?;
     }
-    Ok(lines::hex(&bits))
+    Ok(crate::hex::encode(&bits))
 }
 
 #[cfg(test)]

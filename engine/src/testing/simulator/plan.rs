@@ -32,11 +32,13 @@ pub(super) const ARENA: &str = "arena";
 pub(super) const BLOCKS: [&str; 3] = ["a", "b", "c"];
 
 /// A shop on the web.
-pub(super) const WEB: Caller = Caller { credential: 1, channel: ChannelIx(0), operator: false };
+pub(super) const WEB: Caller = Caller { credential: 1, channel: ChannelIx(0), operator: false, holder: None };
 /// A phone desk.
-pub(super) const PHONE: Caller = Caller { credential: 2, channel: ChannelIx(1), operator: false };
+pub(super) const PHONE: Caller =
+    Caller { credential: 2, channel: ChannelIx(1), operator: false, holder: None };
 /// Who sees everything.
-pub(super) const OPERATOR: Caller = Caller { credential: 3, channel: ChannelIx(0), operator: true };
+pub(super) const OPERATOR: Caller =
+    Caller { credential: 3, channel: ChannelIx(0), operator: true, holder: None };
 
 /// What a seed decides at the beginning.
 #[derive(Debug)]
