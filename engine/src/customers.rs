@@ -90,6 +90,16 @@ impl CustomerKey {
         CustomerHash(self.half(0).hash(name.as_bytes()).as_u128())
     }
 
+    /// A secret for something else than customers, as strong as the key and telling nothing of it.
+    #[must_use]
+    pub fn secret(&self, purpose: &str) -> [u8; 32] {
+        let mut key = [0; 32];
+        for (part, word) in key.chunks_exact_mut(8).zip(self.0.as_flattened()) {
+            part.copy_from_slice(&word.to_le_bytes());
+        }
+        *blake3::keyed_hash(&key, purpose.as_bytes()).as_bytes()
+    }
+
     /// An idempotency key of a caller in a scope, and the request it stands for, under the second half of the key, so
     /// that no client can make two keys meet. `request` is hashed part by part, each with its length.
     #[must_use]

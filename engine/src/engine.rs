@@ -18,7 +18,7 @@ use crate::decide::{
 };
 use crate::door::Door;
 use crate::follower::{Followed, Follower};
-use crate::ids::{CartId, ChannelIx, CustomerHash};
+use crate::ids::{CartId, ChannelIx, CustomerHash, SaleIx};
 use crate::inventory::SlotSpec;
 use crate::journal::FileJournal;
 use crate::limits::Limits;
@@ -239,6 +239,18 @@ impl Engine {
     #[must_use]
     pub fn customer(&self, name: &str) -> CustomerHash {
         self.shared.customers.hash(name)
+    }
+
+    /// A secret of the data folder for a purpose: the same after every start.
+    #[must_use]
+    pub fn secret(&self, purpose: &str) -> [u8; 32] {
+        self.shared.customers.secret(purpose)
+    }
+
+    /// The public id of a sale. For who prepares a request; nothing rests on it.
+    #[must_use]
+    pub fn sale_id(&self, sale: SaleIx) -> Arc<str> {
+        self.shared.core.state.names.listing().sale_id(sale)
     }
 
     /// An idempotency key of a caller in a scope, and the request it stands for, as the engine knows them.

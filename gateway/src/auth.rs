@@ -7,12 +7,14 @@ use std::cell::RefCell;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use onsale_engine::Engine;
 use onsale_engine::ids::ChannelIx;
-use onsale_engine::request::Caller;
+use onsale_engine::request::{Caller, Holder};
 use subtle::ConstantTimeEq;
 
 use crate::keys::{KeyRing, Role};
 use crate::problem::{Code, Problem};
+use crate::waiting_room::pass::{PassError, PassKeys};
 
 /// Who a request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +23,18 @@ pub enum Principal {
     Nobody,
     /// A key was shown and is known.
     Key(Caller),
+    /// A pass was shown and is good.
+    Pass(Caller),
 }
 
 impl Principal {
-    /// The caller, if it may sell: a server key or an operator.
+    /// The caller, if it may sell: a server key or an operator, or who shows a pass and buys for themselves.
     ///
     /// # Errors
     /// `credentials` for nobody.
     pub fn seller(self) -> Result<Caller, Problem> {
         match self {
-            Self::Key(caller) => Ok(caller),
+            Self::Key(caller) | Self::Pass(caller) => Ok(caller),
             Self::Nobody => Err(Problem::new(
                 Code::Credentials,
                 "This call needs a key: `Authorization: Bearer sk_…` or `Bearer op_…`.",
@@ -45,7 +49,9 @@ impl Principal {
     pub fn operator(self) -> Result<Caller, Problem> {
         match self {
             Self::Key(caller) if caller.operator => Ok(caller),
-            Self::Key(_) => Err(Problem::new(Code::NotAllowed, "This call needs an operator key (`op_…`).")),
+            Self::Key(_) | Self::Pass(_) => {
+                Err(Problem::new(Code::NotAllowed, "This call needs an operator key (`op_…`)."))
+            }
             Self::Nobody => Err(Problem::new(
                 Code::Credentials,
                 "This call needs an operator key: `Authorization: Bearer op_…`.",
@@ -65,14 +71,25 @@ impl Principal {
 pub struct Doorkeeper {
     ring: KeyRing,
     callers: Vec<Caller>,
+    passes: PassKeys,
+    /// The channel of those who show a pass.
+    web: ChannelIx,
 }
+
+/// The channel that sells to browsers.
+const WEB: &str = "web";
 
 impl Doorkeeper {
     /// Gives every key its caller; `channel` knows the index of a channel's name.
     ///
     /// # Errors
     /// What `channel` says.
-    pub fn new<E>(ring: KeyRing, mut channel: impl FnMut(&str) -> Result<ChannelIx, E>) -> Result<Self, E> {
+    pub fn new<E>(
+        ring: KeyRing,
+        passes: PassKeys,
+        mut channel: impl FnMut(&str) -> Result<ChannelIx, E>,
+    ) -> Result<Self, E> {
+        let web = channel(WEB)?;
         let callers = ring.keys().iter().map(|key| {
             let (name, operator) = match &key.role {
                 // What an operator books by hand is not counted as the shop's.
@@ -81,17 +98,32 @@ impl Doorkeeper {
             };
             Ok(Caller { credential: key.credential(), channel: channel(name)?, operator, holder: None })
         });
-        Ok(Self { callers: callers.collect::<Result<_, E>>()?, ring })
+        Ok(Self { callers: callers.collect::<Result<_, E>>()?, ring, passes, web })
     }
 
-    /// Who shows these headers.
+    /// What passes are signed with.
+    #[must_use]
+    pub const fn pass_keys(&self) -> &PassKeys {
+        &self.passes
+    }
+
+    /// Who shows these headers, at a Unix second. `holder` knows whose tickets are.
     ///
     /// # Errors
-    /// `credentials`, when something is shown that is not known.
-    pub fn recognise(&self, headers: &HeaderMap, remembered: &Remembered) -> Result<Principal, Problem> {
+    /// `credentials`, when something is shown that is not known; `pass-expired`.
+    pub fn recognise(
+        &self,
+        headers: &HeaderMap,
+        remembered: &Remembered,
+        holders: &impl Holders,
+    ) -> Result<Principal, Problem> {
         let Some(header) = headers.get(AUTHORIZATION) else { return Ok(Principal::Nobody) };
-        if let Some(caller) = remembered.recall(header) {
-            return Ok(Principal::Key(caller));
+        if let Some((caller, until_s)) = remembered.recall(header) {
+            match until_s {
+                None => return Ok(Principal::Key(caller)),
+                Some(until_s) if holders.now_s() < until_s => return Ok(Principal::Pass(caller)),
+                Some(_) => return Err(expired()),
+            }
         }
         let token = bearer(header).ok_or_else(|| {
             Problem::new(
@@ -99,28 +131,80 @@ impl Doorkeeper {
                 "The Authorization header is `Bearer` and a key; nothing else is known.",
             )
         })?;
+        if token.contains(&b'.') {
+            let (caller, until_s) = self.pass(token, holders)?;
+            remembered.keep(header, caller, Some(until_s));
+            return Ok(Principal::Pass(caller));
+        }
         let place = self
             .ring
             .find(token)
             .ok_or_else(|| Problem::new(Code::Credentials, "The key is not known to this server."))?;
-        remembered.keep(header, self.callers[place]);
+        remembered.keep(header, self.callers[place], None);
         Ok(Principal::Key(self.callers[place]))
+    }
+
+    /// Who shows a pass, and the first Unix second in which it is no longer good.
+    fn pass(&self, token: &[u8], holders: &impl Holders) -> Result<(Caller, u64), Problem> {
+        let unknown = || Problem::new(Code::Credentials, "The pass is not one of this server's.");
+        let text = std::str::from_utf8(token).map_err(|_| unknown())?;
+        let pass = self.passes.read(text, holders.now_s()).map_err(|error| match error {
+            PassError::Expired => expired(),
+            _ => unknown(),
+        })?;
+        let holder = holders.holder(&pass.ticket).ok_or_else(unknown)?;
+        let caller = Caller {
+            credential: holders.credential(&pass.ticket),
+            channel: self.web,
+            operator: false,
+            holder: Some(holder),
+        };
+        Ok((caller, pass.expires_at_s))
+    }
+}
+
+fn expired() -> Problem {
+    Problem::new(Code::PassExpired, "The pass has expired: join the queue again.")
+}
+
+/// Who knows the holders of tickets: the engine.
+pub trait Holders {
+    /// Whose carts a ticket's pass makes.
+    fn holder(&self, ticket: &str) -> Option<Holder>;
+    /// Tells the idempotency keys of tickets apart.
+    fn credential(&self, ticket: &str) -> u64;
+    /// The Unix second.
+    fn now_s(&self) -> u64;
+}
+
+impl Holders for Engine {
+    fn holder(&self, ticket: &str) -> Option<Holder> {
+        Self::holder(self, ticket).result.ok()
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+    fn credential(&self, ticket: &str) -> u64 {
+        (self.customer(ticket).0 >> 64) as u64
+    }
+
+    fn now_s(&self) -> u64 {
+        u64::try_from(self.now().wall.0).unwrap_or(0) / 1_000
     }
 }
 
 /// The last accepted header of a connection.
 #[derive(Debug, Default)]
-pub struct Remembered(RefCell<Option<(HeaderValue, Caller)>>);
+pub struct Remembered(RefCell<Option<(HeaderValue, Caller, Option<u64>)>>);
 
 impl Remembered {
-    fn recall(&self, header: &HeaderValue) -> Option<Caller> {
+    fn recall(&self, header: &HeaderValue) -> Option<(Caller, Option<u64>)> {
         let last = self.0.borrow();
-        let (accepted, caller) = last.as_ref()?;
-        bool::from(accepted.as_bytes().ct_eq(header.as_bytes())).then_some(*caller)
+        let (accepted, caller, until_s) = last.as_ref()?;
+        bool::from(accepted.as_bytes().ct_eq(header.as_bytes())).then_some((*caller, *until_s))
     }
 
-    fn keep(&self, header: &HeaderValue, caller: Caller) {
-        *self.0.borrow_mut() = Some((header.clone(), caller));
+    fn keep(&self, header: &HeaderValue, caller: Caller, until_s: Option<u64>) {
+        *self.0.borrow_mut() = Some((header.clone(), caller, until_s));
     }
 }
 
@@ -135,13 +219,70 @@ fn bearer(header: &HeaderValue) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use crate::keys::{Key, hash};
+    use crate::waiting_room::pass::Pass;
+    use onsale_engine::ids::{CustomerHash, SaleIx};
+    use onsale_engine::waiting_room::Ticket;
 
     fn doorkeeper() -> Doorkeeper {
         let ring = KeyRing::of(vec![
             Key { role: Role::Operator, hash: hash(b"op_1") },
             Key { role: Role::Server { channel: "phone".to_owned() }, hash: hash(b"sk_2") },
         ]);
-        Doorkeeper::new(ring, |name| Ok::<_, ()>(ChannelIx(u16::from(name == "phone")))).unwrap()
+        let passes = PassKeys::new(&[3; 32], &[]);
+        Doorkeeper::new(ring, passes, |name| Ok::<_, ()>(ChannelIx(u16::from(name == "phone")))).unwrap()
+    }
+
+    /// A clock, and one ticket that is somebody's.
+    struct Room(std::cell::Cell<u64>);
+
+    impl Holders for Room {
+        fn holder(&self, ticket: &str) -> Option<Holder> {
+            let ticket = (ticket == "qt_1").then_some(Ticket { sale: SaleIx(4), lane: 0, number: 7 })?;
+            Some(Holder { ticket, customer: CustomerHash(9) })
+        }
+        fn credential(&self, _: &str) -> u64 {
+            5
+        }
+        fn now_s(&self) -> u64 {
+            self.0.get()
+        }
+    }
+
+    fn room() -> Room {
+        Room(std::cell::Cell::new(1_000))
+    }
+
+    #[test]
+    fn a_pass_is_its_holder_until_it_ends() {
+        let (door, memory, room) = (doorkeeper(), Remembered::default(), room());
+        let pass = |ticket: &str| Pass {
+            ticket: ticket.to_owned(),
+            sale: "sh".to_owned(),
+            customer: None,
+            id: 1,
+            issued_at_s: 990,
+            expires_at_s: 1_010,
+        };
+        let text = format!("Bearer {}", pass("qt_1").text(door.pass_keys()));
+        for _ in 0..2 {
+            let Principal::Pass(caller) = door.recognise(&shown(&text), &memory, &room).unwrap() else {
+                panic!("no pass")
+            };
+            assert_eq!((caller.holder.unwrap().ticket.number, caller.credential), (7, 5));
+            assert!(Principal::Pass(caller).operator().is_err() && Principal::Pass(caller).seller().is_ok());
+        }
+        room.0.set(1_010);
+        for memory in [memory, Remembered::default()] {
+            let refused = door.recognise(&shown(&text), &memory, &room).unwrap_err();
+            assert_eq!(refused.code(), Some(Code::PassExpired));
+        }
+        let foreign = format!("Bearer {}", pass("qt_1").text(&PassKeys::new(&[4; 32], &[])));
+        let nobodys = format!("Bearer {}", pass("qt_2").text(door.pass_keys()));
+        room.0.set(1_000);
+        for bad in [foreign.as_str(), nobodys.as_str(), "Bearer a.b.c", "Bearer ."] {
+            let refused = door.recognise(&shown(bad), &Remembered::default(), &room).unwrap_err();
+            assert_eq!(refused.code(), Some(Code::Credentials), "{bad}");
+        }
     }
 
     fn shown(value: &str) -> HeaderMap {
@@ -154,15 +295,16 @@ mod tests {
     fn keys_are_recognised_and_remembered() {
         let (door, memory) = (doorkeeper(), Remembered::default());
         for _ in 0..2 {
-            let Principal::Key(caller) = door.recognise(&shown("Bearer sk_2"), &memory).unwrap() else {
+            let Principal::Key(caller) = door.recognise(&shown("Bearer sk_2"), &memory, &room()).unwrap()
+            else {
                 panic!()
             };
             assert_eq!((caller.channel, caller.operator), (ChannelIx(1), false));
         }
-        let operator = door.recognise(&shown("bearer op_1"), &memory).unwrap();
+        let operator = door.recognise(&shown("bearer op_1"), &memory, &room()).unwrap();
         assert!(operator.operator().is_ok() && operator.seller().is_ok());
         for bad in ["Bearer sk_3", "Bearer ", "Basic b3A6", "sk_2", "Bearer sk_2x"] {
-            let refused = door.recognise(&shown(bad), &memory).unwrap_err();
+            let refused = door.recognise(&shown(bad), &memory, &room()).unwrap_err();
             assert_eq!(refused.code(), Some(Code::Credentials), "{bad}");
         }
     }
@@ -170,10 +312,10 @@ mod tests {
     #[test]
     fn each_may_do_its_own() {
         let (door, memory) = (doorkeeper(), Remembered::default());
-        let nobody = door.recognise(&HeaderMap::new(), &memory).unwrap();
+        let nobody = door.recognise(&HeaderMap::new(), &memory, &room()).unwrap();
         assert_eq!(nobody.seller().unwrap_err().status(), 401);
         assert_eq!(nobody.operator().unwrap_err().status(), 401);
-        let server = door.recognise(&shown("Bearer sk_2"), &memory).unwrap();
+        let server = door.recognise(&shown("Bearer sk_2"), &memory, &room()).unwrap();
         assert_eq!(server.operator().unwrap_err().status(), 403);
     }
 }

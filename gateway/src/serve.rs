@@ -21,6 +21,7 @@ use crate::keys::{KeyError, KeyRing, NewKey};
 use crate::problem::{Code, Problem};
 use crate::sample;
 use crate::server::{self, Running};
+use crate::waiting_room::pass::PassKeys;
 
 /// Beside the journal in the data folder.
 const KEY_FILE: &str = "keys";
@@ -92,7 +93,8 @@ pub fn start(
     let engine = engine?;
     let (ring, new_keys) =
         KeyRing::open(&config.data.join(KEY_FILE), environment).map_err(StartError::Keys)?;
-    let doorkeeper = Doorkeeper::new(ring, |channel| wait(&engine, engine.channel(channel)))
+    let passes = PassKeys::new(&engine.secret("passes"), &[]);
+    let doorkeeper = Doorkeeper::new(ring, passes, |channel| wait(&engine, engine.channel(channel)))
         .map_err(|problem| StartError::Refused(problem.detail().to_owned()))?;
     let durability = config.ack.warning().and_then(|(mode, _)| HeaderValue::try_from(mode).ok());
     let app = App::new(Arc::clone(&engine), doorkeeper, config.limits.clone(), durability);

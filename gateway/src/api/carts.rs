@@ -2,16 +2,16 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use onsale_engine::ids::{CartId, IdKind, PublicId};
+use onsale_engine::ids::{CartId, CustomerHash, IdKind, PublicId};
 use onsale_engine::outcome::{Answer, CartView};
-use onsale_engine::request::{OnCart, OpenCart};
+use onsale_engine::request::{Caller, OnCart, OpenCart};
 
 use super::slots::zone_of;
 use crate::answer::{Outcome, PRIVATE, Said, json_bytes};
 use crate::call::Call;
 use crate::durable::{Settled, settle};
 use crate::idempotency;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::wire;
 use crate::wire::cart::{CartInput, EmptyInput};
 use crate::wire::item::{is_customer, notes, wants};
@@ -27,16 +27,14 @@ pub async fn open(call: Call) -> Outcome {
     let sale = call.param(0);
     let key = call.key(caller, sale)?;
     let CartInput { customer, items, reference, metadata } = call.json()?;
-    if !is_customer(&customer) {
-        return Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters."));
-    }
+    let customer = customer_of(&call, caller, customer.as_deref())?;
     let wants = wants(items, || zone_of(&call, sale))?;
     let mut notes = notes(reference, metadata)?;
     // In clear only if the sale says so. An unknown sale is told by the call below.
     if call.engine().keeps_customer(sale) {
-        notes.customer = Some(customer.as_ref().to_owned());
+        notes.customer = customer.in_clear;
     }
-    let customer = call.engine().customer(&customer);
+    let customer = customer.hash;
     let request = OpenCart { caller, key, sale, customer, wants: &wants, notes };
     let cart = settle(call.engine(), call.engine().open_cart(&request)).await?;
     Ok(written(StatusCode::CREATED, &cart).at([
@@ -44,6 +42,31 @@ pub async fn open(call: Call) -> Outcome {
         PublicId::cart(cart.value.cart).text().as_str(),
     ]
     .concat()))
+}
+
+/// Whose cart it will be.
+struct Buyer {
+    hash: CustomerHash,
+    in_clear: Option<String>,
+}
+
+/// A key says whose cart it will be; a pass has its own customer, and its own sale.
+fn customer_of(call: &Call, caller: Caller, named: Option<&str>) -> Result<Buyer, Problem> {
+    match (caller.holder, named) {
+        (Some(holder), None) => {
+            if *call.engine().sale_id(holder.ticket.sale) != *call.param(0) {
+                return Err(Problem::new(Code::WrongSale, "The pass was given for another sale."));
+            }
+            Ok(Buyer { hash: holder.customer, in_clear: None })
+        }
+        (Some(_), Some(_)) => {
+            Err(Problem::malformed("With a pass `customer` is left out: the pass has its own."))
+        }
+        (None, Some(name)) if is_customer(name) => {
+            Ok(Buyer { hash: call.engine().customer(name), in_clear: Some(name.to_owned()) })
+        }
+        (None, _) => Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters.")),
+    }
 }
 
 /// `GET /v1/carts/{cart}`

@@ -8,6 +8,7 @@ pub mod holds;
 pub mod look;
 pub mod orders;
 pub mod pages;
+pub mod queue;
 pub mod routes;
 pub mod sales;
 pub mod slots;
@@ -72,6 +73,12 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::OrderGet => serve(entry, orders::get),
         Route::OrderList => serve(entry, orders::list),
         Route::OrderCancel => serve(entry, orders::cancel),
+        Route::LineJoin => serve(entry, queue::join),
+        Route::LineGet => serve(entry, queue::line),
+        Route::LinePatch => serve(entry, queue::change),
+        Route::LineAdmit => serve(entry, queue::admit),
+        Route::TicketGet => serve(entry, queue::ticket),
+        Route::TicketLeave => serve(entry, queue::leave),
         Route::Livez => serve(entry, pages::livez),
         Route::Readyz => serve(entry, pages::readyz),
         Route::Metrics => serve(entry, pages::metrics),

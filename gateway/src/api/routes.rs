@@ -31,6 +31,12 @@ pub enum Route {
     OrderGet,
     OrderList,
     OrderCancel,
+    LineJoin,
+    LineGet,
+    LinePatch,
+    LineAdmit,
+    TicketGet,
+    TicketLeave,
     Livez,
     Readyz,
     Metrics,
@@ -87,6 +93,10 @@ impl Entry {
 /// What a hold can meet.
 const HOLDING: &[Code] = &[
     Code::NotFound,
+    Code::NotAdmitted,
+    Code::WrongSale,
+    Code::PassExpired,
+    Code::SessionBusy,
     Code::CartExpired,
     Code::CartNotOpen,
     Code::NotReleased,
@@ -155,7 +165,7 @@ const ORDER: &[(u16, Option<&str>)] = &[(200, Some("Order"))];
 
 /// All routes, in the order of the enum.
 #[rustfmt::skip]
-pub const TABLE: [Entry; 29] = [
+pub const TABLE: [Entry; 35] = [
     look(Route::SaleList, "/v1/sales", &["limit", "after"], "SaleList", "All sales, by id"),
     look(Route::SaleGet, "/v1/sales/{sale}", &[], "Sale", "One sale"),
     Entry { accepts: Some("Settings"), answers: &[(200, Some("Sale")), (201, Some("Sale"))],
@@ -194,6 +204,19 @@ pub const TABLE: [Entry; 29] = [
         ..sell(Route::OrderList, "GET", "/v1/sales/{sale}/orders", "Orders of a sale") },
     Entry { accepts: Some("CancelInput"), answers: ORDER, problems: &[Code::NotFound, Code::Rule],
         ..sell(Route::OrderCancel, "POST", "/v1/orders/{order}/cancel", "Cancel an order, whole or listed holds") },
+    Entry { verb: "POST", accepts: Some("JoinInput"), answers: &[(200, Some("Ticket")), (201, Some("Ticket"))],
+        problems: &[Code::NotFound, Code::NotAllowed, Code::NotReleased, Code::SaleClosed, Code::Rule, Code::LimitReached],
+        ..look(Route::LineJoin, "/v1/sales/{sale}/queue", &[], "", "Join the waiting room, or come back to it") },
+    Entry { answers: &[(200, Some("Line"))],
+        ..look(Route::LineGet, "/v1/sales/{sale}/queue", &[], "", "The waiting room as everybody sees it") },
+    Entry { accepts: Some("LineInput"), query: &["dry_run"], answers: &[(200, Some("Line"))], problems: &[Code::NotFound, Code::Rule],
+        ..operate(Route::LinePatch, "PATCH", "/v1/sales/{sale}/queue", "Turn the dials of the waiting room") },
+    Entry { accepts: Some("AdmitInput"), answers: &[(200, Some("Admitted"))], problems: READING,
+        ..operate(Route::LineAdmit, "POST", "/v1/sales/{sale}/queue/admit", "Call so many at once, within the cap") },
+    Entry { answers: &[(200, Some("Ticket"))],
+        ..look(Route::TicketGet, "/v1/queue/{ticket}", &[], "", "How a ticket stands; with its pass when called") },
+    Entry { verb: "DELETE", answers: &[(200, Some("Ticket"))],
+        ..look(Route::TicketLeave, "/v1/queue/{ticket}", &[], "", "Leave the waiting room") },
     page(Route::Livez, "/livez", &[], "Whether the process answers"),
     page(Route::Readyz, "/readyz", &[], "Whether requests are welcome"),
     page(Route::Metrics, "/metrics", &[], "Counters, as OpenMetrics"),

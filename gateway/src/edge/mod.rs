@@ -120,7 +120,8 @@ impl Edge {
                 ));
             }
         };
-        let principal = self.app.doorkeeper.recognise(request.headers(), &connection.remembered);
+        let principal =
+            self.app.doorkeeper.recognise(request.headers(), &connection.remembered, &*self.app.engine);
         // A wrong key is a guess: guesses are counted like any other anonymous request.
         let client = self.app.limits.trusted_proxies.client(connection.peer, request.headers());
         // Loopback is exempt, but not a proxy there that speaks for somebody else; nor who only says that he is loopback.

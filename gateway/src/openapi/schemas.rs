@@ -37,12 +37,49 @@ pub fn all() -> Value {
         "Problem": problem(),
         "SaleList": list("Sale"), "SlotList": list("Slot"), "OrderList": list("Order"),
     });
-    for part in [sales(), stock(), carts(), orders()] {
+    for part in [sales(), stock(), carts(), orders(), lines()] {
         if let (Value::Object(all), Value::Object(part)) = (&mut schemas, part) {
             all.extend(part);
         }
     }
     schemas
+}
+
+fn lines() -> Value {
+    let mode = json!({"enum": ["pass_through", "queue", "pause", "drain", "closed"]});
+    let lane = json!({"type": "object", "required": ["lane", "called_up_to", "waiting"], "properties":
+        {"lane": {"type": "string"}, "called_up_to": count(), "waiting": count()}});
+    let hex = json!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
+    json!({
+        "JoinInput": {"type": "object", "additionalProperties": false, "properties": {
+            "ticket": id(), "customer": {"type": "string", "minLength": 1, "maxLength": 128},
+            "lane": {"type": "string", "minLength": 1, "maxLength": 32}}},
+        "Ticket": {"type": "object",
+            "required": ["ticket", "sale", "lane", "state", "place", "ahead", "wait_ms", "poll_after_ms", "server_time"],
+            "properties": {
+                "ticket": id(), "sale": id(), "lane": {"type": "string"},
+                "state": {"enum": ["prequeue", "waiting", "called", "admitted", "lapsed", "left", "sold_out", "closed"]},
+                "place": nullable("integer"), "ahead": nullable("integer"),
+                "wait_ms": {"type": ["object", "null"], "properties": {"low": count(), "high": count()}},
+                "poll_after_ms": count(), "pass": {"type": "string"}, "expires_at": time(),
+                "expires_in_ms": count(), "server_time": time()}},
+        "Line": {"type": "object",
+            "required": ["sale", "phase", "mode", "admit_per_minute", "max_active", "message", "lanes", "commitment", "as_of", "server_time"],
+            "properties": {
+                "sale": id(),
+                "phase": {"enum": ["scheduled", "prequeue", "open", "paused", "draining", "pass_through", "sold_out", "closed"]},
+                "mode": mode.clone(), "admit_per_minute": count(), "max_active": count(), "message": nullable("string"),
+                "opens_at": time_or_null(), "joins_from": time_or_null(), "lanes": {"type": "array", "items": lane},
+                "active": count(), "admitted": count(), "free": count(), "commitment": hex,
+                "seed": nullable("string"), "registrations": count(), "as_of": time(), "server_time": time()}},
+        "LineInput": {"type": "object", "additionalProperties": false, "properties": {
+            "mode": mode, "admit_per_minute": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
+            "max_active": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
+            "message": {"type": ["string", "null"], "maxLength": 500}, "reason": {"type": "string", "maxLength": 500}}},
+        "AdmitInput": {"type": "object", "additionalProperties": false, "required": ["count"], "properties": {
+            "count": {"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32}}},
+        "Admitted": {"type": "object", "required": ["called", "server_time"], "properties":
+            {"called": count(), "server_time": time()}}})
 }
 
 fn problem() -> Value {
@@ -68,7 +105,17 @@ fn sales() -> Value {
         "limit_per_customer": {"type": "object", "properties": {"units": nullable("integer"), "orders": nullable("integer")}},
         "keep_customer": {"type": "boolean", "default": false},
         "few": {"type": "object", "properties": {"percent": {"type": "integer", "default": 10}, "units": {"type": "integer", "default": 5}}},
-        "waiting_room": {"type": "object", "properties": {"enabled": {"const": false}}},
+        "waiting_room": {"type": "object", "additionalProperties": false, "required": ["enabled"], "properties": {
+            "enabled": {"type": "boolean"}, "opens_before_ms": {"type": "integer", "minimum": 0, "maximum": 2_592_000_000_u64},
+            "admit_per_minute": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
+            "max_active": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
+            "claim_ms": {"type": "integer", "minimum": 5_000, "maximum": 3_600_000},
+            "session_ms": {"type": "integer", "minimum": 10_000, "maximum": 86_400_000},
+            "units_per_visitor": {"type": "integer", "minimum": 1, "maximum": 1_000},
+            "lanes": {"type": "array", "minItems": 1, "maxItems": 8, "items": {"type": "object", "required": ["name"],
+                "additionalProperties": false, "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 32},
+                    "weight": {"type": "integer", "minimum": 1, "maximum": 1_000}}}},
+            "open_channels": {"type": "array", "items": id()}}},
         "checkout": {"type": "object", "properties": {"provider": {"const": "instant"}}},
         "bundles": {"type": "object", "additionalProperties": {"type": "object", "required": ["parts"], "properties": {
             "parts": {"type": "array", "items": id(), "minItems": 2, "maxItems": 16}, "same": {"enum": ["venue", null]},

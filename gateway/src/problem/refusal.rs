@@ -36,6 +36,18 @@ impl From<Refusal> for Problem {
                 Code::IfMatchRequired,
                 "The sale exists: send the ETag that is to be replaced in If-Match.",
             ),
+            Refusal::NotAdmitted => Self::new(
+                Code::NotAdmitted,
+                "The sale has a waiting room, and this caller has not been called: join the queue and come back with the pass.",
+            ),
+            Refusal::PassExpired => Self::new(
+                Code::PassExpired,
+                "The pass was not used in time, or its session is over; carts it made can still be read and paid.",
+            ),
+            Refusal::SessionBusy => Self::new(
+                Code::SessionBusy,
+                "This pass has a live cart: use it, or give it back before making another.",
+            ),
             Refusal::CartExpired => {
                 Self::new(Code::CartExpired, "The cart ran past its deadline; its units are for sale again.")
             }
@@ -148,6 +160,8 @@ fn missing_sentence(missing: &Missing) -> String {
         Missing::Rule(rule) => format!("The sale has no bundle rule `{rule}`."),
         Missing::Venue(venue) => format!("The sale has no venue `{venue}`."),
         Missing::Section(section) => format!("The venue has no section `{section}`."),
+        Missing::WaitingRoom => "The sale has no waiting room.".to_owned(),
+        Missing::Ticket => "There is no such ticket.".to_owned(),
     }
 }
 
@@ -173,6 +187,8 @@ mod tests {
             (Refusal::TooLarge { field: "quantity", most: 9 }, "too-large-number"),
             (Refusal::Stale, "stale"),
             (Refusal::IfMatchRequired, "if-match-required"),
+            (Refusal::PassExpired, "pass-expired"),
+            (Refusal::SessionBusy, "session-busy"),
             (Refusal::CartExpired, "cart-expired"),
             (Refusal::CartNotOpen, "cart-not-open"),
             (Refusal::NotReleased { next_release_at: Some(WallTime(0)) }, "not-released"),

@@ -17,9 +17,9 @@ use super::time::{Deadline, Written};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CartInput<'a> {
-    /// Whose cart it will be.
-    #[serde(borrow)]
-    pub customer: Cow<'a, str>,
+    /// Whose cart it will be; left out with a pass.
+    #[serde(borrow, default)]
+    pub customer: Option<Cow<'a, str>>,
     /// What it asks for.
     pub items: Vec<ItemInput>,
     /// The shop's own reference.

@@ -4,11 +4,13 @@
 //! same strictness as `PUT`, so there is one place where a setting is understood.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use onsale_engine::sale::{BundleRule, ProductRule, SaleRules, SaleView};
 use onsale_engine::time::{Millis, WallTime};
 use serde::{Deserialize, Serialize};
 
+use super::room::WaitingRoom;
 use super::time::Written;
 use crate::problem::{Code, Problem};
 
@@ -34,7 +36,7 @@ pub struct Settings {
     pub keep_customer: Option<bool>,
     /// When `few` is said.
     pub few: Option<Few>,
-    /// Not built yet: only `{"enabled": false}`.
+    /// The waiting room.
     pub waiting_room: Option<WaitingRoom>,
     /// Not built yet: only `{"provider": "instant"}`.
     pub checkout: Option<Checkout>,
@@ -64,14 +66,6 @@ pub struct Few {
     pub percent: Option<u8>,
     /// In units.
     pub units: Option<u32>,
-}
-
-/// The waiting room's settings.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct WaitingRoom {
-    /// Whether there is one.
-    pub enabled: bool,
 }
 
 /// The checkout's settings.
@@ -142,11 +136,6 @@ impl Settings {
     /// `rule` with a sentence about the first setting that does not fit.
     pub fn rules(self, id: &str) -> Result<SaleRules, Problem> {
         let rule = |why: String| Problem::new(Code::Rule, why);
-        if self.waiting_room.is_some_and(|room| room.enabled) {
-            return Err(rule(
-                "A waiting room is not available yet: `waiting_room.enabled` is `false`.".into(),
-            ));
-        }
         if self.checkout.is_some_and(|checkout| checkout.provider != "instant") {
             return Err(rule(
                 "`checkout.provider` is `instant`; other providers are not available yet.".into(),
@@ -162,6 +151,7 @@ impl Settings {
             }
             rules.name = name;
         }
+        rules.room = self.waiting_room.and_then(WaitingRoom::rules).map(Arc::new);
         rules.opens_at = self.opens_at.map(|time| time.0);
         rules.closes_at = self.closes_at.map(|time| time.0);
         rules.hold_ttl = self.hold_ttl_ms.map_or(rules.hold_ttl, Millis);
@@ -219,7 +209,7 @@ impl From<&SaleRules> for Settings {
             }),
             keep_customer: Some(rules.keep_customer),
             few: Some(Few { percent: Some(rules.few_percent), units: Some(rules.few_units) }),
-            waiting_room: Some(WaitingRoom { enabled: false }),
+            waiting_room: Some(WaitingRoom::of(rules.room.as_deref())),
             checkout: Some(Checkout { provider: "instant".to_owned() }),
             bundles: Some(rules.bundles.iter().map(|rule| (rule.name.clone(), bundle(rule))).collect()),
             products: Some(rules.products.iter().map(|rule| (rule.name.clone(), product(rule))).collect()),
@@ -259,7 +249,12 @@ mod tests {
     #[test]
     fn what_is_not_built_or_does_not_fit_is_refused_with_a_sentence() {
         for (text, code, says) in [
-            (r#"{"time_zone": "Europe/Berlin", "waiting_room": {"enabled": true}}"#, "rule", "waiting room"),
+            (r#"{"time_zone": "UTC", "waiting_room": {"enabled": true, "claim_ms": 1}}"#, "rule", "claim_ms"),
+            (
+                r#"{"time_zone": "UTC", "waiting_room": {"enabled": true, "fair": 1}}"#,
+                "unknown-field",
+                "fair",
+            ),
             (r#"{"time_zone": "Europe/Berlin", "checkout": {"provider": "webhook"}}"#, "rule", "instant"),
             (r#"{"time_zone": "Europe/Atlantis"}"#, "rule", "Atlantis"),
             (

@@ -1,0 +1,108 @@
+//! The waiting room: joining, asking, leaving; the public document; and what operators turn.
+
+use http::StatusCode;
+use onsale_engine::decide::{JoinLine, Proof, has_pass};
+use onsale_engine::waiting_room::TicketView;
+use serde::Deserialize;
+
+use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
+use crate::auth::Principal;
+use crate::call::Call;
+use crate::durable::{Settled, settle};
+use crate::problem::{Code, Problem};
+use crate::waiting_room::pass::Pass;
+use crate::wire::item::is_customer;
+use crate::wire::line::{AdmitInput, Admitted, JoinInput, LineInput, WrittenLine, WrittenTicket};
+use crate::wire::time::Written;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeQuery {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+fn written(call: &Call, ticket: Settled<TicketView>) -> WrittenTicket {
+    let Settled { value: view, now, .. } = ticket;
+    let seconds = |ms: i64| u64::try_from(ms).unwrap_or(0) / 1_000;
+    let pass = view.pass_until.filter(|_| has_pass(view.state)).map(|until| {
+        let pass = Pass {
+            ticket: view.text.clone(),
+            sale: view.sale.clone(),
+            customer: None,
+            id: u64::from(view.ticket.lane) << 32 | u64::from(view.ticket.number),
+            issued_at_s: seconds(now.wall.0),
+            // Whole seconds, rounded up: the session's own end is what decides.
+            expires_at_s: seconds(now.wall_of(until).0) + 1,
+        };
+        pass.text(call.app.doorkeeper.pass_keys())
+    });
+    WrittenTicket::new(view, pass, now)
+}
+
+/// `POST /v1/sales/{sale}/queue`
+pub async fn join(call: Call) -> Outcome {
+    let JoinInput { ticket, customer, lane } = call.json_or_empty()?;
+    let has_key = matches!(call.principal, Principal::Key(_));
+    if (customer.is_some() || lane.is_some()) && !has_key {
+        return Err(Problem::new(
+            Code::NotAllowed,
+            "Only a server key joins for a customer or into a lane: saying who one is proves nothing.",
+        ));
+    }
+    if let Some(name) = customer.as_deref()
+        && !is_customer(name)
+    {
+        return Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters."));
+    }
+    let proof = match (&ticket, customer) {
+        (Some(_), Some(_)) => return Err(Problem::malformed("Either `ticket` or `customer`, not both.")),
+        (Some(ticket), None) => Proof::Ticket(ticket),
+        (None, Some(name)) => Proof::Person(call.engine().customer(&name).0),
+        (None, None) => Proof::Nobody,
+    };
+    let request = JoinLine { sale: call.param(0), proof, lane: lane.as_deref() };
+    let joined = settle(call.engine(), call.engine().join_line(&request)).await?;
+    let created = joined.value.created;
+    let ticket = Settled { value: joined.value.ticket, now: joined.now, replayed: false };
+    let at = format!("/v1/queue/{}", ticket.value.text);
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    let response = json(status, &written(&call, ticket)).cached(PRIVATE);
+    Ok(if created { response.at(at) } else { response })
+}
+
+/// `GET /v1/queue/{ticket}`
+pub async fn ticket(call: Call) -> Outcome {
+    let ticket = settle(call.engine(), call.engine().ticket(call.param(0))).await?;
+    Ok(json(StatusCode::OK, &written(&call, ticket)).cached(PRIVATE))
+}
+
+/// `DELETE /v1/queue/{ticket}`
+pub async fn leave(call: Call) -> Outcome {
+    let ticket = settle(call.engine(), call.engine().leave_line(call.param(0))).await?;
+    Ok(json(StatusCode::OK, &written(&call, ticket)).cached(PRIVATE))
+}
+
+/// `GET /v1/sales/{sale}/queue`
+pub async fn line(call: Call) -> Outcome {
+    let line = settle(call.engine(), call.engine().line(call.param(0))).await?;
+    Ok(json(StatusCode::OK, &WrittenLine::new(line.value, line.now)).cached(PUBLIC))
+}
+
+/// `PATCH /v1/sales/{sale}/queue`
+pub async fn change(call: Call) -> Outcome {
+    let caller = call.principal.operator()?;
+    let ChangeQuery { dry_run } = call.query()?;
+    let change = call.json::<LineInput>()?.change(caller.credential);
+    let line = settle(call.engine(), call.engine().set_line(call.param(0), &change, dry_run)).await?;
+    Ok(json(StatusCode::OK, &WrittenLine::new(line.value, line.now)))
+}
+
+/// `POST /v1/sales/{sale}/queue/admit`
+pub async fn admit(call: Call) -> Outcome {
+    call.principal.operator()?;
+    let AdmitInput { count } = call.json()?;
+    let called = settle(call.engine(), call.engine().admit(call.param(0), count)).await?;
+    let said = Admitted { called: called.value, server_time: Written(called.now.wall) };
+    Ok(json(StatusCode::OK, &said))
+}

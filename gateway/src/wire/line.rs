@@ -1,0 +1,239 @@
+//! A line on the wire: what its people send and are told, what everybody reads, what operators turn.
+
+use onsale_engine::decide::LineChange;
+use onsale_engine::time::{Millis, Now};
+use onsale_engine::waiting_room::{LaneView, LineView, Mode, Phase, TicketState, TicketView};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::time::{Deadline, Written};
+
+/// `POST /v1/sales/{sale}/queue`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinInput {
+    /// The ticket the caller has already.
+    pub ticket: Option<String>,
+    /// For whom a server key joins.
+    pub customer: Option<String>,
+    /// Into which lane a server key joins.
+    pub lane: Option<String>,
+}
+
+/// `PATCH /v1/sales/{sale}/queue`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineInput {
+    mode: Option<WrittenMode>,
+    admit_per_minute: Option<u32>,
+    max_active: Option<u32>,
+    #[serde(default, deserialize_with = "given")]
+    message: Option<Option<String>>,
+    reason: Option<String>,
+}
+
+/// Tells `null`, which takes away, from nothing, which leaves.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+/// `POST /v1/sales/{sale}/queue/admit`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdmitInput {
+    /// How many.
+    pub count: u32,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenMode {
+    PassThrough,
+    Queue,
+    Pause,
+    Drain,
+    Closed,
+}
+
+impl From<WrittenMode> for Mode {
+    fn from(mode: WrittenMode) -> Self {
+        match mode {
+            WrittenMode::PassThrough => Self::PassThrough,
+            WrittenMode::Queue => Self::Queue,
+            WrittenMode::Pause => Self::Pause,
+            WrittenMode::Drain => Self::Drain,
+            WrittenMode::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<Mode> for WrittenMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::PassThrough => Self::PassThrough,
+            Mode::Queue => Self::Queue,
+            Mode::Pause => Self::Pause,
+            Mode::Drain => Self::Drain,
+            Mode::Closed => Self::Closed,
+        }
+    }
+}
+
+impl LineInput {
+    /// What the operator with this credential turns.
+    #[must_use]
+    pub fn change(self, credential: u64) -> LineChange {
+        let Self { mode, admit_per_minute, max_active, message, reason } = self;
+        LineChange { mode: mode.map(Mode::from), admit_per_minute, max_active, message, reason, credential }
+    }
+}
+
+const fn phase_word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Scheduled => "scheduled",
+        Phase::Prequeue => "prequeue",
+        Phase::Open => "open",
+        Phase::Paused => "paused",
+        Phase::Draining => "draining",
+        Phase::PassThrough => "pass_through",
+        Phase::SoldOut => "sold_out",
+        Phase::Closed => "closed",
+    }
+}
+
+const fn state_word(state: TicketState) -> &'static str {
+    match state {
+        TicketState::Prequeue => "prequeue",
+        TicketState::Waiting => "waiting",
+        TicketState::Called => "called",
+        TicketState::Admitted => "admitted",
+        TicketState::Lapsed => "lapsed",
+        TicketState::Left => "left",
+        TicketState::SoldOut => "sold_out",
+        TicketState::Closed => "closed",
+    }
+}
+
+/// At least and at most.
+#[derive(Debug, Serialize)]
+struct Range {
+    low: u64,
+    high: u64,
+}
+
+/// A ticket as its holder sees it.
+#[derive(Debug, Serialize)]
+pub struct WrittenTicket {
+    ticket: String,
+    sale: String,
+    lane: String,
+    state: &'static str,
+    place: Option<u32>,
+    ahead: Option<u32>,
+    wait_ms: Option<Range>,
+    poll_after_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pass: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Written>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_ms: Option<u64>,
+    server_time: Written,
+}
+
+impl WrittenTicket {
+    /// The ticket with its pass, if it has one.
+    #[must_use]
+    pub fn new(view: TicketView, pass: Option<String>, now: Now) -> Self {
+        let deadline = view.until.map(|until| Deadline::new(now, until));
+        Self {
+            ticket: view.text,
+            sale: view.sale,
+            lane: view.lane,
+            state: state_word(view.state),
+            place: view.place,
+            ahead: view.ahead,
+            wait_ms: view.wait.map(|(Millis(low), Millis(high))| Range { low, high }),
+            poll_after_ms: view.poll_after.0,
+            pass,
+            expires_at: deadline.as_ref().map(|deadline| deadline.expires_at),
+            expires_in_ms: deadline.map(|deadline| deadline.expires_in_ms),
+            server_time: Written(now.wall),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenLane {
+    lane: String,
+    called_up_to: u32,
+    waiting: u32,
+}
+
+impl From<LaneView> for WrittenLane {
+    fn from(view: LaneView) -> Self {
+        Self { lane: view.name, called_up_to: view.called_up_to, waiting: view.waiting }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Dials {
+    admit_per_minute: u32,
+    max_active: u32,
+}
+
+/// A line as everybody sees it: from it and the own place a client knows how many are ahead.
+#[derive(Debug, Serialize)]
+pub struct WrittenLine {
+    sale: String,
+    phase: &'static str,
+    mode: WrittenMode,
+    #[serde(flatten)]
+    dials: Dials,
+    message: Option<String>,
+    opens_at: Option<Written>,
+    joins_from: Option<Written>,
+    lanes: Vec<WrittenLane>,
+    active: u32,
+    admitted: u64,
+    free: u64,
+    commitment: String,
+    seed: Option<String>,
+    registrations: u32,
+    as_of: Written,
+    server_time: Written,
+}
+
+impl WrittenLine {
+    /// The line as it stood at `now`.
+    #[must_use]
+    pub fn new(view: LineView, now: Now) -> Self {
+        let hex = |bytes: [u8; 32]| crate::hex::encode(&bytes);
+        Self {
+            sale: view.sale,
+            phase: phase_word(view.phase),
+            mode: view.mode.into(),
+            dials: Dials { admit_per_minute: view.dials.admit_per_minute, max_active: view.dials.max_active },
+            message: view.message,
+            opens_at: view.opens_at.map(Written),
+            joins_from: view.joins_from.map(Written),
+            lanes: view.lanes.into_iter().map(WrittenLane::from).collect(),
+            active: view.active,
+            admitted: view.admitted,
+            free: view.free,
+            commitment: hex(view.commitment),
+            seed: view.seed.map(hex),
+            registrations: view.registrations.count,
+            as_of: Written(now.wall),
+            server_time: Written(now.wall),
+        }
+    }
+}
+
+/// What `admit` did.
+#[derive(Debug, Serialize)]
+pub struct Admitted {
+    /// How many were called.
+    pub called: u32,
+    /// When.
+    pub server_time: Written,
+}

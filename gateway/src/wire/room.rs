@@ -1,0 +1,95 @@
+//! The settings of a waiting room on the wire, both ways: what is read back can be sent again.
+
+use onsale_engine::time::Millis;
+use onsale_engine::waiting_room::{Dials, Lane, RoomRules};
+use serde::{Deserialize, Serialize};
+
+/// The waiting room's settings. What is left out has its default.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitingRoom {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// How long before `opens_at` people may register.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens_before_ms: Option<u64>,
+    /// People who come in, in a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admit_per_minute: Option<u32>,
+    /// The most people inside or called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_active: Option<u32>,
+    /// How long who is called may take to come in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim_ms: Option<u64>,
+    /// How long who came in may stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_ms: Option<u64>,
+    /// Units one person is expected to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units_per_visitor: Option<u32>,
+    /// The lanes, the first one for everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lanes: Option<Vec<WrittenLane>>,
+    /// Channels whose server keys need no pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_channels: Option<Vec<String>>,
+}
+
+/// A lane's settings.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenLane {
+    /// Its name.
+    pub name: String,
+    /// Its share of the admissions, in parts.
+    #[serde(default = "one")]
+    pub weight: u16,
+}
+
+const fn one() -> u16 {
+    1
+}
+
+impl WaitingRoom {
+    /// The room's rules, if there is one. Whether they fit together is asked with the sale's.
+    #[must_use]
+    pub fn rules(self) -> Option<RoomRules> {
+        if !self.enabled {
+            return None;
+        }
+        let standard = RoomRules::default();
+        Some(RoomRules {
+            opens_before: self.opens_before_ms.map_or(standard.opens_before, Millis),
+            dials: Dials {
+                admit_per_minute: self.admit_per_minute.unwrap_or(standard.dials.admit_per_minute),
+                max_active: self.max_active.unwrap_or(standard.dials.max_active),
+            },
+            claim: self.claim_ms.map_or(standard.claim, Millis),
+            session: self.session_ms.map_or(standard.session, Millis),
+            units_per_visitor: self.units_per_visitor.unwrap_or(standard.units_per_visitor),
+            lanes: self.lanes.map_or(standard.lanes, |lanes| {
+                lanes.into_iter().map(|WrittenLane { name, weight }| Lane { name, weight }).collect()
+            }),
+            open_channels: self.open_channels.unwrap_or_default(),
+        })
+    }
+
+    /// The settings as they are read back.
+    #[must_use]
+    pub fn of(rules: Option<&RoomRules>) -> Self {
+        let Some(rules) = rules else { return Self::default() };
+        let lane = |lane: &Lane| WrittenLane { name: lane.name.clone(), weight: lane.weight };
+        Self {
+            enabled: true,
+            opens_before_ms: Some(rules.opens_before.0),
+            admit_per_minute: Some(rules.dials.admit_per_minute),
+            max_active: Some(rules.dials.max_active),
+            claim_ms: Some(rules.claim.0),
+            session_ms: Some(rules.session.0),
+            units_per_visitor: Some(rules.units_per_visitor),
+            lanes: Some(rules.lanes.iter().map(lane).collect()),
+            open_channels: Some(rules.open_channels.clone()),
+        }
+    }
+}
