@@ -137,3 +137,29 @@ fn the_metrics_are_those_that_are_printed() {
         .collect();
     assert_eq!(written, known);
 }
+
+#[test]
+fn the_connectors_paths_and_limits_are_those_of_the_code() {
+    use onsale_gateway::queue_it::paths::{ErrorCode, Place};
+    use onsale_gateway::queue_it::{enqueue_token, integration, link_token, query, target};
+    let page = page("queue-it.md");
+    let paths = rows(&page, "| path | means |");
+    let read: Vec<_> = paths.iter().map(|row| Place::read(&row[0].replace("{account}", "shop"))).collect();
+    let errors: Vec<_> = ErrorCode::ALL.map(|code| Some(Place::Error(code))).into();
+    assert_eq!((&read[0], &read[1..7]), (&Some(Place::Queue), errors.as_slice()));
+    assert!(matches!(read[7..], [Some(Place::Cancel(_))]));
+    let limits: Vec<_> = rows(&page, "| what | at most |").into_iter().map(|row| row[1].clone()).collect();
+    let known = [
+        query::MAX_QUERY,
+        target::MAX_TARGET,
+        link_token::MAX_LINK_TOKEN,
+        enqueue_token::MAX_ENQUEUE_TOKEN,
+        enqueue_token::MAX_VISITOR_KEY,
+        enqueue_token::MAX_TOKEN_ID,
+        query::MAX_ROOMS,
+        target::MAX_HOSTS,
+        integration::MAX_LIST,
+        integration::MAX_TEXT,
+    ];
+    assert_eq!(limits, known.map(|limit| grouped(limit.try_into().expect("a small number"))));
+}

@@ -204,6 +204,7 @@ mod tests {
             ("https://evil.example\\@shop.example/", Malformed),
             ("https://evil.example\\.shop.example", Malformed),
             ("https://shop.example\\evil", Malformed),
+            ("https://shop.example/\\evil.example/", Malformed),
             ("https://evil.example%2Fshop.example", Malformed),
             ("https://shop.example%00.evil.example/", Malformed),
             ("https://shop.exa\tmple/", Malformed),

@@ -124,7 +124,7 @@ impl PassKeys {
     /// What this pass says. That it says the right sale is the caller's to check.
     ///
     /// # Errors
-    /// See [`PassError`]; what stands first there is found first.
+    /// See [`PassError`]. A text that is no pass is told apart before its signature is looked at, its claims only after.
     pub fn read(&self, text: &str, now_s: u64) -> Result<Pass, PassError> {
         if text.len() > MAX_PASS {
             return Err(PassError::Malformed);
