@@ -1,0 +1,226 @@
+//! The waiting room over HTTP: joining, being called, one session a pass, and what survives a restart.
+
+mod server_common;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use server_common::{Answer, OPERATOR, PHONE, TestServer, WEB};
+
+/// A sale with a waiting room that opens so many milliseconds from now; 0 for no opening instant.
+fn sale(server: &TestServer, opens_in_ms: u64, room: &Value) {
+    let mut settings = json!({"time_zone": "Europe/Berlin", "limit_per_customer": {"units": 2},
+        "waiting_room": {"enabled": true, "admit_per_minute": 600, "max_active": 100}});
+    settings["waiting_room"].as_object_mut().unwrap().extend(room.as_object().unwrap().clone());
+    if opens_in_ms > 0 {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_millis(opens_in_ms);
+        let at = jiff::Timestamp::from_millisecond(at.as_millis().try_into().unwrap()).unwrap();
+        settings["opens_at"] = json!(at.to_string());
+    }
+    let answer = server.json("PUT", "/v1/sales/sh", OPERATOR, "k", &settings);
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let slots = json!({"slots": [{"id": "a", "venue": "kiel", "capacity": 50}, {"id": "b", "venue": "kiel", "capacity": 50}]});
+    assert_eq!(server.json("POST", "/v1/sales/sh/slots", OPERATOR, "k", &slots).status, 200);
+}
+
+fn join(server: &TestServer, body: &Value) -> Answer {
+    server.send("POST", "/v1/sales/sh/queue", &[("content-type", "application/json")], &body.to_string())
+}
+
+fn ticket(answer: &Answer) -> String {
+    answer.value()["ticket"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned()
+}
+
+fn look(server: &TestServer, ticket: &str) -> Value {
+    let answer = server.send("GET", &format!("/v1/queue/{ticket}"), &[], "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.value()
+}
+
+/// Asks until the ticket is in a state; the server's own clock moves it there.
+fn until(server: &TestServer, ticket: &str, state: &str) -> Value {
+    let started = Instant::now();
+    loop {
+        let value = look(server, ticket);
+        if value["state"] == state {
+            return value;
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "{value} is not {state}");
+        std::thread::yield_now();
+    }
+}
+
+fn open(server: &TestServer, pass: &str, key: &str, slot: &str) -> Answer {
+    let bearer = format!("Bearer {pass}");
+    let headers =
+        [("authorization", bearer.as_str()), ("idempotency-key", key), ("content-type", "application/json")];
+    let body = json!({"items": [{"slot": slot, "quantity": 1}]});
+    server.send("POST", "/v1/sales/sh/carts", &headers, &body.to_string())
+}
+
+fn with(server: &TestServer, verb: &str, path: &str, pass: &str, key: &str) -> Answer {
+    let bearer = format!("Bearer {pass}");
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
+    server.send(verb, path, &headers, "")
+}
+
+#[test]
+fn who_is_called_buys_with_the_pass_and_nobody_else_does() {
+    let mut server = TestServer::start(&[]);
+    sale(&server, 0, &json!({}));
+    let body = json!({"customer": "c-1", "items": [{"slot": "a", "quantity": 1}]});
+    server.json("POST", "/v1/sales/sh/carts", WEB, "k0", &body).problem(403, "not-admitted");
+
+    let joined = join(&server, &json!({}));
+    assert_eq!((joined.status, joined.header("cache-control")), (201, Some("private, no-store")));
+    let ticket = ticket(&joined);
+    assert_eq!(joined.header("location"), Some(format!("/v1/queue/{ticket}").as_str()));
+    let called = until(&server, &ticket, "called");
+    let pass = called["pass"].as_str().unwrap().to_owned();
+    assert!(called["expires_in_ms"].as_u64().unwrap() <= 60_000);
+
+    let first = open(&server, &pass, "k1", "a");
+    assert_eq!(first.status, 201, "{first:?}");
+    let cart = first.value()["cart"].as_str().unwrap().to_owned();
+    assert_eq!(look(&server, &ticket)["state"], "admitted");
+    // One live cart a pass; the same key finds the first one.
+    open(&server, &pass, "k2", "b").problem(409, "session-busy");
+    server.restart();
+    let again = open(&server, &pass, "k1", "a");
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, Some("true")));
+    assert_eq!(again.value()["cart"], cart.as_str());
+    // A cart that is given back makes room for another.
+    assert_eq!(with(&server, "DELETE", &format!("/v1/carts/{cart}"), &pass, "k3").status, 200);
+    let second = open(&server, &pass, "k4", "b");
+    assert_eq!(second.status, 201, "{second:?}");
+    let cart = second.value()["cart"].as_str().unwrap().to_owned();
+    assert_eq!(with(&server, "POST", &format!("/v1/carts/{cart}/checkout"), &pass, "k5").status, 202);
+    // The order is made: the session is over, its own things stay readable.
+    open(&server, &pass, "k6", "a").problem(410, "pass-expired");
+    assert_eq!(with(&server, "GET", &format!("/v1/carts/{cart}"), &pass, "").value()["state"], "ordered");
+    assert_eq!(look(&server, &ticket)["state"], "lapsed");
+
+    // Somebody else's pass does not see it.
+    let other = until(&server, &self::ticket(&join(&server, &json!({}))), "called");
+    let other = other["pass"].as_str().unwrap();
+    with(&server, "GET", &format!("/v1/carts/{cart}"), other, "").problem(404, "not-found");
+}
+
+#[test]
+fn the_room_registers_draws_and_calls() {
+    let mut server = TestServer::start(&[]);
+    sale(&server, 3_000, &json!({}));
+    let tickets: Vec<String> = (0..20).map(|_| ticket(&join(&server, &json!({})))).collect();
+    let first = look(&server, &tickets[0]);
+    assert_eq!(
+        (&first["state"], &first["place"], &first["ahead"]),
+        (&json!("prequeue"), &Value::Null, &Value::Null)
+    );
+    let line = server.send("GET", "/v1/sales/sh/queue", &[], "");
+    assert_eq!(line.header("cache-control"), Some("public, max-age=1"));
+    let line = line.value();
+    assert_eq!(
+        (&line["phase"], &line["registrations"], &line["seed"]),
+        (&json!("prequeue"), &json!(20), &Value::Null)
+    );
+    let commitment = line["commitment"].clone();
+    // A registration survives the plug.
+    server.restart();
+    let called = until(&server, &tickets[7], "called");
+    assert!((1..=20).contains(&called["place"].as_u64().unwrap()), "{called}");
+    let mut places: Vec<u64> =
+        tickets.iter().map(|ticket| look(&server, ticket)["place"].as_u64().unwrap()).collect();
+    places.sort_unstable();
+    assert_eq!(places, (1..=20).collect::<Vec<u64>>());
+    let line = server.send("GET", "/v1/sales/sh/queue", &[], "").value();
+    assert_eq!((&line["commitment"], line["seed"].is_string()), (&commitment, true), "{line}");
+}
+
+#[test]
+fn one_person_one_place_also_by_phone() {
+    let server = TestServer::start(&[]);
+    sale(&server, 3_600_000, &json!({"lanes": [{"name": "general", "weight": 3}, {"name": "phone"}]}));
+    let call = |customer: &str| {
+        let body = json!({"customer": customer, "lane": "phone"});
+        server.json("POST", "/v1/sales/sh/queue", PHONE, "", &body)
+    };
+    let (first, again) = (call("c-1"), call("c-1"));
+    assert_eq!((first.status, again.status), (201, 200), "{first:?}");
+    assert_eq!(ticket(&first), ticket(&again));
+    assert_eq!(again.value()["lane"], "phone");
+    // A claim proves nothing.
+    join(&server, &json!({"customer": "c-1"})).problem(403, "not-allowed");
+    join(&server, &json!({"lane": "phone"})).problem(403, "not-allowed");
+    join(&server, &json!({"ticket": "qt_0000000000000000000000000000000000000"})).problem(404, "not-found");
+    join(&server, &json!({"ticket": ticket(&first), "customer": "c"})).problem(403, "not-allowed");
+    join(&server, &json!({"fast": true})).problem(400, "unknown-field");
+    let mine = join(&server, &json!({"ticket": ticket(&first)}));
+    assert_eq!((mine.status, ticket(&mine)), (200, ticket(&first)));
+    let left = server.send("DELETE", &format!("/v1/queue/{}", ticket(&first)), &[], "");
+    assert_eq!((left.status, &left.value()["state"]), (200, &json!("left")));
+    server.send("GET", "/v1/queue/qt_nobody", &[], "").problem(404, "not-found");
+    server.send("GET", "/v1/sales/other/queue", &[], "").problem(404, "not-found");
+}
+
+#[test]
+fn operators_turn_the_dials_and_may_look_first() {
+    let server = TestServer::start(&[]);
+    sale(&server, 0, &json!({"admit_per_minute": 0}));
+    let ticket = ticket(&join(&server, &json!({})));
+    assert_eq!(look(&server, &ticket)["state"], "waiting");
+    let patch = |query: &str, body: &Value| {
+        server.json("PATCH", &format!("/v1/sales/sh/queue{query}"), OPERATOR, "k", body)
+    };
+    let would = patch("?dry_run=true", &json!({"max_active": 7}));
+    assert_eq!((would.status, &would.value()["max_active"]), (200, &json!(7)), "{would:?}");
+    assert_eq!(server.send("GET", "/v1/sales/sh/queue", &[], "").value()["max_active"], 100);
+    let said = patch("", &json!({"mode": "pause", "message": "Back at 17:05", "reason": "payment is slow"}));
+    assert_eq!(
+        (&said.value()["phase"], &said.value()["message"]),
+        (&json!("paused"), &json!("Back at 17:05"))
+    );
+    assert_eq!(patch("", &json!({"mode": "queue", "message": null})).value()["message"], Value::Null);
+    patch("", &json!({"mode": "fast"})).problem(400, "malformed");
+    patch("", &json!({"max_active": 10_000_001})).problem(422, "rule");
+    let admit =
+        |count: u64| server.json("POST", "/v1/sales/sh/queue/admit", OPERATOR, "k", &json!({"count": count}));
+    assert_eq!(admit(5).value()["called"], 1);
+    assert_eq!(look(&server, &ticket)["state"], "called");
+    server
+        .json("POST", "/v1/sales/sh/queue/admit", WEB, "k", &json!({"count": 1}))
+        .problem(403, "not-allowed");
+    // Nobody needs a pass.
+    assert_eq!(patch("", &json!({"mode": "pass_through"})).value()["phase"], "pass_through");
+    let body = json!({"customer": "c-1", "items": [{"slot": "a", "quantity": 1}]});
+    assert_eq!(server.json("POST", "/v1/sales/sh/carts", WEB, "k9", &body).status, 201);
+}
+
+#[test]
+fn a_thousand_uses_of_a_pass_begin_one_session() {
+    let server = TestServer::start(&[]);
+    sale(&server, 0, &json!({}));
+    let called = until(&server, &ticket(&join(&server, &json!({}))), "called");
+    let pass = called["pass"].as_str().unwrap();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let asks: Vec<_> = (0..40)
+            .map(|at| {
+                let server = &server;
+                scope.spawn(move || {
+                    (0..25)
+                        .map(|turn| {
+                            open(server, pass, &format!("k{at}-{turn}"), if at % 2 == 0 { "a" } else { "b" })
+                        })
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        asks.into_iter().flat_map(|ask| ask.join().unwrap()).collect()
+    });
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!(made.len(), 1);
+    for answer in refused {
+        answer.problem(409, "session-busy");
+    }
+    let line = server.send("GET", "/v1/sales/sh/queue", &[], "").value();
+    assert_eq!((&line["active"], &line["admitted"]), (&json!(1), &json!(1)), "{line}");
+}
