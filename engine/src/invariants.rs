@@ -23,6 +23,7 @@ use crate::state::State;
 use crate::sync::MutexGuard;
 use crate::time::Timestamp;
 use crate::visitors::{FOR_EVER, VisitorCart, VisitorShard};
+use crate::waiting_room::LineShard;
 
 /// Something that must always be true and is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl std::error::Error for Broken {}
 type Check = fn(&Whole<'_>) -> Result<(), String>;
 
 /// Every invariant by name, in the order in which they are asked.
-const ALL: [(&str, Check); 12] = [
+const ALL: [(&str, Check); 13] = [
     ("units are free, held, sold or blocked, and no more than there are", units),
     ("what a slot counts as held is its live holds, in the order they are due", held),
     ("a group counts what its slots count and knows which have something free", groups),
@@ -57,6 +58,7 @@ const ALL: [(&str, Check); 12] = [
     ("the schedule knows every slot that has holds", schedule),
     ("every key is found, in the order they came, and speaks of a version that was", keys),
     ("names, places and references lead to what they name", names),
+    ("everybody in a line stands somewhere, once, and nobody is forgotten", lines),
 ];
 
 /// Asks everything of a state whose last fact was at `at`.
@@ -87,6 +89,7 @@ struct Whole<'a> {
     visitors: Vec<MutexGuard<'a, VisitorShard>>,
     keys: Vec<MutexGuard<'a, KeyShard>>,
     shards: Vec<MutexGuard<'a, Shard>>,
+    lines: Vec<MutexGuard<'a, LineShard>>,
     catalog: MutexGuard<'a, Catalog>,
     names: &'a Names,
     at: Timestamp,
@@ -102,6 +105,7 @@ impl<'a> Whole<'a> {
             visitors: (0..count).map(|shard| state.lock_visitors(usize::from(shard))).collect(),
             keys: (0..count).map(|shard| state.lock_keys(usize::from(shard))).collect(),
             shards: (0..count).map(|shard| state.lock_shard(shard)).collect(),
+            lines: (0..count).map(|shard| state.lock_lines(usize::from(shard))).collect(),
             catalog: state.lock_catalog(),
             names: &state.names,
             at,
@@ -150,6 +154,17 @@ impl<'a> Whole<'a> {
         }
         Ok(live)
     }
+}
+
+fn lines(whole: &Whole<'_>) -> Result<(), String> {
+    for (number, shard) in whole.lines.iter().enumerate() {
+        let mut digest = Digest::default();
+        for (sale, line) in &shard.lines {
+            line.sound(&mut digest).map_err(|why| format!("line of sale {}: {why}", sale.0))?;
+        }
+        demand!(digest == shard.digest, "lines {number}: {:016x}, summed {:016x}", shard.digest.0, digest.0);
+    }
+    Ok(())
 }
 
 fn present(cart: &Cart) -> impl Iterator<Item = (u8, &Item)> {

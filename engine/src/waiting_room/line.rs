@@ -342,6 +342,10 @@ impl Line {
         if self.inside.remove(packed(lane, number)) == Some(Stay::Called) {
             self.credit.give_back(self.dials.admit_per_minute, at, 1);
         }
+        let here = &mut self.lanes[usize::from(lane)];
+        if here.row(number).is_some_and(|row| row.standing == Standing::Back) {
+            here.back.retain(|back| *back != number);
+        }
         self.stand(digest, lane, number, standing);
     }
 

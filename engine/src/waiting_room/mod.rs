@@ -3,7 +3,7 @@
 //! `rules` are the terms, `ticket` is a place as its holder sees it, `draw` and `permutation` fix the order of those who
 //! registered before the opening. `line` is the state: it changes by facts only. `lane` is one of its lanes, `inside` who
 //! was called and who came in, `credit` how fast people may be called. `seen` is who is still there: it decides who is
-//! passed over, but is no state, and a fact says who was. `phase` says in one word how things stand, `view` in an answer.
+//! passed over, but is no state, and a fact says who was. `phase` says in one word how things stand, `view` in an answer; `sound` what must always be true.
 
 mod credit;
 pub mod draw;
@@ -14,6 +14,7 @@ pub mod permutation;
 mod phase;
 mod rules;
 mod seen;
+mod sound;
 mod ticket;
 mod view;
 

@@ -1,0 +1,76 @@
+//! What must always be true of a line, for `invariants`: nothing in here is fast, and nothing in here changes anything.
+
+use std::collections::BTreeSet;
+
+use super::inside::Stay;
+use super::lane::{LaneLine, Standing};
+use super::line::{Line, packed};
+use crate::digest::Digest;
+
+macro_rules! demand {
+    ($condition:expr, $($words:tt)*) => {
+        if !$condition {
+            return Err(format!($($words)*));
+        }
+    };
+}
+
+impl Line {
+    /// Asks everything of the line, and adds its tickets to a digest.
+    ///
+    /// # Errors
+    /// The first thing that is not so.
+    pub fn sound(&self, digest: &mut Digest) -> Result<(), String> {
+        let mut stays = 0;
+        for (number, lane) in (0_u8..).zip(&self.lanes) {
+            self.lane_sound(number, lane)?;
+            for ticket in 0..lane.len() {
+                let Some(row) = lane.row(ticket) else { return Err(format!("no ticket {ticket}")) };
+                digest.add(row.digest(number, ticket));
+                let stay = self.inside.get(packed(number, ticket)).map(|(stay, _)| stay);
+                let wanted = match row.standing {
+                    Standing::Called => Some(Stay::Called),
+                    Standing::Inside => Some(Stay::Session),
+                    _ => None,
+                };
+                demand!(stay == wanted, "ticket {ticket} of lane {number} is {:?}: {stay:?}", row.standing);
+                stays += u32::from(stay.is_some());
+                let person = row.person();
+                demand!(
+                    person == 0 || self.ticket_of(person) == Some((number, ticket)),
+                    "ticket {ticket} of lane {number} is not its person's"
+                );
+            }
+        }
+        demand!(stays == self.inside.active(), "{} stays of {stays} tickets", self.inside.active());
+        let called = self.inside.iter().filter(|(_, stay, _)| *stay == Stay::Called).count();
+        demand!(called == self.inside.called() as usize, "{called} called, counted {}", self.inside.called());
+        Ok(())
+    }
+
+    fn lane_sound(&self, number: u8, lane: &LaneLine) -> Result<(), String> {
+        let registered = lane.registered.count();
+        let known = if self.drawn.is_some() { registered <= lane.len() } else { registered == lane.len() };
+        demand!(known, "lane {number}: {registered} registered of {}", lane.len());
+        demand!(lane.turns <= lane.len(), "lane {number}: {} turns of {}", lane.turns, lane.len());
+        let back: BTreeSet<u32> = lane.back.iter().copied().collect();
+        demand!(back.len() == lane.back.len(), "lane {number}: somebody is back twice");
+        let is_back = |ticket: &u32| lane.row(*ticket).is_some_and(|row| row.standing == Standing::Back);
+        let all: BTreeSet<u32> = (0..lane.len()).filter(is_back).collect();
+        demand!(all == back, "lane {number}: back are {all:?}, waiting {back:?}");
+        if self.drawn.is_none() {
+            return Ok(());
+        }
+        for ticket in 0..lane.len() {
+            let place = lane.place(ticket);
+            demand!(
+                place.and_then(|place| lane.at(place)) == Some(ticket),
+                "ticket {ticket} is not at {place:?}"
+            );
+            let waiting = lane.row(ticket).is_some_and(|row| row.standing == Standing::Waiting);
+            let had_its_turn = place.is_some_and(|place| place < lane.turns);
+            demand!(!(waiting && had_its_turn), "lane {number}: ticket {ticket} was forgotten at {place:?}");
+        }
+        Ok(())
+    }
+}
