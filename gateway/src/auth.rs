@@ -182,7 +182,6 @@ impl Holders for Engine {
         Self::holder(self, ticket).result.ok()
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
     fn credential(&self, ticket: &str) -> u64 {
         (self.customer(ticket).0 >> 64) as u64
     }

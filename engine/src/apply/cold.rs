@@ -36,7 +36,7 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
         }
         Cold::SaleSetWithRoom { sale, revision, rules, room, wall, secrets } => {
             let record = SaleRecord { revision: *revision, rules: Arc::new(line::with_room(rules, room)) };
-            line::room_set(held, at, *sale, &record, room, (*wall, *secrets));
+            line::room_set(held, at, *sale, &record, room, *wall, *secrets);
             set_sale(held, *sale, record);
         }
         Cold::Line { sale, fact } => line::happened(held, at, *sale, fact),

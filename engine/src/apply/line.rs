@@ -33,7 +33,8 @@ pub fn room_set(
     sale: SaleIx,
     record: &SaleRecord,
     room: &RoomRules,
-    (wall, secrets): (WallTime, Option<([u8; 32], [u8; 32])>),
+    wall: WallTime,
+    secrets: Option<([u8; 32], [u8; 32])>,
 ) {
     let shard = LineShard::of(sale, held.shards());
     let lines = &mut held.lines(shard).lines;

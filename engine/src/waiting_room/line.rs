@@ -125,7 +125,6 @@ pub fn unpacked(packed: Packed) -> (u8, u32) {
     (u8::try_from(packed >> 24).unwrap_or(u8::MAX), packed & NUMBER)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the high half of a hash is a hash")]
 fn hash(person: u128) -> u64 {
     (person >> 64) as u64
 }

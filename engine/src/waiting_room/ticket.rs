@@ -1,7 +1,7 @@
 //! Tickets as their holders see them: a place in a lane that nobody can make up.
 //!
 //! ```text
-//! qt_ · base32 of 23 bytes: sale u16 · lane u8 · number u32 · the first 16 bytes of HMAC-SHA256(key, the seven before)
+//! qt_ · base32 of 23 bytes: sale u16 · lane u8 · number u32 · the first 16 bytes of HMAC-SHA256(key, words · the seven before)
 //! ```
 //!
 //! The key belongs to the line and is part of its founding fact, so that a follower and next year's replay know the same
@@ -65,7 +65,7 @@ impl Ticket {
     pub fn text(self, key: &TicketKey) -> String {
         let mut signed = [0; SIGNED];
         signed[..NAMED].copy_from_slice(&self.bytes());
-        signed[NAMED..].copy_from_slice(&key.mac(self).finalize().into_bytes()[..16]);
+        signed[NAMED..].copy_from_slice(&key.mac(WORDS, self).finalize().into_bytes()[..16]);
         let mut text = String::with_capacity(TICKET_CHARS);
         text.push_str(PREFIX);
         let (mut bits, mut held) = (0_u32, 0);
@@ -90,11 +90,22 @@ impl Ticket {
     }
 }
 
+/// What the tag of a ticket's text is made under. A ticket's other names have other words, so that who knows one name
+/// cannot make another.
+const WORDS: &[u8] = b"onsale ticket 1";
+
 impl TicketKey {
-    fn mac(&self, ticket: Ticket) -> Hmac<Sha256> {
+    fn mac(&self, words: &[u8], ticket: Ticket) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(words);
         mac.update(&ticket.bytes());
         mac
+    }
+
+    /// A tag for another name of a ticket, under words of its own.
+    #[must_use]
+    pub fn tag(&self, words: &[u8], ticket: Ticket) -> [u8; 32] {
+        self.mac(words, ticket).finalize().into_bytes().into()
     }
 }
 
@@ -138,7 +149,7 @@ impl Claimed {
     /// The ticket, if it was signed with the key. Takes as long whatever is wrong.
     #[must_use]
     pub fn proven(&self, key: &TicketKey) -> Option<Ticket> {
-        key.mac(self.ticket).verify_truncated_left(&self.tag).ok().map(|()| self.ticket)
+        key.mac(WORDS, self.ticket).verify_truncated_left(&self.tag).ok().map(|()| self.ticket)
     }
 }
 

@@ -5,9 +5,11 @@
 
 use std::fmt;
 
-use onsale_engine::ids::is_sale_id;
+use onsale_engine::ids::{SaleIx, is_sale_id};
+use onsale_engine::waiting_room::{Ticket, TicketKey};
 use serde::Serialize;
-use uuid::Uuid;
+use subtle::ConstantTimeEq;
+use uuid::{Builder, Uuid};
 
 /// The shop, `c` in links: 1 to 64 letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,7 +22,14 @@ pub struct Account(Box<str>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct EventId(Box<str>);
 
-/// A visitor's place, `q` in link tokens: a UUID, which the waiting room makes from a ticket.
+/// A visitor's place, `q` in link tokens: another name of a ticket, a UUID of version 8.
+///
+/// ```text
+/// ssssnnnn-nnnn-8tll-vttt-tttttttttttt     sale, number, lane, 66 bits of a tag; v: two bits of the variant, two of the tag
+/// ```
+///
+/// It goes through the links and logs of a shop; who reads it there cannot make the ticket's text from it. What is signed is
+/// not hidden: the number says how many joined before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueId(pub Uuid);
 
@@ -54,7 +63,36 @@ impl EventId {
     }
 }
 
+/// What its tag is made under.
+const QUEUE_ID_WORDS: &[u8] = b"onsale queue id 1";
+
 impl QueueId {
+    /// The name of a ticket.
+    #[must_use]
+    pub fn of(ticket: Ticket, key: &TicketKey) -> Self {
+        let tag = key.tag(QUEUE_ID_WORDS, ticket);
+        let mut bytes = [0; 16];
+        bytes[..2].copy_from_slice(&ticket.sale.0.to_be_bytes());
+        bytes[2..6].copy_from_slice(&ticket.number.to_be_bytes());
+        bytes[6] = tag[0];
+        bytes[7] = ticket.lane;
+        bytes[8..].copy_from_slice(&tag[1..9]);
+        // Six bits of the tag give way to version and variant.
+        Self(Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// The ticket it names under a key. Nothing for any other name, however close, after the same time.
+    #[must_use]
+    pub fn ticket(&self, key: &TicketKey) -> Option<Ticket> {
+        let bytes = self.0.as_bytes();
+        let ticket = Ticket {
+            sale: SaleIx(u16::from_be_bytes([bytes[0], bytes[1]])),
+            lane: bytes[7],
+            number: u32::from_be_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]),
+        };
+        bool::from(Self::of(ticket, key).0.as_bytes().ct_eq(bytes)).then_some(ticket)
+    }
+
     /// Reads the one way of writing it: 36 characters with hyphens, in lower case.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
@@ -95,6 +133,21 @@ mod tests {
         assert_eq!(Account::new("Shop-1").unwrap().as_str(), "Shop-1");
         assert_eq!(EventId::new("vacc01").unwrap().to_string(), "vacc01");
         assert_eq!(EventId::new("Vacc01"), None, "a capital letter would be bounced");
+    }
+
+    #[test]
+    fn a_queue_id_names_one_ticket_and_no_other_text_does() {
+        let key = TicketKey([7; 32]);
+        for (sale, lane, number) in [(0, 0, 0), (7, 3, 4_520), (u16::MAX, u8::MAX, u32::MAX)] {
+            let ticket = Ticket { sale: SaleIx(sale), lane, number };
+            let id = QueueId::of(ticket, &key);
+            assert_eq!((id.ticket(&key), id.0.get_version_num()), (Some(ticket), 8));
+            assert_eq!(id.ticket(&TicketKey([8; 32])), None);
+            for bit in 0..128 {
+                let changed = QueueId(Uuid::from_u128(id.0.as_u128() ^ 1 << bit));
+                assert_eq!(changed.ticket(&key), None, "bit {bit}");
+            }
+        }
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
 use onsale_engine::ids::SaleIx;
+use onsale_engine::waiting_room::{Ticket, TicketKey};
 use onsale_gateway::queue_it::ids::QueueId;
 use onsale_gateway::queue_it::link_token::{LinkToken, RedirectType};
 use onsale_gateway::queue_it::target::{AllowedHosts, Target};
-use onsale_gateway::waiting_room::ticket::{Ticket, TicketKey};
 use serde_json::json;
 
 use crate::shop::{DOMAIN, ask, event, now_s, secret};
@@ -62,7 +62,7 @@ impl Numbers {
         let minutes = u16::try_from(self.below(1 << 16)).expect("16 bits");
         LinkToken {
             event: event(&self.event_id()),
-            queue: (redirect != SafetyNet).then(|| QueueId(ticket.queue_id(key))),
+            queue: (redirect != SafetyNet).then(|| QueueId::of(ticket, key)),
             expires_at_s: now_s() + 60 + self.next() % 1_000_000_000,
             extendable: self.below(2) == 0,
             cookie_minutes: NonZeroU16::new(minutes).filter(|_| self.below(2) == 0),
@@ -75,7 +75,7 @@ impl Numbers {
 #[test]
 fn the_connector_takes_ten_thousand_of_ours() {
     let mut numbers = Numbers(1);
-    let key = TicketKey::new(&[9; 32]);
+    let key = TicketKey([9; 32]);
     let allowed = AllowedHosts::new(["shop.example"]).unwrap();
     let pages = PAGES.map(|page| Target::read(page, &allowed).unwrap());
     let (mut tokens, mut calls) = (Vec::new(), Vec::new());
@@ -104,6 +104,6 @@ fn the_connector_takes_ten_thousand_of_ours() {
         assert!(minutes.is_none_or(|minutes| cookie.value.contains(&minutes)), "{cookie:?}");
         // The place that the shop knows is the ticket that we know.
         let queue = answer.queue.map(|queue| QueueId::new(&queue).expect("our own spelling"));
-        assert!(queue.is_none_or(|queue| key.read_queue_id(queue.0) == Some(*ticket)));
+        assert!(queue.is_none_or(|queue| queue.ticket(&key) == Some(*ticket)));
     }
 }
