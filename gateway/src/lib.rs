@@ -3,7 +3,7 @@
 //! Read it from the outside in: [`server`] accepts sockets, [`edge`] looks at every request once, [`api`] has a file per
 //! resource, [`wire`] the shapes of their JSON, [`durable`] the wait that no answer escapes, [`problem`] the closed list
 //! of refusals. [`serve`] ties them to an engine and [`cli`] to a
-//! terminal; [`import`] turns the field's own files into slots.
+//! terminal; [`import`] turns the field's own files into slots, [`verify_draw`] checks a draw from its document.
 
 pub mod answer;
 pub mod api;
@@ -11,6 +11,7 @@ pub mod app;
 pub mod auth;
 pub mod call;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod durable;
 pub mod edge;
@@ -23,4 +24,5 @@ pub mod problem;
 mod sample;
 pub mod serve;
 pub mod server;
+pub mod verify_draw;
 pub mod wire;
