@@ -139,7 +139,8 @@ pub fn statement(phase: Phase, beacon: Option<&str>) -> &'static str {
         (_, true) => {
             "The seed was fixed before anybody registered, and the beacon was added after registration had closed. If the \
              beacon is what it claims to be, a value from outside that nobody knew before, then nobody, the operator \
-             included, could know or choose who gets which place. It does not prove that each registration is another person."
+             included, could know or choose who gets which place while people could still register. It does not prove that \
+             each registration is another person."
         }
         (Phase::Drawn, false) => {
             "The seed was fixed before anybody registered, so nobody could change the draw after registration had closed, \
