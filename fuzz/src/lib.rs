@@ -8,8 +8,10 @@
 //! | `fact` | `facts` | what is read is written and read again as the same |
 //! | `facts` | `facts` | a fact that fits is applied without a panic and takes no more units than there are |
 //! | `request` | `requests` | no panic; a refusal is a problem document; settings survive the way out and in |
+//! | `draw` | `draws` | no panic; a draw that holds does so no longer when a bit of an entry is changed |
 //! | `import_*` | `imports` | no panic, no silence; what is sent is read by the server as the same |
 
+pub mod draws;
 pub mod facts;
 pub mod imports;
 pub mod journal;

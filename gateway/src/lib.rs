@@ -3,8 +3,9 @@
 //! Read it from the outside in: [`server`] accepts sockets, [`edge`] looks at every request once, [`api`] has a file per
 //! resource, [`wire`] the shapes of their JSON, [`durable`] the wait that no answer escapes, [`problem`] the closed list
 //! of refusals. [`serve`] ties them to an engine and [`cli`] to a
-//! terminal; [`import`] turns the field's own files into slots. [`waiting_room`] has the credentials of those who wait,
-//! [`queue_it`] the formats of shops that already use Queue-it's connectors.
+//! terminal; [`import`] turns the field's own files into slots, [`verify_draw`] checks a draw from its document.
+//! [`waiting_room`] has the credential of who was called, [`queue_it`] the formats of shops that already use Queue-it's
+//! connectors.
 
 pub mod answer;
 pub mod api;
@@ -12,6 +13,7 @@ pub mod app;
 pub mod auth;
 pub mod call;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod durable;
 pub mod edge;
@@ -27,5 +29,6 @@ pub mod queue_it;
 mod sample;
 pub mod serve;
 pub mod server;
+pub mod verify_draw;
 pub mod waiting_room;
 pub mod wire;

@@ -106,6 +106,12 @@ impl RunningDigest {
         Self { count: 0, digest: hash.chain_update([0]).chain_update(lane).finalize().into() }
     }
 
+    /// Of a lane that is known to stand so.
+    #[must_use]
+    pub fn new_at(count: u32, digest: [u8; 32]) -> Self {
+        Self { count, digest }
+    }
+
     /// Somebody registers: takes the next number, and returns it. `joined_ms` is wall time, milliseconds since the epoch.
     ///
     /// # Panics
@@ -149,7 +155,7 @@ impl RunningDigest {
         let (mut count, mut digest) = ([0; 4], [0; 32]);
         count.copy_from_slice(&bytes[..4]);
         digest.copy_from_slice(&bytes[4..]);
-        Self { count: u32::from_be_bytes(count), digest }
+        Self::new_at(u32::from_be_bytes(count), digest)
     }
 }
 

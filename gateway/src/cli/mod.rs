@@ -5,6 +5,7 @@ mod inspect;
 mod serve;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_pars
 use crate::config::table::TABLE;
 use crate::config::{Config, Fault, Gathered};
 use crate::import::{self, ImportArgs};
+use crate::verify_draw::command::{self as verify_draw, VerifyDrawArgs};
 
 /// Why a command ended badly, in words for who typed it.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         Some(("config", matches)) => config::run(matches),
         Some(("import", matches)) => import_files(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("verify-draw", matches)) => check_draw(matches),
         // clap has refused everything else already.
         _ => Err(CommandError("say what to do; `onsale --help` lists it".to_owned())),
     }
@@ -83,6 +86,7 @@ pub fn command() -> Command {
                 .subcommand_required(true)
                 .subcommand(inspect::command()),
         )
+        .subcommand(VerifyDrawArgs::augment_args(Command::new("verify-draw")))
 }
 
 /// Every setting of the table as a flag. The environment is not read by clap: it is merged by hand, with origins.
@@ -133,9 +137,23 @@ fn import_files(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     Ok(runtime.block_on(import::run(arguments)))
 }
 
+/// Whoever checks a draw needs no server, and no key if they ask one.
+fn check_draw(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
+    let arguments = VerifyDrawArgs::from_arg_matches(matches)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(verify_draw::run(arguments)))
+}
+
 #[expect(clippy::print_stdout, reason = "this is what the user of a terminal reads")]
 fn say(line: &str) {
     println!("{line}");
+}
+
+/// Text of many lines to stdout. A reader that has seen enough (`| head`) closes it, and that must neither stop a command
+/// half-way nor change its exit code.
+pub(crate) fn say_all(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// To stderr, each line with the program's name before it: it may stand among those of others.

@@ -3,11 +3,11 @@
 //! Exit codes: 0 everything was loaded, 1 something was refused by us or by the server (the report says what), 2 the
 //! command itself could not be carried out (a file that is not there, a server that does not answer).
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::say_error;
+use crate::cli::{say_all, say_error};
+use crate::client;
 use crate::import::args::{CommonArgs, ImportArgs, ImportKind};
 use crate::import::csv_table;
 use crate::import::fhir_bundle;
@@ -61,21 +61,21 @@ pub fn read(kind: &ImportKind) -> Result<Reading, SendError> {
 async fn carry_out(kind: &ImportKind, operator_key: Option<String>) -> Result<ExitCode, SendError> {
     let common = kind.common();
     let reading = read(kind)?;
-    say(&report::reading(kind.name(), &reading, common.every_oddity));
+    say_all(&report::reading(kind.name(), &reading, common.every_oddity));
     let mut all_good = reading.refused.is_empty();
     if let Some(path) = &common.write {
         std::fs::write(path, ndjson(&reading.slots)).map_err(|error| SendError {
             message: format!("Cannot write {}: {error}", path.display()),
             next: None,
         })?;
-        say(&format!("\nWrote {} to {}\n", report::counted(reading.slots.len(), "slot"), path.display()));
+        say_all(&format!("\nWrote {} to {}\n", report::counted(reading.slots.len(), "slot"), path.display()));
     } else if common.dry_run {
-        say("\nDry run: nothing was sent\n");
+        say_all("\nDry run: nothing was sent\n");
     } else if !reading.slots.is_empty() {
         let target = target(common, operator_key)?;
         let mut sent = Sent::default();
         let outcome = send(&target, &reading.slots, &mut sent).await;
-        say(&report::sent(&target.sale, &sent));
+        say_all(&report::sent(&target.sale, &sent));
         outcome?;
         all_good &= sent.rejected_count == 0;
     }
@@ -83,7 +83,7 @@ async fn carry_out(kind: &ImportKind, operator_key: Option<String>) -> Result<Ex
 }
 
 fn target(common: &CommonArgs, operator_key: Option<String>) -> Result<Target, SendError> {
-    if common.server.scheme_str() != Some("http") || common.server.host().is_none() {
+    if !client::can_reach(&common.server) {
         return Err(SendError {
             message: format!("--server {} is not an http:// address", common.server),
             next: Some(
@@ -137,10 +137,4 @@ fn open_all(files: &[PathBuf]) -> Result<Vec<Source>, SendError> {
 fn unreadable(files: &[PathBuf], error: &std::io::Error) -> SendError {
     let names: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
     SendError { message: format!("Cannot read {}: {error}", names.join(", ")), next: None }
-}
-
-/// To stdout. A reader that has seen enough (`| head`) closes it, and that must not stop an import half-way.
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

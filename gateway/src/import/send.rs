@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
+use crate::client::exchange;
 use crate::import::reading::{RefusedLine, SourcedSlot};
 use crate::import::report::count;
 use crate::wire::slot::ImportReport;
@@ -145,34 +144,21 @@ async fn offer(target: &Target, body: &Bytes) -> Result<ImportReport, SendError>
 
 async fn post(target: &Target, body: &Bytes) -> Result<(StatusCode, u64, Bytes), SendError> {
     let server = &target.server;
-    let authority = server.authority().map(http::uri::Authority::as_str).unwrap_or_default();
-    let port = server.port_u16().unwrap_or(80);
-    let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
     let unreachable = |error: &dyn std::fmt::Display| SendError {
         message: format!("Cannot talk to {server}: {error}"),
         next: Some("Start it with `onsale serve`, or name another with --server http://HOST:PORT.".into()),
     };
-    let stream = TcpStream::connect((host, port)).await.map_err(|error| unreachable(&error))?;
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| unreachable(&error))?;
-    // The connection lives in its own task until the answer is read; its failure shows up in `send_request`.
-    let driver = tokio::spawn(connection);
     let request =
         Request::post(format!("{}/v1/sales/{}/slots", server.path().trim_end_matches('/'), target.sale))
-            .header("host", authority)
             .header("authorization", format!("Bearer {}", target.operator_key))
             .header("content-type", "application/x-ndjson")
             .header("accept", "application/json, application/problem+json")
-            .header("connection", "close")
             .body(Full::new(body.clone()))
             .map_err(|error| unreachable(&error))?;
-    let answer = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
-    let status = answer.status();
-    let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-    let limited = http_body_util::Limited::new(answer.into_body(), LONGEST_ANSWER_BYTES);
-    let body = limited.collect().await.map_err(|error| unreachable(&error))?.to_bytes();
-    driver.abort();
-    Ok((status, retry_after.unwrap_or(1), body))
+    let answer =
+        exchange(server, request, LONGEST_ANSWER_BYTES).await.map_err(|error| unreachable(&error))?;
+    let retry_after = answer.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    Ok((answer.status, retry_after.unwrap_or(1), answer.body))
 }
 
 fn refused(target: &Target, status: StatusCode, answer: &[u8]) -> SendError {

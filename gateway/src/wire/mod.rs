@@ -5,6 +5,7 @@
 
 pub mod availability;
 pub mod cart;
+pub mod draw;
 pub mod item;
 pub mod json;
 pub mod line;
