@@ -452,6 +452,8 @@ requests! {
     fn line(sale: &str) -> LineView;
     /// Turns the dials of a line, or says what would stand then.
     fn set_line(sale: &str, change: &LineChange, dry_run: bool) -> LineView;
+    /// A line with the registrations as they were published.
+    fn draw(sale: &str) -> LineView;
     /// Registrations of a lane from a number on.
     fn registered(sale: &str, lane: u8, from: u32, most: u32) -> Registered;
     /// Calls so many at once.

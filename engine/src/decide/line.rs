@@ -11,7 +11,9 @@ use crate::refusal::{Missing, Refusal};
 use crate::state::Held;
 use crate::time::{Now, Timestamp, WallTime};
 use crate::waiting_room::draw::{Leaf, MOST_REGISTRATIONS};
-use crate::waiting_room::{Claimed, Line, LineShard, Phase, Row, Standing, Ticket, TicketState, TicketView};
+use crate::waiting_room::{
+    Claimed, Line, LineShard, LineView, Phase, Row, Standing, Ticket, TicketState, TicketView,
+};
 
 /// The most bytes the facts of one request need: a change with its texts (500 bytes each), or a draw and two small ones.
 pub(super) const LINE_BYTES: usize = 2_048;
@@ -291,6 +293,17 @@ pub struct Registered {
 }
 
 impl Core {
+    /// A line as everybody sees it, with the registrations as they were published: what it takes to check the draw.
+    pub fn draw(&self, now: Now, sale: &str) -> Answer<LineView> {
+        let Some(sale) = self.state.names.listing().sale(sale) else {
+            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
+        };
+        self.on_line(now, sale, |decision| {
+            let line = decision.line(sale);
+            Ok(LineView { minutes: line.minutes.clone(), ..line.view(decision.now_at()) })
+        })
+    }
+
     /// Registrations of a lane from a number on, at most `most`; none before they have closed. A registration never changes,
     /// so a reader may come for them piece by piece.
     pub fn registered(&self, now: Now, sale: &str, lane: u8, from: u32, most: u32) -> Answer<Registered> {

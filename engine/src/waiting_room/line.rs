@@ -288,7 +288,7 @@ impl Line {
         self.closed = Some(wall);
     }
 
-    /// Places get their turn: who is named in `passed` is not there, who left is nobody, everybody else is called.
+    /// Places get their turn: who is named in `passed`, ascending, is not there, who left is nobody, everybody else is called.
     pub(crate) fn call(
         &mut self,
         digest: &mut Digest,
@@ -305,7 +305,7 @@ impl Line {
             if self.row(lane, number).is_none_or(|row| row.standing != Standing::Waiting) {
                 continue;
             }
-            if passed.contains(&place) {
+            if passed.binary_search(&place).is_ok() {
                 self.stand(digest, lane, number, Standing::Passed);
                 continue;
             }

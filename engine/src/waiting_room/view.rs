@@ -87,7 +87,7 @@ pub struct LineView {
     pub drawn_at: Option<WallTime>,
     /// All registrations.
     pub registrations: Registrations,
-    /// As they were published.
+    /// As they were published, if asked for: there can be thousands.
     pub minutes: Vec<Minute>,
     /// The lanes, in the order of the draw.
     pub lanes: Vec<LaneView>,
@@ -186,7 +186,7 @@ impl Line {
             beacon: self.beacon.clone(),
             drawn_at: self.drawn,
             registrations: self.registrations(),
-            minutes: self.minutes.clone(),
+            minutes: Vec::new(),
             lanes: lanes.collect(),
             active: self.inside.active(),
             called: self.inside.called(),

@@ -79,7 +79,7 @@ fn document(view: &LineView) -> DrawDocument<'_> {
 /// `GET /v1/sales/{sale}/draw`
 pub async fn get(call: Call) -> Outcome {
     let DrawQuery { entries } = call.query()?;
-    let line = settle(call.engine(), call.engine().line(call.param(0))).await?.value;
+    let line = settle(call.engine(), call.engine().draw(call.param(0))).await?.value;
     let document = document(&line);
     if !entries {
         return Ok(json(StatusCode::OK, &document).cached(PUBLIC));
