@@ -36,7 +36,7 @@ pub use crate::start::{OpenError, Start};
 use crate::state::MAX_SHARDS;
 use crate::ticker::Ticker;
 use crate::time::{Millis, Now, Timestamp, WallTime};
-use crate::waiting_room::{LineView, TicketView};
+use crate::waiting_room::{Change, LineView, TicketView};
 
 /// How a data folder is opened.
 #[derive(Clone, Debug)]
@@ -456,6 +456,8 @@ requests! {
     fn draw(sale: &str) -> LineView;
     /// Registrations of a lane from a number on.
     fn registered(sale: &str, lane: u8, from: u32, most: u32) -> Registered;
+    /// What operators turned, oldest first.
+    fn changes(sale: Option<&str>) -> Vec<(String, Change)>;
     /// Calls so many at once.
     fn admit(sale: &str, count: u32) -> u32;
     /// Cancels an order: whole, or the listed holds.

@@ -257,6 +257,8 @@ pub enum LineFact {
         dials: Dials,
         /// What everybody is told from here on.
         message: Option<String>,
+        /// When.
+        wall: WallTime,
         /// Which credential it was.
         credential: u64,
         /// Why.

@@ -236,6 +236,22 @@ fn operators_turn_the_dials_and_may_look_first() {
     );
     assert_eq!(patch("", &json!({"mode": "queue", "message": null})).value()["message"], Value::Null);
     patch("", &json!({"mode": "fast"})).problem(400, "malformed");
+    let audit = |query: &str| server.json("GET", &format!("/v1/audit{query}"), OPERATOR, "", &Value::Null);
+    let changes = audit("?sale=sh").value();
+    assert_eq!(changes["items"].as_array().unwrap().len(), 2, "{changes}");
+    assert_eq!(
+        (
+            &changes["items"][0]["old"]["mode"],
+            &changes["items"][0]["new"]["mode"],
+            &changes["items"][0]["reason"]
+        ),
+        (&json!("queue"), &json!("pause"), &json!("payment is slow"))
+    );
+    let page = audit("?limit=1").value();
+    let rest = audit(&format!("?after={}", page["next"].as_str().unwrap())).value();
+    assert_eq!((&rest["items"][0], &rest["next"]), (&changes["items"][1], &Value::Null));
+    audit("?after=yesterday").problem(400, "malformed");
+    server.json("GET", "/v1/audit", WEB, "", &Value::Null).problem(403, "not-allowed");
     patch("", &json!({"max_active": 10_000_001})).problem(422, "rule");
     let admit =
         |count: u64| server.json("POST", "/v1/sales/sh/queue/admit", OPERATOR, "k", &json!({"count": count}));

@@ -11,7 +11,7 @@ use crate::sale::SaleRules;
 use crate::state::Held;
 use crate::time::{Timestamp, WallTime};
 use crate::waiting_room::draw::{MOST_REGISTRATIONS, Seed};
-use crate::waiting_room::{Beacon, Line, LineShard, RoomRules, Standing, TicketKey};
+use crate::waiting_room::{Beacon, Line, LineShard, RoomRules, Standing, TicketKey, Turned};
 
 /// A line and the digest it counts in.
 fn line(held: &mut impl Held, sale: SaleIx) -> Option<(&mut Line, &mut Digest)> {
@@ -73,7 +73,10 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
         LineFact::Ended { lane, number } => line.end(digest, *lane, *number, Standing::Over, at),
         LineFact::Left { lane, number } => line.end(digest, *lane, *number, Standing::Left, at),
         LineFact::Settled { stays } => line.settle(digest, *stays, at),
-        LineFact::Set { mode, dials, message, .. } => line.set(*mode, *dials, message.clone(), at),
+        LineFact::Set { mode, dials, message, wall, credential, reason } => {
+            let after = Turned { mode: *mode, dials: *dials, message: message.clone() };
+            line.turn(after, at, *wall, *credential, reason.clone());
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::sequence::Sequence;
 use crate::time::{Millis, Now};
-use crate::waiting_room::{Dials, LineView, Mode, Standing, Stock};
+use crate::waiting_room::{Change, Dials, LineView, Mode, Standing, Stock};
 
 /// One of so many calls goes to somebody who missed the turn.
 const BACK_EVERY: u64 = 20;
@@ -86,13 +86,31 @@ impl Core {
                 return Ok(would);
             }
             let (credential, reason) = (change.credential, change.reason.clone());
+            let wall = decision.now_at().wall;
             if let Some(beacon) = change.beacon.clone() {
-                let wall = decision.now_at().wall;
                 decision.happen(sale, LineFact::Beacon { beacon, wall, credential });
             }
-            decision.happen(sale, LineFact::Set { mode, dials, message, credential, reason });
+            decision.happen(sale, LineFact::Set { mode, dials, message, wall, credential, reason });
             Ok(decision.line(sale).view(decision.now_at()))
         })
+    }
+
+    /// What operators turned in all lines, or in one sale's, oldest first.
+    pub fn changes(&self, now: Now, sale: Option<&str>) -> Answer<Vec<(String, Change)>> {
+        let mut found = Vec::new();
+        let mut rests_on = Sequence::ZERO;
+        for shard in 0..self.state.shards() {
+            let lines = self.state.lock_lines(usize::from(shard));
+            rests_on = rests_on.max(lines.stamp.sequence);
+            let wanted = lines.lines.values().filter(|line| sale.is_none_or(|sale| line.sale == sale));
+            for line in wanted {
+                found.extend(line.changes.iter().map(|change| (line.sale.clone(), change.clone())));
+            }
+        }
+        found.sort_by(|(one_sale, one), (sale, change)| {
+            (one.wall, one_sale, one.number).cmp(&(change.wall, sale, change.number))
+        });
+        Answer { rests_on, now, replayed: false, result: Ok(found) }
     }
 
     /// Calls so many at once, whatever the rate has earned; the cap holds. Gives how many were called.

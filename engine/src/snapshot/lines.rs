@@ -39,6 +39,7 @@ struct LineHead {
     credit: Credit,
     admitted: u64,
     minutes: u32,
+    changes: u32,
     stays: u32,
     lanes: u8,
 }
@@ -127,6 +128,7 @@ fn line_head<F: DiskFile>(
         credit: line.credit,
         admitted: line.admitted,
         minutes: small(line.minutes.len()),
+        changes: small(line.changes.len()),
         stays: line.inside.active(),
         lanes: u8::try_from(line.lanes.len()).unwrap_or(u8::MAX),
     };
@@ -134,6 +136,9 @@ fn line_head<F: DiskFile>(
     for minute in &line.minutes {
         let Registrations { count, digest } = minute.registrations;
         out.item(|out| put_postcard(out, &(minute.wall, count, digest, &minute.by_lane)))?;
+    }
+    for change in &line.changes {
+        out.item(|out| put_postcard(out, change))?;
     }
     for (ticket, stay, until) in line.inside.iter() {
         out.item(|out| {
@@ -215,6 +220,9 @@ fn line<F: DiskFile>(
     for _ in 0..head.minutes {
         let (wall, count, digest, by_lane) = from.item(|take| take.postcard())?;
         line.minutes.push(Minute { wall, registrations: Registrations { count, digest }, by_lane });
+    }
+    for _ in 0..head.changes {
+        line.changes.push_back(from.item(|take| take.postcard())?);
     }
     for _ in 0..head.stays {
         let (packed, until): (u64, Timestamp) = from.item(|take| Ok((take.varint()?, take.time()?)))?;

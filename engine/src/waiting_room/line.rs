@@ -2,7 +2,7 @@
 //!
 //! Each change is one function here, called by `apply` alone; what must be true before it is asked in `apply/line_fits`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +96,8 @@ pub struct Line {
     pub inside: Inside,
     /// How many may be called.
     pub credit: Credit,
+    /// What operators turned, oldest first; the newest [`MAX_CHANGES`].
+    pub changes: VecDeque<Change>,
     /// How many tickets were ever let in.
     pub admitted: u64,
     /// Who is still there, by lane; no state.
@@ -104,6 +106,37 @@ pub struct Line {
     pub stock: Stock,
     people: Index,
 }
+
+/// What an operator can turn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turned {
+    /// The mode.
+    pub mode: Mode,
+    /// The dials.
+    pub dials: Dials,
+    /// What everybody is told.
+    pub message: Option<String>,
+}
+
+/// What an operator turned, for the books.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Counts the changes of the line, from 1.
+    pub number: u64,
+    /// When, by the wall.
+    pub wall: WallTime,
+    /// Which credential it was.
+    pub credential: u64,
+    /// As it stood.
+    pub before: Turned,
+    /// As it stands from then on.
+    pub after: Turned,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// The newest changes a line keeps; older ones are in the journal.
+pub const MAX_CHANGES: usize = 1_000;
 
 /// Units of the sale, as calling sees them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -161,6 +194,7 @@ impl Line {
             stock: Stock::default(),
             inside: Inside::default(),
             credit: Credit::default(),
+            changes: VecDeque::new(),
             admitted: 0,
             people: Index::default(),
         }
@@ -383,6 +417,24 @@ impl Line {
             self.stand(digest, lane, number, if was_called { Standing::Lapsed } else { Standing::Over });
         }
         self.credit.give_back(self.dials.admit_per_minute, at, missed);
+    }
+
+    /// An operator turns the dials; it is kept for the books.
+    pub(crate) fn turn(
+        &mut self,
+        after: Turned,
+        at: Timestamp,
+        wall: WallTime,
+        credential: u64,
+        reason: Option<String>,
+    ) {
+        let before = Turned { mode: self.mode, dials: self.dials, message: self.message.clone() };
+        self.set(after.mode, after.dials, after.message.clone(), at);
+        let number = self.changes.back().map_or(0, |last| last.number) + 1;
+        if self.changes.len() >= MAX_CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(Change { number, wall, credential, before, after, reason });
     }
 
     pub(crate) fn set(&mut self, mode: Mode, dials: Dials, message: Option<String>, at: Timestamp) {

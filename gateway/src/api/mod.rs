@@ -2,6 +2,7 @@
 //!
 //! [`routes`] lists what there is; this file ties each route to its handler, in one exhaustive match.
 
+pub mod audit;
 pub mod carts;
 pub mod checkout;
 pub mod draw;
@@ -81,6 +82,7 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::TicketGet => serve(entry, queue::ticket),
         Route::TicketLeave => serve(entry, queue::leave),
         Route::DrawGet => serve(entry, draw::get),
+        Route::AuditList => serve(entry, audit::list),
         Route::Livez => serve(entry, pages::livez),
         Route::Readyz => serve(entry, pages::readyz),
         Route::Metrics => serve(entry, pages::metrics),

@@ -38,6 +38,7 @@ pub enum Route {
     TicketGet,
     TicketLeave,
     DrawGet,
+    AuditList,
     Livez,
     Readyz,
     Metrics,
@@ -166,7 +167,7 @@ const ORDER: &[(u16, Option<&str>)] = &[(200, Some("Order"))];
 
 /// All routes, in the order of the enum.
 #[rustfmt::skip]
-pub const TABLE: [Entry; 36] = [
+pub const TABLE: [Entry; 37] = [
     look(Route::SaleList, "/v1/sales", &["limit", "after"], "SaleList", "All sales, by id"),
     look(Route::SaleGet, "/v1/sales/{sale}", &[], "Sale", "One sale"),
     Entry { accepts: Some("Settings"), answers: &[(200, Some("Sale")), (201, Some("Sale"))],
@@ -220,6 +221,8 @@ pub const TABLE: [Entry; 36] = [
         ..look(Route::TicketLeave, "/v1/queue/{ticket}", &[], "", "Leave the waiting room") },
     Entry { answers: &[(200, Some("Draw"))], problems: &[Code::NotFound, Code::NotReleased],
         ..look(Route::DrawGet, "/v1/sales/{sale}/draw", &["entries"], "", "All that it takes to check the draw") },
+    Entry { query: &["sale", "limit", "after"], answers: &[(200, Some("ChangeList"))], problems: &[],
+        ..operate(Route::AuditList, "GET", "/v1/audit", "What operators changed: who, when, old, new, why") },
     page(Route::Livez, "/livez", &[], "Whether the process answers"),
     page(Route::Readyz, "/readyz", &[], "Whether requests are welcome"),
     page(Route::Metrics, "/metrics", &[], "Counters, as OpenMetrics"),

@@ -35,7 +35,7 @@ pub fn all() -> Value {
     let mut schemas = json!({
         "Empty": {"type": "object", "additionalProperties": false},
         "Problem": problem(),
-        "SaleList": list("Sale"), "SlotList": list("Slot"), "OrderList": list("Order"),
+        "ChangeList": list("Change"), "SaleList": list("Sale"), "SlotList": list("Slot"), "OrderList": list("Order"),
     });
     for part in [sales(), stock(), carts(), orders(), lines()] {
         if let (Value::Object(all), Value::Object(part)) = (&mut schemas, part) {
@@ -49,6 +49,8 @@ fn lines() -> Value {
     let mode = json!({"enum": ["pass_through", "queue", "pause", "drain", "closed"]});
     let lane = json!({"type": "object", "required": ["lane", "called_up_to", "waiting"], "properties":
         {"lane": {"type": "string"}, "called_up_to": count(), "waiting": count()}});
+    let turned = json!({"type": "object", "properties": {"mode": mode.clone(), "admit_per_minute": count(),
+        "max_active": count(), "message": nullable("string")}});
     let hex = json!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
     json!({
         "JoinInput": {"type": "object", "additionalProperties": false, "properties": {
@@ -87,6 +89,9 @@ fn lines() -> Value {
                 "drawn_at": time_or_null(), "statement": {"type": "string"},
                 "entries": {"type": "array", "items": {"type": "object", "properties": {
                     "lane": {"type": "string"}, "number": count(), "joined_at_ms": count(), "leaf": {"type": "string"}}}}}},
+        "Change": {"type": "object", "required": ["sale", "what", "at", "who", "old", "new", "reason"], "properties": {
+            "sale": id(), "what": {"const": "queue"}, "at": time(), "who": {"type": "string"}, "old": turned.clone(),
+            "new": turned, "reason": nullable("string")}},
         "LineInput": {"type": "object", "additionalProperties": false, "properties": {
             "mode": mode, "admit_per_minute": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
             "max_active": {"type": "integer", "minimum": 0, "maximum": 10_000_000},

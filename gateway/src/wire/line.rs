@@ -45,9 +45,11 @@ pub struct AdmitInput {
     pub count: u32,
 }
 
+/// The mode, as the contract names it.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum WrittenMode {
+#[expect(missing_docs, reason = "as the engine's")]
+pub enum WrittenMode {
     PassThrough,
     Queue,
     Pause,
