@@ -1,13 +1,15 @@
 //! Carts: opening one with its first holds, reading it, extending it, giving it back.
 
+use std::borrow::Cow;
+
 use axum::response::Response;
 use http::StatusCode;
 use onsale_engine::ids::{CartId, IdKind, PublicId};
 use onsale_engine::outcome::{Answer, CartView};
-use onsale_engine::request::{OnCart, OpenCart};
+use onsale_engine::request::{Notes, OnCart, OpenCart, Want};
 
 use super::slots::zone_of;
-use crate::answer::{Outcome, PRIVATE, Said, json_bytes};
+use crate::answer::{Outcome, PRIVATE, Said, json_bytes, json_bytes_reusing};
 use crate::call::Call;
 use crate::durable::{Settled, settle};
 use crate::idempotency;
@@ -15,6 +17,7 @@ use crate::problem::Problem;
 use crate::wire;
 use crate::wire::cart::{CartInput, EmptyInput};
 use crate::wire::item::{is_customer, notes, wants};
+use crate::wire::plain_cart;
 
 /// A cart as it is answered everywhere.
 pub(super) fn written(status: StatusCode, cart: &Settled<CartView>) -> Response {
@@ -26,12 +29,7 @@ pub async fn open(call: Call) -> Outcome {
     let caller = call.principal.seller()?;
     let sale = call.param(0);
     let key = call.key(caller, sale)?;
-    let CartInput { customer, items, reference, metadata } = call.json()?;
-    if !is_customer(&customer) {
-        return Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters."));
-    }
-    let wants = wants(items, || zone_of(&call, sale))?;
-    let mut notes = notes(reference, metadata)?;
+    let (customer, wants, mut notes) = asked(&call, sale)?;
     // In clear only if the sale says so. An unknown sale is told by the call below.
     if call.engine().keeps_customer(sale) {
         notes.customer = Some(customer.as_ref().to_owned());
@@ -39,11 +37,23 @@ pub async fn open(call: Call) -> Outcome {
     let customer = call.engine().customer(&customer);
     let request = OpenCart { caller, key, sale, customer, wants: &wants, notes };
     let cart = settle(call.engine(), call.engine().open_cart(&request)).await?;
-    Ok(written(StatusCode::CREATED, &cart).at([
-        "/v1/carts/",
-        PublicId::cart(cart.value.cart).text().as_str(),
-    ]
-    .concat()))
+    let location = ["/v1/carts/", PublicId::cart(cart.value.cart).text().as_str()].concat();
+    let body = wire::cart::cart(&cart.value, cart.now);
+    Ok(json_bytes_reusing(call.headers, StatusCode::CREATED, body).replayed(cart.replayed).at(location))
+}
+
+/// Who asks for what, and what is attached.
+fn asked<'a>(call: &'a Call, sale: &str) -> Result<(Cow<'a, str>, Vec<Want>, Notes), Problem> {
+    call.expect_json()?;
+    if let Some((customer, wants)) = plain_cart::read(call.bytes()) {
+        return Ok((customer.into(), wants, Notes::default()));
+    }
+    let CartInput { customer, items, reference, metadata } = call.json()?;
+    if !is_customer(&customer) {
+        return Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters."));
+    }
+    let wants = wants(items, || zone_of(call, sale))?;
+    Ok((customer, wants, notes(reference, metadata)?))
 }
 
 /// `GET /v1/carts/{cart}`

@@ -10,6 +10,7 @@ pub mod json;
 pub mod list;
 pub mod merge;
 pub mod order;
+pub mod plain_cart;
 pub mod read;
 pub mod sale;
 pub mod slot;
