@@ -196,7 +196,8 @@ impl KeyShard {
         self.restore(record);
     }
 
-    /// Puts a record behind the others.
+    /// Puts a record behind the others. Put in place, as [`Slab::push`](crate::slab::Slab::push) is.
+    #[inline]
     pub fn restore(&mut self, record: KeyRecord) {
         #[expect(
             clippy::cast_possible_truncation,
