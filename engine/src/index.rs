@@ -197,18 +197,26 @@ impl Index {
     fn split(&mut self) {
         let new = self.buckets.places();
         let old = new - (1 << (31 - new.leading_zeros()));
-        let mut line = std::mem::replace(&mut self.buckets[old], Line::EMPTY);
-        self.buckets.push(Line::EMPTY);
-        loop {
-            for (tag, place) in line.tags.into_iter().zip(line.places).take(line.count as usize) {
-                self.put(self.bucket(tag), tag, place);
-            }
-            if line.next == NONE {
-                return;
-            }
-            let next = line.next;
-            line = self.more[next].clone();
+        let bit = new - old;
+        // A line's entries fit into one line each way, whatever their bits.
+        let (mut stay, mut go) = (Line::EMPTY, Line::EMPTY);
+        let line = &self.buckets[old];
+        for (tag, place) in line.tags.into_iter().zip(line.places).take(line.count as usize) {
+            let line = if tag & bit == 0 { &mut stay } else { &mut go };
+            let at = line.count as usize;
+            (line.tags[at], line.places[at]) = (tag, place);
+            line.count += 1;
+        }
+        let mut next = line.next;
+        self.buckets[old] = stay;
+        self.buckets.push(go);
+        while next != NONE {
+            let line = self.more[next].clone();
             self.more.free(next);
+            for (tag, place) in line.tags.into_iter().zip(line.places).take(line.count as usize) {
+                self.put(if tag & bit == 0 { old } else { new }, tag, place);
+            }
+            next = line.next;
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::index::Index;
 use crate::inventory::Stamp;
 use crate::queue::Queue;
 use crate::request::KeyUse;
+use crate::state::one_of;
 use crate::time::{Millis, Timestamp};
 
 /// What kind of answer a key stands for.
@@ -138,7 +139,7 @@ impl KeyShard {
     /// Which of `shards` key shards a key belongs to.
     #[must_use]
     pub fn of(key: u128, shards: u8) -> usize {
-        usize::try_from(halves(key)[1] % u64::from(shards)).unwrap_or(0)
+        one_of(halves(key)[1], shards)
     }
 
     /// How many keys are remembered.
@@ -195,7 +196,8 @@ impl KeyShard {
         self.restore(record);
     }
 
-    /// Puts a record behind the others.
+    /// Puts a record behind the others. Put in place, as [`Slab::push`](crate::slab::Slab::push) is.
+    #[inline]
     pub fn restore(&mut self, record: KeyRecord) {
         #[expect(
             clippy::cast_possible_truncation,

@@ -27,6 +27,7 @@ pub mod limits;
 pub mod names;
 pub mod os;
 pub mod outcome;
+pub mod places;
 pub mod ports;
 pub mod queue;
 pub mod recovery;

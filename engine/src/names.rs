@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use crate::digest::mix;
 use crate::ids::{ChannelIx, SaleIx, SlotRef};
+use crate::places::{Look, Places};
 use crate::sale::SaleView;
 
 /// The key is already a hash.
@@ -102,7 +103,7 @@ impl Listing {
 pub struct Names {
     kept: bool,
     listing: ArcSwap<Listing>,
-    slots: DashMap<NameHash, SlotRef, BuildAsItIs>,
+    slots: Places,
     /// The inventory shards of each venue, as masks.
     venues: DashMap<NameHash, Sections, BuildAsItIs>,
     seeds: [u64; 4],
@@ -125,7 +126,7 @@ impl Names {
         Self {
             kept: false,
             listing: ArcSwap::default(),
-            slots: DashMap::with_hasher(BuildAsItIs),
+            slots: Places::default(),
             venues: DashMap::with_hasher(BuildAsItIs),
             seeds: [seeds[0], seeds[1], mix(seeds[0], 1), mix(seeds[1], 2)],
         }
@@ -169,10 +170,16 @@ impl Names {
     }
 
     /// The place of a slot.
-    #[inline]
     #[must_use]
     pub fn slot(&self, sale: SaleIx, slot: &str) -> Option<SlotRef> {
-        self.slots.get(&self.hash(sale, slot)).map(|place| *place)
+        self.slots(sale).find(slot)
+    }
+
+    /// The slots of a sale, to find several.
+    #[inline]
+    #[must_use]
+    pub fn slots(&self, sale: SaleIx) -> SlotNames<'_> {
+        SlotNames { names: self, sale, places: self.slots.look() }
     }
 
     /// The inventory shards a venue has slots in, as a mask; 0 for a venue nobody knows.
@@ -214,6 +221,25 @@ impl Names {
         if !self.kept {
             return;
         }
-        self.slots.insert(self.hash(sale, slot), place);
+        let NameHash(one, other) = self.hash(sale, slot);
+        self.slots.insert([one, other], place);
+    }
+}
+
+/// The names of a sale's slots as they stood when this was made.
+#[derive(Debug)]
+pub struct SlotNames<'a> {
+    names: &'a Names,
+    sale: SaleIx,
+    places: Look,
+}
+
+impl SlotNames<'_> {
+    /// The place of a slot.
+    #[inline]
+    #[must_use]
+    pub fn find(&self, slot: &str) -> Option<SlotRef> {
+        let NameHash(one, other) = self.names.hash(self.sale, slot);
+        self.places.find([one, other])
     }
 }

@@ -77,6 +77,12 @@ pub type ItemViews = SmallVec<[ItemView; 2]>;
 pub struct ShortId(SmallVec<[u8; 24]>);
 
 impl ShortId {
+    /// The text, as it is written.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -57,14 +57,19 @@ impl<T> Queue<T> {
     #[inline]
     pub fn push_back(&mut self, value: T) {
         if self.chunks.back().is_none_or(|chunk| chunk.len() == CHUNK) {
-            let mut chunk = std::mem::take(&mut self.spare);
-            chunk.reserve_exact(CHUNK);
-            self.chunks.push_back(chunk);
+            self.grow();
         }
         if let Some(chunk) = self.chunks.back_mut() {
             chunk.push(value);
             self.len += 1;
         }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let mut chunk = std::mem::take(&mut self.spare);
+        chunk.reserve_exact(CHUNK);
+        self.chunks.push_back(chunk);
     }
 
     /// Drops the entry that came first.

@@ -59,7 +59,8 @@ impl<T> Slab<T> {
         self.chunks.get((index >> Self::BITS) as usize)?.get(index as usize & (Self::CHUNK - 1))
     }
 
-    /// Puts a value in the last freed place, or in a new one.
+    /// Puts a value in the last freed place, or in a new one. Put in place, as [`Slab::push`] is.
+    #[inline]
     pub fn insert(&mut self, value: T) -> u32 {
         if let Some(index) = self.free.pop() {
             self[index] = value;
@@ -68,17 +69,24 @@ impl<T> Slab<T> {
         self.push(value)
     }
 
-    /// Puts a value in a new place at the end.
+    /// Puts a value in a new place at the end. Put in place, so that a value which was just made goes there at once: one that
+    /// is written somewhere first and copied word by word cannot be read before all writes before it are in the cache.
+    #[inline]
     pub fn push(&mut self, value: T) -> u32 {
         let index = self.len;
         if index as usize & (Self::CHUNK - 1) == 0 {
-            self.chunks.push(Vec::with_capacity(Self::CHUNK));
+            self.grow();
         }
         if let Some(chunk) = self.chunks.last_mut() {
             chunk.push(value);
         }
         self.len += 1;
         index
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.chunks.push(Vec::with_capacity(Self::CHUNK));
     }
 
     /// Takes a place back. The caller no longer refers to it.

@@ -23,6 +23,15 @@ use crate::waiting_room::LineShard;
 /// The most inventory shards: a cart's shards are a mask of 64 bits.
 pub const MAX_SHARDS: u8 = 64;
 
+/// Which of so many shards a hash belongs to: its remainder. Nearly every folder has a power of two of them, for which that
+/// is a mask; a division takes longer than all else that is asked of the hash.
+#[inline]
+pub(crate) fn one_of(hash: u64, shards: u8) -> usize {
+    let shards = u64::from(shards);
+    let place = if shards.is_power_of_two() { hash & (shards - 1) } else { hash % shards };
+    usize::try_from(place).unwrap_or(0)
+}
+
 /// All that a partition knows.
 #[derive(Debug)]
 pub struct State {

@@ -10,6 +10,7 @@ use crate::ids::{CartId, CustomerHash, Quantity, SaleIx};
 use crate::index::Index;
 use crate::inventory::Stamp;
 use crate::slab::Slab;
+use crate::state::one_of;
 use crate::time::Timestamp;
 
 /// Stands in [`VisitorCart::until`] for orders: they count for ever.
@@ -52,12 +53,14 @@ const ALONE: u32 = u32::MAX;
 const TIME_BITS: u64 = (1 << 48) - 1;
 
 impl Visitor {
+    #[inline]
     fn new(customer: [u64; 2], sale: SaleIx, entry: VisitorCart) -> Self {
         let mut visitor = Self { customer, cart: NOBODY, until_and_sale: 0, units: 0, more: ALONE };
         visitor.set_first(sale, entry);
         visitor
     }
 
+    #[inline]
     fn set_first(&mut self, sale: SaleIx, entry: VisitorCart) {
         assert!(entry.until == FOR_EVER || entry.until.0 < TIME_BITS, "a deadline {}", entry.until);
         self.cart = entry.cart;
@@ -65,6 +68,7 @@ impl Visitor {
         self.units = entry.units;
     }
 
+    #[inline]
     fn first(&self) -> VisitorCart {
         let until = self.until_and_sale >> 16;
         let until = if until == TIME_BITS { FOR_EVER } else { Timestamp(until) };
@@ -122,7 +126,7 @@ impl VisitorShard {
     pub fn of(customer: CustomerHash, shards: u8) -> usize {
         #[expect(clippy::cast_possible_truncation, reason = "low bits are meant")]
         let low = customer.0 as u64;
-        usize::try_from(low % u64::from(shards)).unwrap_or(0)
+        one_of(low, shards)
     }
 
     /// How many visitors are remembered.
@@ -181,7 +185,9 @@ impl VisitorShard {
         carts
     }
 
-    /// Sets what the customer has in one cart or order. Entries whose time is over at `at` are dropped on the way.
+    /// Sets what the customer has in one cart or order. Entries whose time is over at `at` are dropped on the way. Put in
+    /// place, so that an entry which was just made is not read back from memory: that waits for all writes before it.
+    #[inline]
     pub fn set(&mut self, customer: CustomerHash, sale: SaleIx, at: Timestamp, entry: VisitorCart) {
         let Some(place) = self.find(customer, sale) else {
             let visitor = Visitor::new(halves(customer), sale, entry);
@@ -193,6 +199,11 @@ impl VisitorShard {
         if visitor.more == ALONE && (first.cart == entry.cart || first.until <= at) {
             return visitor.set_first(sale, entry);
         }
+        self.set_among_others(place, sale, at, entry);
+    }
+
+    #[cold]
+    fn set_among_others(&mut self, place: u32, sale: SaleIx, at: Timestamp, entry: VisitorCart) {
         let mut carts = self.carts_at(&self.visitors[place]);
         carts.retain(|cart| cart.until > at && cart.cart != entry.cart);
         carts.push(entry);

@@ -136,10 +136,10 @@ impl App {
 
     /// Counts a request in, unless there are too many.
     #[must_use]
-    pub fn enter(self: &Arc<Self>) -> Option<InFlight> {
+    pub fn enter(&self) -> Option<InFlight<'_>> {
         let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
         // Made before the check, so that it is counted out either way.
-        let guard = InFlight(Arc::clone(self));
+        let guard = InFlight(self);
         (before < self.limits.in_flight).then_some(guard)
     }
 
@@ -152,9 +152,9 @@ impl App {
 
 /// A request that is counted as long as this lives.
 #[derive(Debug)]
-pub struct InFlight(Arc<App>);
+pub struct InFlight<'a>(&'a App);
 
-impl Drop for InFlight {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }

@@ -3,6 +3,7 @@
 //! Handlers take a [`Call`] and give an [`Outcome`](crate::answer::Outcome); whether it came through axum's router or
 //! was matched by hand before it makes no difference to them.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,15 @@ pub enum Payload {
     Stream(Mutex<Body>),
 }
 
+/// The values of a path's variables, in order.
+#[derive(Debug)]
+pub enum Params {
+    /// Taken apart and decoded by the router.
+    Decoded(Vec<String>),
+    /// The only one, which stands here in the path.
+    InPath(Range<usize>),
+}
+
 /// One call.
 #[derive(Debug)]
 pub struct Call {
@@ -48,8 +58,8 @@ pub struct Call {
     pub uri: Uri,
     /// The headers.
     pub headers: HeaderMap,
-    /// The values of the path's variables, in order.
-    pub params: Vec<String>,
+    /// The values of the path's variables.
+    pub params: Params,
     /// The body.
     pub body: Payload,
 }
@@ -67,7 +77,11 @@ impl Call {
     /// The path's variable at `place`.
     #[must_use]
     pub fn param(&self, place: usize) -> &str {
-        self.params.get(place).map_or("", String::as_str)
+        match &self.params {
+            Params::Decoded(all) => all.get(place).map_or("", String::as_str),
+            Params::InPath(here) if place == 0 => self.uri.path().get(here.clone()).unwrap_or_default(),
+            Params::InPath(_) => "",
+        }
     }
 
     /// The cart a path's variable names, as cart, order or checkout; the second number is the checkout's.
@@ -126,6 +140,10 @@ impl Call {
     /// # Errors
     /// `media-type`
     pub fn expect_json(&self) -> Result<(), Problem> {
+        // Nearly everybody says exactly this.
+        if self.headers.get(CONTENT_TYPE).is_some_and(|media| media == "application/json") {
+            return Ok(());
+        }
         match self.media_type() {
             None => Ok(()),
             Some(media)

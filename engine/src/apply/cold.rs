@@ -41,8 +41,14 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
         }
         Cold::Line { sale, fact } => line::happened(held, at, *sale, fact),
         Cold::SlotsSet { sale, added, updated } => {
+            let mut before = None;
             for entry in added {
                 add_slot(held, *sale, entry);
+                // Slots come venue by venue: what the slot before has said of its place need not be said again.
+                let place = (entry.place.shard, &entry.spec.venue, &entry.spec.section);
+                if before.replace(place) != Some(place) {
+                    add_place(held, *sale, entry);
+                }
             }
             for entry in updated {
                 held.shard(entry.place.shard).update_slot(entry.place.index, &entry.spec);
@@ -119,6 +125,10 @@ fn add_slot(held: &mut impl Held, sale: SaleIx, entry: &SlotEntry) {
     let index = held.shard(entry.place.shard).add_slot(sale, entry.day, &entry.spec);
     assert_eq!(index, entry.place.index, "slot {} did not get the place it was promised", entry.spec.id);
     held.names().add_slot(sale, &entry.spec.id, entry.place);
+}
+
+/// Notes where the slots of a venue, or of one of its sections, live.
+fn add_place(held: &mut impl Held, sale: SaleIx, entry: &SlotEntry) {
     let catalog = held.catalog();
     let place = (sale, entry.spec.venue.clone(), entry.spec.section.clone());
     if catalog.places.insert(place, entry.place.shard).is_none() {

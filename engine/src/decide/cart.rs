@@ -6,7 +6,7 @@
 use super::{Core, Decision, step_bytes};
 use crate::carts::{Cart, Stage};
 use crate::fact::Kind;
-use crate::ids::{CartId, CustomerHash};
+use crate::ids::{CartId, CustomerHash, SaleIx};
 use crate::inventory::Shard;
 use crate::keys::KeyShard;
 use crate::limits::MAX_TRIES;
@@ -20,6 +20,7 @@ use crate::visitors::VisitorShard;
 /// What a first look at a cart finds.
 struct Glance {
     customer: CustomerHash,
+    sale: SaleIx,
     mask: u64,
 }
 
@@ -62,6 +63,7 @@ impl Core {
         let cart = shard.carts.get(id.index()).filter(|cart| visible(caller, cart, id));
         let glance = cart.map(|cart| Glance {
             customer: cart.customer(),
+            sale: cart.sale,
             // Shards of items that are gone as well: a replayed answer names their slots.
             mask: cart.all_shards() | 1 << home,
         });
@@ -93,6 +95,8 @@ impl Core {
             decision.guards.lock_visitors(VisitorShard::of(glance.customer, shards));
             if let Some(key) = on.key {
                 decision.guards.lock_keys(KeyShard::of(key.key, shards));
+                // Where the visitor is found is wanted soon: the processor fetches it while it looks for the key.
+                std::hint::black_box(decision.guards.look_visitors().touch(glance.customer, glance.sale));
                 if let Some(answer) = replayed(&mut decision, key) {
                     return answer;
                 }

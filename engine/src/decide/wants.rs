@@ -70,10 +70,9 @@ impl Core {
         let mut resolved = Resolved::default();
         let mut bundle = bundles_before;
         let mut to_choose = 0;
-        let names = &self.state.names;
-        let find = |slot: &str| {
-            names.slot(sale, slot).ok_or_else(|| Refusal::NotFound(Missing::Slot(slot.to_owned())))
-        };
+        let slots = self.state.names.slots(sale);
+        let find =
+            |slot: &str| slots.find(slot).ok_or_else(|| Refusal::NotFound(Missing::Slot(slot.to_owned())));
         for (place, want) in wants.iter().enumerate() {
             match want {
                 Want::Slot { slot, quantity } => {

@@ -134,7 +134,7 @@ pub fn encode(fact: &Fact, out: &mut Vec<u8>) {
 /// # Errors
 /// [`DecodeError`] if the bytes are not exactly one fact of this version.
 pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
-    let mut from = Bytes { all: bytes, at: 0 };
+    let mut from = Bytes { rest: bytes, len: bytes.len() };
     let first = from.byte("a kind")?;
     let at = Timestamp(
         from.fixed::<6>("a time").map(|b| u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], 0, 0]))?,
@@ -191,8 +191,8 @@ pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
     if noted && let Kind::Opened(opened) = &mut kind {
         opened.notes = Some(Box::new(from.postcard("notes")?));
     }
-    if from.at != bytes.len() {
-        return Err(DecodeError { expected: "the end", offset: from.at });
+    if !from.rest.is_empty() {
+        return from.none("the end");
     }
     Ok(Fact { at, kind })
 }
@@ -247,39 +247,46 @@ fn put_postcard<T: serde::Serialize>(out: &mut Vec<u8>, value: &T) {
     out.extend_from_slice(&bytes);
 }
 
+/// What is still to be read of a record, and how long all of it is.
 struct Bytes<'a> {
-    all: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
+    len: usize,
 }
 
 impl<'a> Bytes<'a> {
+    #[cold]
     fn none<T>(&self, expected: &'static str) -> Result<T, DecodeError> {
-        Err(DecodeError { expected, offset: self.at })
+        Err(DecodeError { expected, offset: self.len - self.rest.len() })
     }
 
     fn slice(&mut self, len: usize, expected: &'static str) -> Result<&'a [u8], DecodeError> {
-        match self.all.get(self.at..).and_then(|rest| rest.get(..len)) {
-            Some(slice) => {
-                self.at += len;
-                Ok(slice)
-            }
-            None => self.none(expected),
-        }
+        let Some((slice, rest)) = self.rest.split_at_checked(len) else { return self.none(expected) };
+        self.rest = rest;
+        Ok(slice)
     }
 
+    #[inline]
     fn fixed<const N: usize>(&mut self, expected: &'static str) -> Result<[u8; N], DecodeError> {
-        let mut bytes = [0; N];
-        bytes.copy_from_slice(self.slice(N, expected)?);
-        Ok(bytes)
+        let Some((bytes, rest)) = self.rest.split_first_chunk() else { return self.none(expected) };
+        self.rest = rest;
+        Ok(*bytes)
     }
 
+    #[inline]
     fn byte(&mut self, expected: &'static str) -> Result<u8, DecodeError> {
-        Ok(self.fixed::<1>(expected)?[0])
+        self.fixed::<1>(expected).map(|[byte]| byte)
     }
 
+    /// Nearly every number of a hold has one or two bytes.
+    #[inline]
     fn varint(&mut self, expected: &'static str) -> Result<u64, DecodeError> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
+        let first = self.byte(expected)?;
+        if first < 0x80 { Ok(u64::from(first)) } else { self.longer_varint(first, expected) }
+    }
+
+    fn longer_varint(&mut self, first: u8, expected: &'static str) -> Result<u64, DecodeError> {
+        let mut value = u64::from(first & 0x7f);
+        for shift in (7..64).step_by(7) {
             let byte = self.byte(expected)?;
             if shift == 63 && byte > 1 {
                 return self.none(expected);
@@ -292,6 +299,7 @@ impl<'a> Bytes<'a> {
         self.none(expected)
     }
 
+    #[inline]
     fn small<T: TryFrom<u64>>(&mut self, expected: &'static str) -> Result<T, DecodeError> {
         let value = self.varint(expected)?;
         T::try_from(value).or_else(|_| self.none(expected))
@@ -327,16 +335,12 @@ impl<'a> Bytes<'a> {
     }
 
     fn items(&mut self) -> Result<NewItems, DecodeError> {
-        let count = self.byte("a count of items")?;
-        (0..count)
-            .map(|_| {
-                Ok(NewItem {
-                    slot: self.slot()?,
-                    quantity: self.small("a quantity")?,
-                    bundle: self.byte("a bundle")?,
-                })
-            })
-            .collect()
+        let mut items = NewItems::new();
+        for _ in 0..self.byte("a count of items")? {
+            let (slot, quantity) = (self.slot()?, self.small("a quantity")?);
+            items.push(NewItem { slot, quantity, bundle: self.byte("a bundle")? });
+        }
+        Ok(items)
     }
 
     fn ordinals(&mut self) -> Result<Ordinals, DecodeError> {

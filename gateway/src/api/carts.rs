@@ -1,13 +1,15 @@
 //! Carts: opening one with its first holds, reading it, extending it, giving it back.
 
+use std::borrow::Cow;
+
 use axum::response::Response;
 use http::StatusCode;
 use onsale_engine::ids::{CartId, CustomerHash, IdKind, PublicId};
 use onsale_engine::outcome::{Answer, CartView};
-use onsale_engine::request::{Caller, OnCart, OpenCart};
+use onsale_engine::request::{Caller, Notes, OnCart, OpenCart, Want};
 
 use super::slots::zone_of;
-use crate::answer::{Outcome, PRIVATE, Said, json_bytes};
+use crate::answer::{Outcome, PRIVATE, Said, json_bytes, json_bytes_reusing};
 use crate::call::Call;
 use crate::durable::{Settled, settle};
 use crate::idempotency;
@@ -15,6 +17,7 @@ use crate::problem::{Code, Problem};
 use crate::wire;
 use crate::wire::cart::{CartInput, EmptyInput};
 use crate::wire::item::{is_customer, notes, wants};
+use crate::wire::plain_cart;
 
 /// A cart as it is answered everywhere.
 pub(super) fn written(status: StatusCode, cart: &Settled<CartView>) -> Response {
@@ -26,32 +29,39 @@ pub async fn open(call: Call) -> Outcome {
     let caller = call.principal.seller()?;
     let sale = call.param(0);
     let key = call.key(caller, sale)?;
-    let CartInput { customer, items, reference, metadata } = call.json()?;
-    let customer = customer_of(&call, caller, customer.as_deref())?;
-    let wants = wants(items, || zone_of(&call, sale))?;
-    let mut notes = notes(reference, metadata)?;
+    let (customer, wants, mut notes) = asked(&call, caller, sale)?;
     // In clear only if the sale says so. An unknown sale is told by the call below.
     if call.engine().keeps_customer(sale) {
-        notes.customer = customer.in_clear;
+        notes.customer = customer.in_clear.map(Cow::into_owned);
     }
     let customer = customer.hash;
     let request = OpenCart { caller, key, sale, customer, wants: &wants, notes };
     let cart = settle(call.engine(), call.engine().open_cart(&request)).await?;
-    Ok(written(StatusCode::CREATED, &cart).at([
-        "/v1/carts/",
-        PublicId::cart(cart.value.cart).text().as_str(),
-    ]
-    .concat()))
+    let location = ["/v1/carts/", PublicId::cart(cart.value.cart).text().as_str()].concat();
+    let body = wire::cart::cart(&cart.value, cart.now);
+    Ok(json_bytes_reusing(call.headers, StatusCode::CREATED, body).replayed(cart.replayed).at(location))
+}
+
+/// Who asks for what, and what is attached.
+fn asked<'a>(call: &'a Call, caller: Caller, sale: &str) -> Result<(Buyer<'a>, Vec<Want>, Notes), Problem> {
+    call.expect_json()?;
+    if let Some((customer, wants)) = plain_cart::read(call.bytes()) {
+        return Ok((buyer(call, caller, Some(customer.into()))?, wants, Notes::default()));
+    }
+    let CartInput { customer, items, reference, metadata } = call.json()?;
+    let customer = buyer(call, caller, customer)?;
+    let wants = wants(items, || zone_of(call, sale))?;
+    Ok((customer, wants, notes(reference, metadata)?))
 }
 
 /// Whose cart it will be.
-struct Buyer {
+struct Buyer<'a> {
     hash: CustomerHash,
-    in_clear: Option<String>,
+    in_clear: Option<Cow<'a, str>>,
 }
 
 /// A key says whose cart it will be; a pass has its own customer, and its own sale.
-fn customer_of(call: &Call, caller: Caller, named: Option<&str>) -> Result<Buyer, Problem> {
+fn buyer<'a>(call: &Call, caller: Caller, named: Option<Cow<'a, str>>) -> Result<Buyer<'a>, Problem> {
     match (caller.holder, named) {
         (Some(holder), None) => {
             if *call.engine().sale_id(holder.ticket.sale) != *call.param(0) {
@@ -62,8 +72,8 @@ fn customer_of(call: &Call, caller: Caller, named: Option<&str>) -> Result<Buyer
         (Some(_), Some(_)) => {
             Err(Problem::malformed("With a pass `customer` is left out: the pass has its own."))
         }
-        (None, Some(name)) if is_customer(name) => {
-            Ok(Buyer { hash: call.engine().customer(name), in_clear: Some(name.to_owned()) })
+        (None, Some(name)) if is_customer(&name) => {
+            Ok(Buyer { hash: call.engine().customer(&name), in_clear: Some(name) })
         }
         (None, _) => Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters.")),
     }

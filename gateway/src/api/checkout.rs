@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode};
 use onsale_engine::ids::{IdKind, PublicId};
 
 use super::carts::on_cart;
-use crate::answer::{Outcome, PREFERENCE_APPLIED, PRIVATE, Said, json_bytes};
+use crate::answer::{Outcome, PREFERENCE_APPLIED, PRIVATE, Said, json_bytes, json_bytes_reusing};
 use crate::call::Call;
 use crate::durable::settle;
 use crate::wire::cart::EmptyInput;
@@ -22,7 +22,7 @@ pub async fn post(call: Call) -> Outcome {
     let checkout = settle(call.engine(), call.engine().checkout(on)).await?;
     let body = order::checkout(&checkout.value, checkout.now);
     let status = if wait.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let mut response = json_bytes(status, body)
+    let mut response = json_bytes_reusing(call.headers, status, body)
         .at(["/v1/checkouts/", order::checkout_id(&checkout.value).text().as_str()].concat())
         .replayed(checkout.replayed);
     match wait.map(|wait| HeaderValue::try_from(format!("wait={}", wait.as_secs()))) {

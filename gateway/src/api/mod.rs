@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 use crate::answer::Outcome;
 use crate::app::App;
 use crate::auth::Principal;
-use crate::call::{Call, Payload};
+use crate::call::{Call, Params, Payload};
 use crate::problem::{Code, Problem};
 use routes::{Entry, Route, TABLE};
 
@@ -145,7 +145,7 @@ async fn call_of(
         let whole = axum::body::to_bytes(body, usize::MAX).await;
         Payload::Whole(whole.map_err(|_| Problem::malformed("The body broke off."))?)
     };
-    let params = params.iter().map(|(_, value)| value.to_owned()).collect();
+    let params = Params::Decoded(params.iter().map(|(_, value)| value.to_owned()).collect());
     Ok(Call { app, principal, method: parts.method, uri: parts.uri, headers: parts.headers, params, body })
 }
 

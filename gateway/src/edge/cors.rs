@@ -22,7 +22,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 
 /// Whether the answer is read by a page of another origin.
 pub fn applies<B>(request: &Request<B>) -> bool {
-    request.headers().contains_key(ORIGIN)
+    request.headers().keys().any(|name| *name == ORIGIN)
         && [Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS]
             .contains(request.method())
 }

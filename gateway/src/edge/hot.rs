@@ -3,6 +3,7 @@
 //! The handlers are the same; what is saved is the router's matching, its boxed futures and the body's wrapping. A path
 //! with percent signs, a trailing slash or anything else unusual is left to the router.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -13,13 +14,13 @@ use crate::api::routes::Route;
 use crate::api::{answered, carts, checkout};
 use crate::app::App;
 use crate::auth::Principal;
-use crate::call::{Call, Payload};
+use crate::call::{Call, Params, Payload};
 
-/// A hot route and the one variable of its path.
+/// A hot route and where the one variable of its path stands.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hot {
     route: HotRoute,
-    param: String,
+    param: Range<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,18 +33,21 @@ enum HotRoute {
 impl Hot {
     /// The hot route of this method and path, if it is one.
     pub fn recognise(method: &Method, path: &str) -> Option<Self> {
-        let rest = path.strip_prefix("/v1/")?;
-        if rest.contains('%') {
+        const SALES: &str = "/v1/sales/";
+        const CARTS: &str = "/v1/carts/";
+        let (route, start, end) = if path.starts_with(SALES) {
+            (HotRoute::CartOpen, SALES.len(), "/carts")
+        } else if path.starts_with(CARTS) && method == Method::POST {
+            (HotRoute::Checkout, CARTS.len(), "/checkout")
+        } else if path.starts_with(CARTS) {
+            (HotRoute::CartGet, CARTS.len(), "")
+        } else {
             return None;
-        }
-        let (resource, rest) = rest.split_once('/')?;
-        let (route, param) = match (resource, method) {
-            ("sales", &Method::POST) => (HotRoute::CartOpen, rest.strip_suffix("/carts")?),
-            ("carts", &Method::POST) => (HotRoute::Checkout, rest.strip_suffix("/checkout")?),
-            ("carts", &Method::GET) => (HotRoute::CartGet, rest),
-            _ => return None,
         };
-        (!param.is_empty() && !param.contains('/')).then(|| Self { route, param: param.to_owned() })
+        let expected = if route == HotRoute::CartGet { Method::GET } else { Method::POST };
+        let param = path.get(start..)?.strip_suffix(end)?;
+        let one = !param.is_empty() && !param.bytes().any(|byte| matches!(byte, b'/' | b'%'));
+        (*method == expected && one).then(|| Self { route, param: start..start + param.len() })
     }
 
     /// Calls its handler.
@@ -56,7 +60,7 @@ impl Hot {
         request_id: &HeaderValue,
     ) -> (Route, Response) {
         let request::Parts { method, uri, headers, .. } = parts;
-        let (params, body) = (vec![self.param], Payload::Whole(body));
+        let (params, body) = (Params::InPath(self.param), Payload::Whole(body));
         let call = Call { app: Arc::clone(app), principal, method, uri, headers, params, body };
         let (route, outcome) = match self.route {
             HotRoute::CartOpen => (Route::CartOpen, carts::open(call).await),
@@ -73,8 +77,9 @@ mod tests {
 
     #[test]
     fn only_what_is_exactly_a_hot_route_is_taken() {
-        let taken =
-            |method: Method, path: &str| Hot::recognise(&method, path).map(|hot| (hot.route, hot.param));
+        let taken = |method: Method, path: &str| {
+            Hot::recognise(&method, path).map(|hot| (hot.route, path[hot.param].to_owned()))
+        };
         let some = |route, param: &str| Some((route, param.to_owned()));
         assert_eq!(taken(Method::POST, "/v1/sales/sh/carts"), some(HotRoute::CartOpen, "sh"));
         assert_eq!(taken(Method::POST, "/v1/carts/cart_1/checkout"), some(HotRoute::Checkout, "cart_1"));
@@ -87,6 +92,12 @@ mod tests {
             (Method::POST, "/v1/sales/s%68/carts"),
             (Method::GET, "/v1/carts/cart_1/holds"),
             (Method::GET, "/v1/carts/"),
+            (Method::GET, "/v1/sales/sh"),
+            (Method::POST, "/v1/carts/cart_1"),
+            (Method::GET, "/v1/carts/cart_1/checkout"),
+            (Method::POST, "/v1/carts/checkout"),
+            (Method::POST, "/v1/carts//checkout"),
+            (Method::GET, "/v1/cartsx"),
             (Method::DELETE, "/v1/carts/cart_1"),
         ] {
             assert_eq!(taken(method, path), None, "{path}");

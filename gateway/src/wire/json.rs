@@ -4,6 +4,7 @@
 //! the way of a hold that was a sixth of all instructions. Here the caller says which text is plain. Text that came from
 //! a client goes through serde_json as everywhere else.
 
+use onsale_engine::ids::PublicId;
 use serde::Serialize;
 
 use super::time::Written;
@@ -12,16 +13,18 @@ use super::time::Written;
 const ROOM: usize = 768;
 
 /// Whether text needs no escaping inside JSON.
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
 /// One object, from its first field to its last. Whoever begins one ends it.
+///
+/// Every field ends with a comma, and the end of the object or list takes the place of the last one: so a field is begun by
+/// a text that is known when this is compiled, whether it is the first or not.
 #[derive(Debug)]
 #[must_use = "an object that is not ended is not closed"]
 pub struct Object<'a> {
     out: &'a mut Vec<u8>,
-    empty: bool,
 }
 
 /// A document that is one object.
@@ -34,43 +37,66 @@ pub fn document(fill: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     out
 }
 
+/// Ends what was begun with a bracket, in place of its last comma if it has one.
+fn close(out: &mut Vec<u8>, bracket: u8) {
+    match out.last_mut() {
+        Some(last) if *last == b',' => *last = bracket,
+        _ => out.push(bracket),
+    }
+}
+
 impl<'a> Object<'a> {
     fn begin(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
-        Self { out, empty: true }
+        Self { out }
     }
 
     fn end(self) {
-        self.out.push(b'}');
+        close(self.out, b'}');
     }
 
+    #[inline(always)]
     fn name(&mut self, name: &'static str) {
-        debug_assert!(is_plain(name), "{name}");
-        self.out.extend_from_slice(if self.empty { b"\"" } else { b",\"" });
-        self.empty = false;
+        debug_assert!(is_plain(name.as_bytes()), "{name}");
+        self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
 
     /// Text that has nothing to escape: ids, times, words of ours.
+    #[inline]
     pub fn plain(&mut self, name: &'static str, text: &str) {
-        debug_assert!(is_plain(text), "{text}");
+        self.ascii(name, text.as_bytes());
+    }
+
+    /// The same of bytes that were written by us: nobody asks whether they are text. Put in place, where the name is known:
+    /// then its bytes are stored, not copied.
+    #[inline(always)]
+    pub fn ascii(&mut self, name: &'static str, text: &[u8]) {
+        debug_assert!(is_plain(text), "{}", text.escape_ascii());
         self.name(name);
         self.out.push(b'"');
-        self.out.extend_from_slice(text.as_bytes());
-        self.out.push(b'"');
+        self.out.extend_from_slice(text);
+        self.out.extend_from_slice(b"\",");
+    }
+
+    /// The id of a thing.
+    #[inline]
+    pub fn id(&mut self, name: &'static str, id: PublicId) {
+        self.ascii(name, id.text().as_bytes());
     }
 
     /// Any text.
     pub fn text(&mut self, name: &'static str, text: &str) {
         self.name(name);
         push_text(self.out, text);
+        self.out.push(b',');
     }
 
     /// A time; null if it cannot be written.
     pub fn time(&mut self, name: &'static str, time: Written) {
-        match time.text(&mut [0; Written::LONGEST]) {
-            Some(text) => self.plain(name, text),
+        match time.bytes(&mut [0; Written::LONGEST]) {
+            Some(text) => self.ascii(name, text),
             None => self.null(name),
         }
     }
@@ -78,19 +104,24 @@ impl<'a> Object<'a> {
     /// A number.
     pub fn number(&mut self, name: &'static str, number: u64) {
         self.name(name);
-        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        match u8::try_from(number) {
+            // Nearly every quantity.
+            Ok(digit @ ..=9) => self.out.push(b'0' + digit),
+            _ => self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        }
+        self.out.push(b',');
     }
 
     /// True or false.
     pub fn flag(&mut self, name: &'static str, flag: bool) {
         self.name(name);
-        self.out.extend_from_slice(if flag { b"true" } else { b"false" });
+        self.out.extend_from_slice(if flag { b"true," } else { b"false," });
     }
 
     /// Nothing.
     pub fn null(&mut self, name: &'static str) {
         self.name(name);
-        self.out.extend_from_slice(b"null");
+        self.out.extend_from_slice(b"null,");
     }
 
     /// A list of objects.
@@ -102,28 +133,29 @@ impl<'a> Object<'a> {
     ) {
         self.name(name);
         self.out.push(b'[');
-        for (place, item) in items.into_iter().enumerate() {
-            if place > 0 {
-                self.out.push(b',');
-            }
+        for item in items {
             let mut object = Object::begin(self.out);
             fill(&mut object, item);
             object.end();
+            self.out.push(b',');
         }
-        self.out.push(b']');
+        self.close_list();
+    }
+
+    fn close_list(&mut self) {
+        close(self.out, b']');
+        self.out.push(b',');
     }
 
     /// A list of any text.
     pub fn texts<'t>(&mut self, name: &'static str, texts: impl IntoIterator<Item = &'t str>) {
         self.name(name);
         self.out.push(b'[');
-        for (place, text) in texts.into_iter().enumerate() {
-            if place > 0 {
-                self.out.push(b',');
-            }
+        for text in texts {
             push_text(self.out, text);
+            self.out.push(b',');
         }
-        self.out.push(b']');
+        self.close_list();
     }
 
     /// Anything serde can write, for what is rare.
@@ -131,21 +163,21 @@ impl<'a> Object<'a> {
         self.name(name);
         // Our own types always serialise, and writing into memory cannot fail.
         let _ = serde_json::to_writer(&mut *self.out, value);
+        self.out.push(b',');
     }
 
     /// Pairs of any text.
     pub fn pairs<'t>(&mut self, name: &'static str, pairs: impl IntoIterator<Item = (&'t str, &'t str)>) {
         self.name(name);
         self.out.push(b'{');
-        for (place, (key, value)) in pairs.into_iter().enumerate() {
-            if place > 0 {
-                self.out.push(b',');
-            }
+        for (key, value) in pairs {
             push_text(self.out, key);
             self.out.push(b':');
             push_text(self.out, value);
+            self.out.push(b',');
         }
-        self.out.push(b'}');
+        close(self.out, b'}');
+        self.out.push(b',');
     }
 }
 
@@ -183,5 +215,6 @@ mod tests {
                 "texts": ["a", "b\n"], "value": [1, null], "items": [{"n": 1}, {"n": 2}], "empty": []})
         );
         assert_eq!(document(|_| {}), b"{}");
+        assert_eq!(document(|object| object.pairs("none", [])), br#"{"none":{}}"#);
     }
 }

@@ -12,6 +12,7 @@ pub mod line;
 pub mod list;
 pub mod merge;
 pub mod order;
+pub mod plain_cart;
 pub mod read;
 pub mod room;
 pub mod sale;

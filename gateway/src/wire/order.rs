@@ -52,10 +52,10 @@ pub const fn state_word(state: OrderState) -> &'static str {
 
 fn fill(object: &mut Object<'_>, view: &OrderView) {
     let notes = view.notes.as_deref();
-    object.plain("order", PublicId::order(view.cart).text().as_str());
-    object.plain("sale", &view.sale);
+    object.id("order", PublicId::order(view.cart));
+    object.ascii("sale", view.sale.as_bytes());
     object.plain("state", state_word(view.state));
-    object.plain("cart", PublicId::cart(view.cart).text().as_str());
+    object.id("cart", PublicId::cart(view.cart));
     cart::customer(object, view.customer, notes);
     object.list("items", &view.items, |object, line| {
         cart::item(object, view.cart, line);
@@ -103,11 +103,11 @@ pub const fn checkout_id(view: &CheckoutView) -> PublicId {
 pub fn checkout(view: &CheckoutView, now: Now) -> Vec<u8> {
     let cart = view.order.cart;
     json::document(|object| {
-        object.plain("checkout", checkout_id(view).text().as_str());
+        object.id("checkout", checkout_id(view));
         object.plain("state", "confirmed");
         object.number("ahead", 0);
-        object.plain("cart", PublicId::cart(cart).text().as_str());
-        object.plain("order", PublicId::order(cart).text().as_str());
+        object.id("cart", PublicId::cart(cart));
+        object.id("order", PublicId::order(cart));
         object.plain("sale", &view.order.sale);
         object.time("server_time", Written(now.wall));
     })

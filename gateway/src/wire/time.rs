@@ -32,9 +32,13 @@ impl Written {
     /// Bytes of the longest: `2021-04-12T07:05:00.123Z`.
     pub const LONGEST: usize = 24;
 
-    /// The time as RFC 3339, or nothing if its year has not four digits. The calendar is jiff's and asked once a day, the
-    /// rest is arithmetic.
+    /// The time as RFC 3339, or nothing if its year has not four digits.
     pub fn text(self, text: &mut [u8; Self::LONGEST]) -> Option<&str> {
+        std::str::from_utf8(self.bytes(text)?).ok()
+    }
+
+    /// The same as bytes, all of them ASCII. The calendar is jiff's and asked once a day, the rest is arithmetic.
+    pub fn bytes(self, text: &mut [u8; Self::LONGEST]) -> Option<&[u8]> {
         let (day, of_day) = (self.0.0.div_euclid(DAY_MS), self.0.0.rem_euclid(DAY_MS));
         if !(jiff::Timestamp::MIN.as_millisecond()..=jiff::Timestamp::MAX.as_millisecond())
             .contains(&self.0.0)
@@ -49,27 +53,26 @@ impl Written {
             (known, date) = (day, written.as_bytes().try_into().ok()?);
             DAY.set((known, date));
         }
-        let digit = |number: i64| u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit);
-        let seconds = of_day / 1_000;
+        // A day has fewer milliseconds than 32 bits hold: this arithmetic is the cheaper one.
+        let of_day = u32::try_from(of_day).ok()?;
+        let digit = |number: u32| b"0123456789"[(number % 10) as usize];
+        let pair = |number: u32| [digit(number / 10), digit(number)];
+        let (seconds, millis) = (of_day / 1_000, of_day % 1_000);
+        let ([h1, h2], [m1, m2], [s1, s2]) =
+            (pair(seconds / 3_600), pair(seconds / 60 % 60), pair(seconds % 60));
         text[..10].copy_from_slice(&date);
-        for (place, mark, number) in
-            [(10, b'T', seconds / 3_600), (13, b':', seconds / 60 % 60), (16, b':', seconds % 60)]
-        {
-            text[place] = mark;
-            text[place + 1] = digit(number / 10);
-            text[place + 2] = digit(number);
+        text[10..20].copy_from_slice(&[b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z']);
+        if millis == 0 {
+            return Some(&text[..20]);
         }
-        let millis = of_day % 1_000;
-        let mut len = 19;
-        if millis > 0 {
-            text[19..23].copy_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
-            len = 23;
-            while text[len - 1] == b'0' {
-                len -= 1;
-            }
+        let [tenth, hundredth, last] = [digit(millis / 100), digit(millis / 10), digit(millis)];
+        text[19..].copy_from_slice(&[b'.', tenth, hundredth, last, b'Z']);
+        let mut len = 23;
+        while text[len - 1] == b'0' {
+            len -= 1;
         }
         text[len] = b'Z';
-        std::str::from_utf8(&text[..=len]).ok()
+        text.get(..=len)
     }
 }
 
