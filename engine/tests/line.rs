@@ -148,6 +148,19 @@ fn the_rate_is_one_of_people_who_come_in_and_the_cap_is_hard() {
 }
 
 #[test]
+fn who_is_called_counts_in_the_cap_and_makes_room_when_the_call_lapses() {
+    let mut desk = room(|rules| rules.dials = Dials { admit_per_minute: 6_000, max_active: 10 }, 10_000);
+    let all: Vec<String> = (0..100).map(|_| join(&desk, Proof::Nobody).text).collect();
+    desk.clock = OPENING;
+    for second in 0..125 {
+        pass(&mut desk, 1, &all);
+        let line = desk.core.line(desk.now(), "day").result.unwrap();
+        // Nobody comes: ten, and ten others every minute.
+        assert_eq!((line.active, line.lanes[0].called_up_to), (10, 10 * (second / 60 + 1)), "second {second}");
+    }
+}
+
+#[test]
 fn who_is_not_there_is_passed_over_and_comes_back_behind_those_who_are() {
     let mut desk = room(|_| {}, 100);
     let there: Vec<String> = (0..20).map(|_| join(&desk, Proof::Nobody).text).collect();
