@@ -13,6 +13,7 @@ pub mod routes;
 pub mod sales;
 pub mod slots;
 pub mod slots_import;
+pub mod ticket_stream;
 
 use std::sync::Arc;
 
@@ -79,6 +80,7 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::LineAdmit => serve(entry, queue::admit),
         Route::TicketGet => serve(entry, queue::ticket),
         Route::TicketLeave => serve(entry, queue::leave),
+        Route::TicketStream => serve(entry, ticket_stream::open),
         Route::Livez => serve(entry, pages::livez),
         Route::Readyz => serve(entry, pages::readyz),
         Route::Metrics => serve(entry, pages::metrics),

@@ -6,6 +6,7 @@ use onsale_engine::waiting_room::TicketView;
 use serde::Deserialize;
 
 use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
+use crate::app::App;
 use crate::auth::Principal;
 use crate::call::Call;
 use crate::durable::{Settled, settle};
@@ -22,7 +23,8 @@ struct ChangeQuery {
     dry_run: bool,
 }
 
-fn written(call: &Call, ticket: Settled<TicketView>) -> WrittenTicket {
+/// A ticket as its holder sees it, with its pass if it has one.
+pub(super) fn written(app: &App, ticket: Settled<TicketView>) -> WrittenTicket {
     let Settled { value: view, now, .. } = ticket;
     let seconds = |ms: i64| u64::try_from(ms).unwrap_or(0) / 1_000;
     let pass = view.pass_until.filter(|_| has_pass(view.state)).map(|until| {
@@ -35,7 +37,7 @@ fn written(call: &Call, ticket: Settled<TicketView>) -> WrittenTicket {
             // Whole seconds, rounded up: the session's own end is what decides.
             expires_at_s: seconds(now.wall_of(until).0) + 1,
         };
-        pass.text(call.app.doorkeeper.pass_keys())
+        pass.text(app.doorkeeper.pass_keys())
     });
     WrittenTicket::new(view, pass, now)
 }
@@ -67,20 +69,20 @@ pub async fn join(call: Call) -> Outcome {
     let ticket = Settled { value: joined.value.ticket, now: joined.now, replayed: false };
     let at = format!("/v1/queue/{}", ticket.value.text);
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-    let response = json(status, &written(&call, ticket)).cached(PRIVATE);
+    let response = json(status, &written(&call.app, ticket)).cached(PRIVATE);
     Ok(if created { response.at(at) } else { response })
 }
 
 /// `GET /v1/queue/{ticket}`
 pub async fn ticket(call: Call) -> Outcome {
     let ticket = settle(call.engine(), call.engine().ticket(call.param(0))).await?;
-    Ok(json(StatusCode::OK, &written(&call, ticket)).cached(PRIVATE))
+    Ok(json(StatusCode::OK, &written(&call.app, ticket)).cached(PRIVATE))
 }
 
 /// `DELETE /v1/queue/{ticket}`
 pub async fn leave(call: Call) -> Outcome {
     let ticket = settle(call.engine(), call.engine().leave_line(call.param(0))).await?;
-    Ok(json(StatusCode::OK, &written(&call, ticket)).cached(PRIVATE))
+    Ok(json(StatusCode::OK, &written(&call.app, ticket)).cached(PRIVATE))
 }
 
 /// `GET /v1/sales/{sale}/queue`

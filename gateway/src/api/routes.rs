@@ -37,6 +37,7 @@ pub enum Route {
     LineAdmit,
     TicketGet,
     TicketLeave,
+    TicketStream,
     Livez,
     Readyz,
     Metrics,
@@ -165,7 +166,7 @@ const ORDER: &[(u16, Option<&str>)] = &[(200, Some("Order"))];
 
 /// All routes, in the order of the enum.
 #[rustfmt::skip]
-pub const TABLE: [Entry; 35] = [
+pub const TABLE: [Entry; 36] = [
     look(Route::SaleList, "/v1/sales", &["limit", "after"], "SaleList", "All sales, by id"),
     look(Route::SaleGet, "/v1/sales/{sale}", &[], "Sale", "One sale"),
     Entry { accepts: Some("Settings"), answers: &[(200, Some("Sale")), (201, Some("Sale"))],
@@ -217,6 +218,8 @@ pub const TABLE: [Entry; 35] = [
         ..look(Route::TicketGet, "/v1/queue/{ticket}", &[], "", "How a ticket stands; with its pass when called") },
     Entry { verb: "DELETE", answers: &[(200, Some("Ticket"))],
         ..look(Route::TicketLeave, "/v1/queue/{ticket}", &[], "", "Leave the waiting room") },
+    Entry { answers: &[(200, Some("TicketEvents")), (204, None)],
+        ..look(Route::TicketStream, "/v1/queue/{ticket}/stream", &[], "", "How a ticket stands, as it changes: Server-Sent Events") },
     page(Route::Livez, "/livez", &[], "Whether the process answers"),
     page(Route::Readyz, "/readyz", &[], "Whether requests are welcome"),
     page(Route::Metrics, "/metrics", &[], "Counters, as OpenMetrics"),

@@ -51,7 +51,8 @@ fn operation(entry: &Entry) -> Value {
     for (status, schema) in entry.answers {
         let mut response = json!({"description": http_reason(*status)});
         if let Some(schema) = schema {
-            response["content"] = json!({"application/json": {"schema": reference(schema)}});
+            let media = if *schema == "TicketEvents" { "text/event-stream" } else { "application/json" };
+            response["content"] = json!({media: {"schema": reference(schema)}});
         }
         responses.insert(status.to_string(), response);
     }
