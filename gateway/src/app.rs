@@ -13,6 +13,7 @@ use crate::edge::proxies::Proxies;
 use crate::edge::ratelimit::RateLimit;
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
+use crate::waiting_page::shop::ShopAddress;
 
 /// The bounds of the edge. At each of them the answer is a refusal, never growth.
 #[derive(Clone, Debug)]
@@ -79,6 +80,8 @@ pub struct App {
     pub limits: Limits,
     /// `Onsale-Durability` of every answer, when it is not the default.
     pub durability: Option<HeaderValue>,
+    /// Where people go on to from the waiting page.
+    pub shop: Option<ShopAddress>,
     /// What is counted.
     pub metrics: Metrics,
     /// Buckets of those who show no key.
@@ -95,6 +98,7 @@ impl App {
         doorkeeper: Doorkeeper,
         limits: Limits,
         durability: Option<HeaderValue>,
+        shop: Option<ShopAddress>,
     ) -> Self {
         let rate = RateLimit::new(limits.anonymous_per_second, limits.anonymous_burst);
         Self {
@@ -103,6 +107,7 @@ impl App {
             doorkeeper,
             limits,
             durability,
+            shop,
             rate,
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),

@@ -4,7 +4,7 @@
 //! resource, [`wire`] the shapes of their JSON, [`durable`] the wait that no answer escapes, [`problem`] the closed list
 //! of refusals. [`serve`] ties them to an engine and [`cli`] to a
 //! terminal; [`import`] turns the field's own files into slots, [`verify_draw`] checks a draw from its document.
-//! [`waiting_room`] has the credential of who was called, [`queue_it`] the formats of shops that already use Queue-it's
+//! [`waiting_room`] has the credential of who was called, [`waiting_page`] what they see in a browser, [`queue_it`] the formats of shops that already use Queue-it's
 //! connectors.
 
 pub mod answer;
@@ -30,5 +30,6 @@ mod sample;
 pub mod serve;
 pub mod server;
 pub mod verify_draw;
+pub mod waiting_page;
 pub mod waiting_room;
 pub mod wire;

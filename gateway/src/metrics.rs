@@ -21,9 +21,9 @@ use crate::api::routes::{Route, TABLE};
 use crate::app::App;
 
 /// Statuses that are answered on purpose; anything else is counted as the last.
-const STATUSES: [u16; 23] = [
-    200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 428, 429, 431, 500,
-    503, 0,
+const STATUSES: [u16; 24] = [
+    200, 201, 202, 204, 303, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 428, 429, 431,
+    500, 503, 0,
 ];
 
 /// Upper bounds of the latency histogram, in seconds: fine around one sync, coarse beyond.

@@ -31,6 +31,7 @@ use crate::app::App;
 use crate::auth::Principal;
 use crate::call::{Call, Payload};
 use crate::problem::{Code, Problem};
+use crate::waiting_page::visit;
 use routes::{Entry, Route, TABLE};
 
 /// What the edge has found out about a request before it is routed.
@@ -81,6 +82,10 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::TicketGet => serve(entry, queue::ticket),
         Route::TicketLeave => serve(entry, queue::leave),
         Route::TicketStream => serve(entry, ticket_stream::open),
+        Route::PageArrive => serve(entry, visit::arrive),
+        Route::PageJoin => serve(entry, visit::join),
+        Route::PagePlace => serve(entry, visit::place),
+        Route::PageChange => serve(entry, visit::change),
         Route::Livez => serve(entry, pages::livez),
         Route::Readyz => serve(entry, pages::readyz),
         Route::Metrics => serve(entry, pages::metrics),

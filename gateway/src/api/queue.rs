@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use onsale_engine::decide::{JoinLine, Proof, has_pass};
+use onsale_engine::time::Now;
 use onsale_engine::waiting_room::TicketView;
 use serde::Deserialize;
 
@@ -26,8 +27,14 @@ struct ChangeQuery {
 /// A ticket as its holder sees it, with its pass if it has one.
 pub(super) fn written(app: &App, ticket: Settled<TicketView>) -> WrittenTicket {
     let Settled { value: view, now, .. } = ticket;
+    let pass = pass_of(app, &view, now);
+    WrittenTicket::new(view, pass, now)
+}
+
+/// The pass of a ticket that has one, signed now.
+pub(crate) fn pass_of(app: &App, view: &TicketView, now: Now) -> Option<String> {
     let seconds = |ms: i64| u64::try_from(ms).unwrap_or(0) / 1_000;
-    let pass = view.pass_until.filter(|_| has_pass(view.state)).map(|until| {
+    view.pass_until.filter(|_| has_pass(view.state)).map(|until| {
         let pass = Pass {
             ticket: view.text.clone(),
             sale: view.sale.clone(),
@@ -38,8 +45,7 @@ pub(super) fn written(app: &App, ticket: Settled<TicketView>) -> WrittenTicket {
             expires_at_s: seconds(now.wall_of(until).0) + 1,
         };
         pass.text(app.doorkeeper.pass_keys())
-    });
-    WrittenTicket::new(view, pass, now)
+    })
 }
 
 /// `POST /v1/sales/{sale}/queue`

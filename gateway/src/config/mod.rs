@@ -11,6 +11,7 @@ pub use gather::{Fault, Gathered, Origin};
 
 use crate::app::Limits;
 use crate::edge::proxies::Proxies;
+use crate::waiting_page::shop::ShopAddress;
 
 /// When an answer may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub struct Config {
     pub shards: u8,
     /// From one snapshot to the next, in milliseconds; 0 for none.
     pub snapshot_every_ms: u64,
+    /// Where people go on to from the waiting page.
+    pub shop: Option<ShopAddress>,
     /// The bounds of the edge.
     pub limits: Limits,
 }
@@ -130,6 +133,8 @@ impl Config {
             },
             shards: u8::try_from(number("shards")).unwrap_or(u8::MAX),
             snapshot_every_ms: number("snapshot_every_ms"),
+            shop: ShopAddress::parse(all.text("waiting_room.shop_url"))
+                .map_err(|why| fault("waiting_room.shop_url", why))?,
             limits: Limits { trusted_proxies, ..limits },
         })
     }

@@ -65,6 +65,7 @@ fn lines() -> Value {
                 "wait_ms": {"type": ["object", "null"], "properties": {"low": count(), "high": count()}},
                 "poll_after_ms": count(), "pass": {"type": "string"}, "expires_at": time(),
                 "expires_in_ms": count(), "server_time": time()}},
+        "PlaceForm": {"type": "object", "required": ["do"], "properties": {"do": {"enum": ["again", "leave"]}}},
         "TicketEvents": {"type": "string", "description":
             "Server-Sent Events: `event: ticket`, `data:` a Ticket on one line; comments as heartbeats"},
         "Line": {"type": "object",

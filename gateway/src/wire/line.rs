@@ -87,7 +87,9 @@ impl LineInput {
     }
 }
 
-const fn phase_word(phase: Phase) -> &'static str {
+/// The word of a phase.
+#[must_use]
+pub const fn phase_word(phase: Phase) -> &'static str {
     match phase {
         Phase::Scheduled => "scheduled",
         Phase::Prequeue => "prequeue",
@@ -100,7 +102,9 @@ const fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
-const fn state_word(state: TicketState) -> &'static str {
+/// The word of a ticket's state.
+#[must_use]
+pub const fn state_word(state: TicketState) -> &'static str {
     match state {
         TicketState::Prequeue => "prequeue",
         TicketState::Waiting => "waiting",
