@@ -13,8 +13,8 @@ use std::time::Duration;
 use crate::commit::{Ack, Failure, Mark, Step, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{
-    Availability, BundleOffer, Core, JoinLine, JoinedLine, LineChange, OrderQuery, Page, SalePut, SlotChange,
-    SlotQuery, SlotsAdded,
+    Availability, BundleOffer, Core, JoinLine, JoinedLine, LineChange, OrderQuery, Page, Registered, SalePut,
+    SlotChange, SlotQuery, SlotsAdded,
 };
 use crate::door::Door;
 use crate::follower::{Followed, Follower};
@@ -452,6 +452,10 @@ requests! {
     fn line(sale: &str) -> LineView;
     /// Turns the dials of a line, or says what would stand then.
     fn set_line(sale: &str, change: &LineChange, dry_run: bool) -> LineView;
+    /// A line with the registrations as they were published.
+    fn draw(sale: &str) -> LineView;
+    /// Registrations of a lane from a number on.
+    fn registered(sale: &str, lane: u8, from: u32, most: u32) -> Registered;
     /// Calls so many at once.
     fn admit(sale: &str, count: u32) -> u32;
     /// Cancels an order: whole, or the listed holds.

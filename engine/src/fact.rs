@@ -169,12 +169,26 @@ pub enum LineFact {
         /// When.
         wall: WallTime,
     },
+    /// Registration closed: who joins from here on stands behind those who registered.
+    Closed {
+        /// When.
+        wall: WallTime,
+        /// How many had registered.
+        registrations: u32,
+    },
+    /// An operator posted the outside value that is mixed into the draw.
+    Beacon {
+        /// Its text.
+        beacon: String,
+        /// When.
+        wall: WallTime,
+        /// Which credential it was.
+        credential: u64,
+    },
     /// The places of those who registered were drawn.
     Drawn {
         /// When.
         wall: WallTime,
-        /// The outside value that was mixed in.
-        beacon: Option<String>,
         /// How many had registered.
         registrations: u32,
     },

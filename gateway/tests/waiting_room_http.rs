@@ -136,6 +136,61 @@ fn the_room_registers_draws_and_calls() {
     assert_eq!((&line["commitment"], line["seed"].is_string()), (&commitment, true), "{line}");
 }
 
+/// Registration closes, a beacon is posted, the draw is made; then the saved document is checked by the program that
+/// anybody would use.
+#[test]
+fn the_draw_can_be_checked_from_its_document() {
+    let server = TestServer::start(&[]);
+    let lanes = json!([{"name": "general", "weight": 3}, {"name": "phone"}]);
+    sale(&server, 4_000, &json!({"registration_closes_before_ms": 2_000, "lanes": lanes}));
+    let patch = |body: &Value| server.json("PATCH", "/v1/sales/sh/queue", OPERATOR, "k", body);
+    patch(&json!({"beacon": "too early"})).problem(422, "rule");
+    let tickets: Vec<String> = (0..40).map(|_| ticket(&join(&server, &json!({})))).collect();
+    for at in 0..5 {
+        let body = json!({"customer": format!("c-{at}"), "lane": "phone"});
+        assert_eq!(server.json("POST", "/v1/sales/sh/queue", PHONE, "", &body).status, 201);
+    }
+    let draw = |query: &str| server.send("GET", &format!("/v1/sales/sh/draw{query}"), &[], "");
+    assert_eq!((&draw("").value()["phase"], &draw("").value()["seed"]), (&json!("committed"), &Value::Null));
+    draw("?entries=true").problem(422, "not-released");
+    let started = Instant::now();
+    while draw("").value()["phase"] != "closed" {
+        assert!(started.elapsed() < Duration::from_secs(30), "registration does not close");
+    }
+    // Who joins now stands behind those who registered.
+    let late = ticket(&join(&server, &json!({})));
+    assert_eq!(patch(&json!({"beacon": "6 aus 49: 3 11 19 28 31 45"})).status, 200);
+    patch(&json!({"beacon": "another"})).problem(422, "rule");
+    until(&server, &late, "called");
+    assert_eq!(look(&server, &late)["place"], 41);
+
+    let saved = draw("?entries=true");
+    assert_eq!((saved.status, saved.header("content-type")), (200, Some("application/json")));
+    assert_eq!(saved.value()["registrations"]["count"], 45);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("draw.json");
+    std::fs::write(&file, &saved.body).unwrap();
+    let verify = |file: &std::path::Path, ticket: &str| {
+        let onsale = env!("CARGO_BIN_EXE_onsale");
+        let run =
+            std::process::Command::new(onsale).args(["verify-draw", "--ticket", ticket]).arg(file).output();
+        let run = run.unwrap();
+        (run.status.code(), String::from_utf8_lossy(&run.stdout).into_owned())
+    };
+    for ticket in [&tickets[0], &tickets[39]] {
+        let (code, said) = verify(&file, ticket);
+        assert_eq!(code, Some(0), "{said}");
+        let place = look(&server, ticket)["place"].to_string();
+        assert!(said.contains(&place), "place {place} in {said}");
+    }
+    let address = format!("http://{}/v1/sales/sh/draw?entries=true", server.address());
+    assert_eq!(verify(std::path::Path::new(&address), &tickets[7]).0, Some(0));
+    let forged = saved.body.replacen("6 aus 49: 3", "6 aus 49: 4", 1);
+    let changed = folder.path().join("changed.json");
+    std::fs::write(&changed, forged.replacen("\"number\":7,", "\"number\":8,", 1)).unwrap();
+    assert_eq!(verify(&changed, &tickets[0]).0, Some(1));
+}
+
 #[test]
 fn one_person_one_place_also_by_phone() {
     let server = TestServer::start(&[]);

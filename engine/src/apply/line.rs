@@ -11,7 +11,7 @@ use crate::sale::SaleRules;
 use crate::state::Held;
 use crate::time::{Timestamp, WallTime};
 use crate::waiting_room::draw::{MOST_REGISTRATIONS, Seed};
-use crate::waiting_room::{Drawn, Line, LineShard, RoomRules, Standing, TicketKey};
+use crate::waiting_room::{Beacon, Line, LineShard, RoomRules, Standing, TicketKey};
 
 /// A line and the digest it counts in.
 fn line(held: &mut impl Held, sale: SaleIx) -> Option<(&mut Line, &mut Digest)> {
@@ -59,9 +59,11 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
     let Some((line, digest)) = line(held, sale) else { return };
     match fact {
         LineFact::Noted { wall } => line.note_minute(*wall),
-        LineFact::Drawn { wall, beacon, registrations: _ } => {
-            line.restore_draw(Drawn { wall: *wall, beacon: beacon.clone() });
+        LineFact::Closed { wall, registrations: _ } => line.close(*wall),
+        LineFact::Beacon { beacon, wall, credential: _ } => {
+            line.beacon = Some(Beacon { text: beacon.clone(), wall: *wall });
         }
+        LineFact::Drawn { wall, registrations: _ } => line.restore_draw(*wall),
         LineFact::Called { lane, from: _, places, passed, until } => {
             line.call(digest, *lane, *places, passed, *until, at);
         }
@@ -129,9 +131,18 @@ pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineF
         Ok(())
     };
     match fact {
-        LineFact::Noted { .. } => demand!(line.drawn.is_none(), "registrations noted after the draw"),
+        LineFact::Noted { .. } => demand!(line.registers(), "registrations noted after they closed"),
+        LineFact::Closed { registrations, .. } => {
+            demand!(line.registers(), "registration closed twice");
+            let here = line.registrations().count;
+            demand!(here == *registrations, "{registrations} registrations, here are {here}");
+        }
+        LineFact::Beacon { .. } => {
+            demand!(line.closed.is_some(), "a beacon while people register");
+            demand!(line.beacon.is_none() && line.drawn.is_none(), "a beacon too many, or too late");
+        }
         LineFact::Drawn { registrations, .. } => {
-            demand!(line.drawn.is_none(), "a second draw");
+            demand!(line.drawn.is_none() && line.closed.is_some(), "a second draw, or one before the close");
             let here = line.registrations().count;
             demand!(here == *registrations, "a draw of {registrations}, here are {here}");
         }

@@ -37,6 +37,8 @@ pub struct LineChange {
     pub max_active: Option<u32>,
     /// What everybody is told; `Some(None)` takes it away.
     pub message: Option<Option<String>>,
+    /// The outside value of the draw: between the closing of registration and the draw, once.
+    pub beacon: Option<String>,
     /// Why.
     pub reason: Option<String>,
     /// Which credential it is.
@@ -68,9 +70,14 @@ impl Core {
             };
             dials.check().map_err(|why| Refusal::Rule { why })?;
             let message = change.message.clone().unwrap_or_else(|| line.message.clone());
-            let texts = [message.as_ref(), change.reason.as_ref()];
+            let texts = [message.as_ref(), change.reason.as_ref(), change.beacon.as_ref()];
             if texts.into_iter().flatten().any(|text| text.len() > MAX_TEXT) {
                 return Err(Refusal::TooLarge { field: "message", most: MAX_TEXT as u64 });
+            }
+            let open = line.closed.is_some() && line.drawn.is_none() && line.beacon.is_none();
+            if change.beacon.as_ref().is_some_and(|beacon| beacon.is_empty() || !open) {
+                let why = "a beacon is posted once, after registration has closed and before the draw".into();
+                return Err(Refusal::Rule { why });
             }
             let mode = change.mode.unwrap_or(line.mode);
             if dry_run {
@@ -79,6 +86,10 @@ impl Core {
                 return Ok(would);
             }
             let (credential, reason) = (change.credential, change.reason.clone());
+            if let Some(beacon) = change.beacon.clone() {
+                let wall = decision.now_at().wall;
+                decision.happen(sale, LineFact::Beacon { beacon, wall, credential });
+            }
             decision.happen(sale, LineFact::Set { mode, dials, message, credential, reason });
             Ok(decision.line(sale).view(decision.now_at()))
         })
@@ -165,7 +176,7 @@ impl Decision<'_> {
     /// Publishes the registrations of the minute, if anybody registers at all.
     fn note_minute(&mut self, sale: SaleIx) {
         let (wall, line) = (self.now_at().wall, self.line(sale));
-        if line.drawn.is_some() {
+        if !line.registers() {
             return;
         }
         let (since, known) =

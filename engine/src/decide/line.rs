@@ -9,9 +9,11 @@ use crate::ids::SaleIx;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::state::Held;
-use crate::time::{Now, Timestamp};
-use crate::waiting_room::draw::MOST_REGISTRATIONS;
-use crate::waiting_room::{Claimed, Line, LineShard, Phase, Row, Standing, Ticket, TicketState, TicketView};
+use crate::time::{Now, Timestamp, WallTime};
+use crate::waiting_room::draw::{Leaf, MOST_REGISTRATIONS};
+use crate::waiting_room::{
+    Claimed, Line, LineShard, LineView, Phase, Row, Standing, Ticket, TicketState, TicketView,
+};
 
 /// The most bytes the facts of one request need: a change with its texts (500 bytes each), or a draw and two small ones.
 pub(super) const LINE_BYTES: usize = 2_048;
@@ -193,12 +195,19 @@ impl Decision<'_> {
         self.commit(Kind::Cold(Box::new(Cold::Line { sale, fact })));
     }
 
-    /// The draw is made by whoever comes first after the opening.
+    /// Registration is closed, and the draw made, by whoever comes first after their instant.
     pub(super) fn draw_if_due(&mut self, sale: SaleIx) {
         let (wall, line) = (self.now_at().wall, self.line(sale));
-        if line.draw_is_due(wall) {
-            let registrations = line.registrations().count;
-            self.happen(sale, LineFact::Drawn { wall, beacon: None, registrations });
+        let draws = line.draw_is_due(wall);
+        if !draws && !line.close_is_due(wall) {
+            return;
+        }
+        let registrations = line.registrations().count;
+        if line.registers() {
+            self.happen(sale, LineFact::Closed { wall, registrations });
+        }
+        if draws {
+            self.happen(sale, LineFact::Drawn { wall, registrations });
         }
     }
 
@@ -271,6 +280,47 @@ impl Decision<'_> {
         };
         self.commit(Kind::Joined(Joined { sale, lane, number, person, wall }));
         Ok(JoinedLine { ticket: self.seen(Ticket { sale, lane, number })?, created: true })
+    }
+}
+
+/// Registrations of a lane, from a number on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// Of each: when it joined, by the wall, and what the draw shows of its ticket.
+    pub entries: Vec<(WallTime, Leaf)>,
+    /// Whether there are more behind.
+    pub more: bool,
+}
+
+impl Core {
+    /// A line as everybody sees it, with the registrations as they were published: what it takes to check the draw.
+    pub fn draw(&self, now: Now, sale: &str) -> Answer<LineView> {
+        let Some(sale) = self.state.names.listing().sale(sale) else {
+            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
+        };
+        self.on_line(now, sale, |decision| {
+            let line = decision.line(sale);
+            Ok(LineView { minutes: line.minutes.clone(), ..line.view(decision.now_at()) })
+        })
+    }
+
+    /// Registrations of a lane from a number on, at most `most`; none before they have closed. A registration never changes,
+    /// so a reader may come for them piece by piece.
+    pub fn registered(&self, now: Now, sale: &str, lane: u8, from: u32, most: u32) -> Answer<Registered> {
+        let Some(sale) = self.state.names.listing().sale(sale) else {
+            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
+        };
+        self.on_line(now, sale, |decision| {
+            let line = decision.line(sale);
+            let here = line.lanes.get(usize::from(lane)).filter(|_| !line.registers());
+            let count = here.map_or(0, |lane| lane.registered.count());
+            let to = count.min(from.saturating_add(most));
+            let entry = |number: u32| {
+                let row = line.row(lane, number)?;
+                Some((line.joined(row), Ticket { sale, lane, number }.leaf(&line.key)))
+            };
+            Ok(Registered { entries: (from..to).filter_map(entry).collect(), more: to < count })
+        })
     }
 }
 

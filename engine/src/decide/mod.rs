@@ -31,7 +31,7 @@ mod wants;
 pub use admission::LineChange;
 pub use housekeeping::Ticked;
 pub use import::{SlotRejection, SlotsAdded};
-pub use line::{JoinLine, JoinedLine, Proof, Session, has_pass};
+pub use line::{JoinLine, JoinedLine, Proof, Registered, Session, has_pass};
 pub use sales::SalePut;
 pub use slot::SlotChange;
 pub use views::{OrderQuery, Page, SlotQuery};

@@ -16,7 +16,7 @@ use crate::state::{Alone, Held, State};
 use crate::time::{Timestamp, WallTime};
 use crate::waiting_room::draw::{Registrations, RunningDigest, Seed};
 use crate::waiting_room::{
-    Credit, Dials, Drawn, LaneLine, Line, LineShard, Minute, Mode, RoomRules, Row, Standing, Stay, TicketKey,
+    Beacon, Credit, Dials, LaneLine, Line, LineShard, Minute, Mode, RoomRules, Row, Standing, Stay, TicketKey,
 };
 
 /// All of a line but its lists.
@@ -33,7 +33,9 @@ struct LineHead {
     mode: Mode,
     dials: Dials,
     message: Option<String>,
-    drawn: Option<(WallTime, Option<String>)>,
+    closed: Option<WallTime>,
+    beacon: Option<Beacon>,
+    drawn: Option<WallTime>,
     credit: Credit,
     admitted: u64,
     minutes: u32,
@@ -119,7 +121,9 @@ fn line_head<F: DiskFile>(
         mode: line.mode,
         dials: line.dials,
         message: line.message.clone(),
-        drawn: line.drawn.as_ref().map(|drawn| (drawn.wall, drawn.beacon.clone())),
+        closed: line.closed,
+        beacon: line.beacon.clone(),
+        drawn: line.drawn,
         credit: line.credit,
         admitted: line.admitted,
         minutes: small(line.minutes.len()),
@@ -129,7 +133,7 @@ fn line_head<F: DiskFile>(
     out.item(|out| put_postcard(out, &head))?;
     for minute in &line.minutes {
         let Registrations { count, digest } = minute.registrations;
-        out.item(|out| put_postcard(out, &(minute.wall, count, digest)))?;
+        out.item(|out| put_postcard(out, &(minute.wall, count, digest, &minute.by_lane)))?;
     }
     for (ticket, stay, until) in line.inside.iter() {
         out.item(|out| {
@@ -209,8 +213,8 @@ fn line<F: DiskFile>(
     (line.sale, line.opens_at, line.mode, line.dials) = (head.id, head.opens_at, head.mode, head.dials);
     (line.message, line.credit, line.admitted) = (head.message, head.credit, head.admitted);
     for _ in 0..head.minutes {
-        let (wall, count, digest) = from.item(|take| take.postcard())?;
-        line.minutes.push(Minute { wall, registrations: Registrations { count, digest } });
+        let (wall, count, digest, by_lane) = from.item(|take| take.postcard())?;
+        line.minutes.push(Minute { wall, registrations: Registrations { count, digest }, by_lane });
     }
     for _ in 0..head.stays {
         let (packed, until): (u64, Timestamp) = from.item(|take| Ok((take.varint()?, take.time()?)))?;
@@ -236,8 +240,9 @@ fn line<F: DiskFile>(
             return Err(from.odd(Odd("no more turns than tickets")));
         }
     }
-    if let Some((wall, beacon)) = head.drawn {
-        line.restore_draw(Drawn { wall, beacon });
+    (line.closed, line.beacon) = (head.closed, head.beacon);
+    if let Some(wall) = head.drawn {
+        line.restore_draw(wall);
     }
     Ok((line, digest))
 }

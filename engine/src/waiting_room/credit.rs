@@ -24,7 +24,8 @@ pub struct Credit {
 impl Credit {
     fn earned(self, rate: u32, at: Timestamp) -> u64 {
         let rate = u64::from(rate);
-        let second = (rate * 1_000).max(PERSON);
+        // A part of a person more, or what a step earns beyond a whole one would be lost with every person.
+        let second = (rate * 1_000).max(PERSON) + PERSON - 1;
         // What was given back may be more than a second's worth; it is not taken away by the clock.
         (self.saved + rate * at.since(self.at).0).min(self.saved.max(second))
     }

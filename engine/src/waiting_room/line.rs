@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::credit::Credit;
 use super::draw::{Registrations, RunningDigest, Seed};
 use super::inside::{Inside, Packed, Stay};
@@ -39,22 +41,24 @@ impl LineShard {
     }
 }
 
-/// The opening draw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drawn {
-    /// When, by the wall.
+/// The outside value that is mixed into the draw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beacon {
+    /// Its text.
+    pub text: String,
+    /// When it was posted, by the wall.
     pub wall: WallTime,
-    /// The outside value that was mixed in, if there was one.
-    pub beacon: Option<String>,
 }
 
 /// What was published of the registrations at a minute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Minute {
     /// When, by the wall.
     pub wall: WallTime,
     /// How many, and the digest over all lanes.
     pub registrations: Registrations,
+    /// How many in each lane.
+    pub by_lane: Vec<u32>,
 }
 
 /// See the module.
@@ -78,8 +82,12 @@ pub struct Line {
     pub dials: Dials,
     /// What the operator says to everybody.
     pub message: Option<String>,
-    /// The opening draw, once made.
-    pub drawn: Option<Drawn>,
+    /// When registration closed, by the wall.
+    pub closed: Option<WallTime>,
+    /// The outside value of the draw, if one was posted.
+    pub beacon: Option<Beacon>,
+    /// When the draw was made, by the wall.
+    pub drawn: Option<WallTime>,
     /// The registrations as they were published.
     pub minutes: Vec<Minute>,
     /// By the order of the terms.
@@ -144,6 +152,8 @@ impl Line {
             mode: Mode::Queue,
             dials: room.dials,
             message: None,
+            closed: None,
+            beacon: None,
             drawn: None,
             minutes: Vec::new(),
             seen: vec![Seen::default(); lanes.len()],
@@ -234,9 +244,9 @@ impl Line {
     }
 
     /// The draw of a restored line, from its registrations.
-    pub fn restore_draw(&mut self, drawn: Drawn) {
+    pub fn restore_draw(&mut self, drawn: WallTime) {
         let registrations = self.registrations();
-        let beacon = drawn.beacon.clone().unwrap_or_default();
+        let beacon = self.beacon.as_ref().map(|beacon| beacon.text.clone()).unwrap_or_default();
         for (rules, lane) in self.rules.lanes.iter().zip(&mut self.lanes) {
             lane.draw(&self.seed.lane_key(&registrations, &rules.name, &beacon));
         }
@@ -246,10 +256,11 @@ impl Line {
     pub(crate) fn join(&mut self, digest: &mut Digest, sale: SaleIx, lane: u8, person: u128, wall: WallTime) {
         let joined = u32::try_from((wall.0 - self.made.0).max(0)).unwrap_or(u32::MAX);
         let row = Row::new(person, joined);
+        let registers = self.registers();
         let line = &mut self.lanes[usize::from(lane)];
         let number = line.push(row);
         digest.add(row.digest(lane, number));
-        if self.drawn.is_none() {
+        if registers {
             let ticket = Ticket { sale, lane, number };
             let at = u64::try_from(self.made.0 + i64::from(joined)).unwrap_or(0);
             line.registered.add(at, ticket.leaf(&self.key));
@@ -261,10 +272,23 @@ impl Line {
 
     pub(crate) fn note_minute(&mut self, wall: WallTime) {
         let registrations = self.registrations();
-        self.minutes.push(Minute { wall, registrations });
+        let by_lane = self.lanes.iter().map(|lane| lane.registered.count()).collect();
+        self.minutes.push(Minute { wall, registrations, by_lane });
     }
 
-    /// Places get their turn: who is named in `passed` is not there, who left is nobody, everybody else is called.
+    /// Whether who joins registers for the draw.
+    #[must_use]
+    pub fn registers(&self) -> bool {
+        self.closed.is_none() && self.drawn.is_none()
+    }
+
+    /// Registration closes; what there is is published.
+    pub(crate) fn close(&mut self, wall: WallTime) {
+        self.note_minute(wall);
+        self.closed = Some(wall);
+    }
+
+    /// Places get their turn: who is named in `passed`, ascending, is not there, who left is nobody, everybody else is called.
     pub(crate) fn call(
         &mut self,
         digest: &mut Digest,
@@ -281,7 +305,7 @@ impl Line {
             if self.row(lane, number).is_none_or(|row| row.standing != Standing::Waiting) {
                 continue;
             }
-            if passed.contains(&place) {
+            if passed.binary_search(&place).is_ok() {
                 self.stand(digest, lane, number, Standing::Passed);
                 continue;
             }
@@ -372,6 +396,13 @@ impl Line {
         let before = i64::try_from(self.rules.opens_before.0).unwrap_or(i64::MAX);
         let may_join = self.opens_at.is_none_or(|opens| wall.0 >= opens.0.saturating_sub(before));
         Phase::of(self.mode, may_join, self.drawn.is_some(), self.stock.sold_out)
+    }
+
+    /// Whether registration is to close, though the draw is not due yet.
+    #[must_use]
+    pub fn close_is_due(&self, wall: WallTime) -> bool {
+        let before = i64::try_from(self.rules.closes_before.0).unwrap_or(i64::MAX);
+        self.registers() && self.opens_at.is_some_and(|opens| wall.0 >= opens.0.saturating_sub(before))
     }
 
     /// Whether the draw is due.

@@ -21,7 +21,7 @@ mod view;
 pub use credit::Credit;
 pub use inside::{Inside, Packed, Stay};
 pub use lane::{LaneLine, Row, Standing};
-pub use line::{Drawn, Line, LineShard, Minute, Stock, packed, unpacked};
+pub use line::{Beacon, Line, LineShard, Minute, Stock, packed, unpacked};
 pub use phase::{Phase, TicketState};
 pub use rules::{Dials, Lane, MAX_DIAL, MAX_LANES, Mode, RoomRules};
 pub use seen::Seen;

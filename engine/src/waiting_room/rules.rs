@@ -59,6 +59,8 @@ pub struct Lane {
 pub struct RoomRules {
     /// How long before `opens_at` of the sale people may register.
     pub opens_before: Millis,
+    /// How long before `opens_at` registration closes: time for a beacon. Who joins from then on stands behind.
+    pub closes_before: Millis,
     /// The dials at first. A change here sets them again; an operator turns them without changing the sale.
     pub dials: Dials,
     /// How long who is called may take to come in.
@@ -84,6 +86,7 @@ impl Default for RoomRules {
     fn default() -> Self {
         Self {
             opens_before: Millis(3_600_000),
+            closes_before: Millis(0),
             dials: Dials { admit_per_minute: 600, max_active: 2_000 },
             claim: Millis(60_000),
             session: Millis(900_000),
@@ -116,6 +119,9 @@ impl RoomRules {
         self.dials.check()?;
         if self.opens_before.0 > 30 * 86_400_000 {
             return Err("opens_before_ms is at most 2,592,000,000".into());
+        }
+        if self.closes_before > self.opens_before {
+            return Err("registration_closes_before_ms is at most opens_before_ms".into());
         }
         if !(5_000..=3_600_000).contains(&self.claim.0) {
             return Err("claim_ms is 5,000 to 3,600,000".into());
@@ -167,6 +173,7 @@ mod tests {
         };
         for (says, wrong) in [
             ("admit_per_minute", change(&|rules| rules.dials.admit_per_minute = MAX_DIAL + 1)),
+            ("registration_closes", change(&|rules| rules.closes_before = Millis(3_600_001))),
             ("claim_ms", change(&|rules| rules.claim = Millis(4_999))),
             ("session_ms", change(&|rules| rules.session = Millis(86_400_001))),
             ("units_per_visitor", change(&|rules| rules.units_per_visitor = 0)),

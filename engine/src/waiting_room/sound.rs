@@ -50,7 +50,7 @@ impl Line {
 
     fn lane_sound(&self, number: u8, lane: &LaneLine) -> Result<(), String> {
         let registered = lane.registered.count();
-        let known = if self.drawn.is_some() { registered <= lane.len() } else { registered == lane.len() };
+        let known = if !self.registers() { registered <= lane.len() } else { registered == lane.len() };
         demand!(known, "lane {number}: {registered} registered of {}", lane.len());
         demand!(lane.turns <= lane.len(), "lane {number}: {} turns of {}", lane.turns, lane.len());
         let back: BTreeSet<u32> = lane.back.iter().copied().collect();

@@ -2,7 +2,7 @@
 
 use super::draw::Registrations;
 use super::lane::Standing;
-use super::line::{Line, Minute};
+use super::line::{Beacon, Line, Minute};
 use super::phase::{Phase, TicketState};
 use super::rules::{Dials, Mode};
 use super::ticket::Ticket;
@@ -83,13 +83,15 @@ pub struct LineView {
     pub commitment: [u8; 32],
     /// The seed, from the draw on.
     pub seed: Option<[u8; 32]>,
+    /// When registration closed.
+    pub closed_at: Option<WallTime>,
     /// The outside value of the draw.
-    pub beacon: Option<String>,
+    pub beacon: Option<Beacon>,
     /// When the draw was made.
     pub drawn_at: Option<WallTime>,
     /// All registrations.
     pub registrations: Registrations,
-    /// As they were published.
+    /// As they were published, if asked for: there can be thousands.
     pub minutes: Vec<Minute>,
     /// The lanes, in the order of the draw.
     pub lanes: Vec<LaneView>,
@@ -185,11 +187,12 @@ impl Line {
             opens_at: self.opens_at,
             joins_from: self.opens_at.map(|opens| WallTime(opens.0.saturating_sub(before))),
             commitment: self.seed.commitment(),
-            seed: self.drawn.as_ref().map(|_| self.seed.0),
-            beacon: self.drawn.as_ref().and_then(|drawn| drawn.beacon.clone()),
-            drawn_at: self.drawn.as_ref().map(|drawn| drawn.wall),
+            seed: self.drawn.map(|_| self.seed.0),
+            closed_at: self.closed,
+            beacon: self.beacon.clone(),
+            drawn_at: self.drawn,
             registrations: self.registrations(),
-            minutes: self.minutes.clone(),
+            minutes: Vec::new(),
             lanes: lanes.collect(),
             active: self.inside.active(),
             called: self.inside.called(),

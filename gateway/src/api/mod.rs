@@ -4,6 +4,7 @@
 
 pub mod carts;
 pub mod checkout;
+pub mod draw;
 pub mod holds;
 pub mod look;
 pub mod orders;
@@ -81,6 +82,7 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::LineAdmit => serve(entry, queue::admit),
         Route::TicketGet => serve(entry, queue::ticket),
         Route::TicketLeave => serve(entry, queue::leave),
+        Route::DrawGet => serve(entry, draw::get),
         Route::TicketStream => serve(entry, ticket_stream::open),
         Route::PageArrive => serve(entry, visit::arrive),
         Route::PageJoin => serve(entry, visit::join),

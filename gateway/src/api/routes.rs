@@ -37,6 +37,7 @@ pub enum Route {
     LineAdmit,
     TicketGet,
     TicketLeave,
+    DrawGet,
     TicketStream,
     PageArrive,
     PageJoin,
@@ -170,7 +171,7 @@ const ORDER: &[(u16, Option<&str>)] = &[(200, Some("Order"))];
 
 /// All routes, in the order of the enum.
 #[rustfmt::skip]
-pub const TABLE: [Entry; 40] = [
+pub const TABLE: [Entry; 41] = [
     look(Route::SaleList, "/v1/sales", &["limit", "after"], "SaleList", "All sales, by id"),
     look(Route::SaleGet, "/v1/sales/{sale}", &[], "Sale", "One sale"),
     Entry { accepts: Some("Settings"), answers: &[(200, Some("Sale")), (201, Some("Sale"))],
@@ -222,6 +223,8 @@ pub const TABLE: [Entry; 40] = [
         ..look(Route::TicketGet, "/v1/queue/{ticket}", &[], "", "How a ticket stands; with its pass when called") },
     Entry { verb: "DELETE", answers: &[(200, Some("Ticket"))],
         ..look(Route::TicketLeave, "/v1/queue/{ticket}", &[], "", "Leave the waiting room") },
+    Entry { answers: &[(200, Some("Draw"))], problems: &[Code::NotFound, Code::NotReleased],
+        ..look(Route::DrawGet, "/v1/sales/{sale}/draw", &["entries"], "", "All that it takes to check the draw") },
     Entry { answers: &[(200, Some("TicketEvents")), (204, None)],
         ..look(Route::TicketStream, "/v1/queue/{ticket}/stream", &[], "", "How a ticket stands, as it changes: Server-Sent Events") },
     Entry { query: &["lang"], ..page(Route::PageArrive, "/queue/{sale}", READING, "The waiting page, for people") },

@@ -14,6 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_pars
 use crate::config::table::TABLE;
 use crate::config::{Config, Fault, Gathered};
 use crate::import::{self, ImportArgs};
+use crate::queue_command::{self, args::QueueArgs};
 use crate::verify_draw::command::{self as verify_draw, VerifyDrawArgs};
 
 /// Why a command ended badly, in words for who typed it.
@@ -52,6 +53,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         Some(("config", matches)) => config::run(matches),
         Some(("import", matches)) => import_files(matches),
         Some(("inspect", matches)) => inspect::run(matches),
+        Some(("queue", matches)) => turn_dials(matches),
         Some(("verify-draw", matches)) => check_draw(matches),
         // clap has refused everything else already.
         _ => Err(CommandError("say what to do; `onsale --help` lists it".to_owned())),
@@ -86,6 +88,7 @@ pub fn command() -> Command {
                 .subcommand_required(true)
                 .subcommand(inspect::command()),
         )
+        .subcommand(QueueArgs::augment_args(Command::new("queue")).arg_required_else_help(true))
         .subcommand(VerifyDrawArgs::augment_args(Command::new("verify-draw")))
 }
 
@@ -135,6 +138,16 @@ fn import_files(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     let arguments = ImportArgs::from_arg_matches(matches)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(import::run(arguments)))
+}
+
+/// An operator at a terminal is a client like any other.
+fn turn_dials(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
+    let arguments = QueueArgs::from_arg_matches(matches)?;
+    if arguments.sale.is_empty() {
+        return Err(CommandError("which sale? say --sale SALE, or set ONSALE_SALE".to_owned()));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(queue_command::run(arguments)))
 }
 
 /// Whoever checks a draw needs no server, and no key if they ask one.

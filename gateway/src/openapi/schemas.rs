@@ -75,12 +75,28 @@ fn lines() -> Value {
                 "phase": phase,
                 "mode": mode.clone(), "admit_per_minute": count(), "max_active": count(), "message": nullable("string"),
                 "opens_at": time_or_null(), "joins_from": time_or_null(), "lanes": {"type": "array", "items": lane},
-                "active": count(), "admitted": count(), "free": count(), "commitment": hex,
+                "active": count(), "admitted": count(), "free": count(), "commitment": hex.clone(),
                 "seed": nullable("string"), "registrations": count(), "as_of": time(), "server_time": time()}},
+        "Draw": {"type": "object",
+            "required": ["sale", "algorithm", "phase", "commitment", "seed", "beacon", "registrations", "minutes", "lanes", "drawn_at", "statement"],
+            "properties": {
+                "sale": id(), "algorithm": {"const": "onsale-draw-1"}, "phase": {"enum": ["committed", "closed", "drawn"]},
+                "commitment": hex.clone(), "seed": nullable("string"), "beacon": nullable("string"),
+                "registrations": {"type": "object", "required": ["count", "digest"],
+                    "properties": {"count": count(), "digest": hex.clone()}},
+                "minutes": {"type": "array", "items": {"type": "object", "required": ["at", "count", "digest"],
+                    "properties": {"at": time(), "count": count(), "digest": hex.clone(),
+                        "by_lane": {"type": "array", "items": count()}}}},
+                "lanes": {"type": "array", "items": {"type": "object", "required": ["lane", "count", "digest"],
+                    "properties": {"lane": {"type": "string"}, "count": count(), "digest": hex.clone()}}},
+                "drawn_at": time_or_null(), "statement": {"type": "string"},
+                "entries": {"type": "array", "items": {"type": "object", "properties": {
+                    "lane": {"type": "string"}, "number": count(), "joined_at_ms": count(), "leaf": {"type": "string"}}}}}},
         "LineInput": {"type": "object", "additionalProperties": false, "properties": {
             "mode": mode, "admit_per_minute": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
             "max_active": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
-            "message": {"type": ["string", "null"], "maxLength": 500}, "reason": {"type": "string", "maxLength": 500}}},
+            "message": {"type": ["string", "null"], "maxLength": 500}, "reason": {"type": "string", "maxLength": 500},
+            "beacon": {"type": "string", "minLength": 1, "maxLength": 500}}},
         "AdmitInput": {"type": "object", "additionalProperties": false, "required": ["count"], "properties": {
             "count": {"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32}}},
         "Admitted": {"type": "object", "required": ["called", "server_time"], "properties":
@@ -112,6 +128,7 @@ fn sales() -> Value {
         "few": {"type": "object", "properties": {"percent": {"type": "integer", "default": 10}, "units": {"type": "integer", "default": 5}}},
         "waiting_room": {"type": "object", "additionalProperties": false, "required": ["enabled"], "properties": {
             "enabled": {"type": "boolean"}, "opens_before_ms": {"type": "integer", "minimum": 0, "maximum": 2_592_000_000_u64},
+            "registration_closes_before_ms": {"type": "integer", "minimum": 0, "maximum": 2_592_000_000_u64},
             "admit_per_minute": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
             "max_active": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
             "claim_ms": {"type": "integer", "minimum": 5_000, "maximum": 3_600_000},

@@ -28,6 +28,7 @@ pub struct LineInput {
     max_active: Option<u32>,
     #[serde(default, deserialize_with = "given")]
     message: Option<Option<String>>,
+    beacon: Option<String>,
     reason: Option<String>,
 }
 
@@ -82,8 +83,9 @@ impl LineInput {
     /// What the operator with this credential turns.
     #[must_use]
     pub fn change(self, credential: u64) -> LineChange {
-        let Self { mode, admit_per_minute, max_active, message, reason } = self;
-        LineChange { mode: mode.map(Mode::from), admit_per_minute, max_active, message, reason, credential }
+        let Self { mode, admit_per_minute, max_active, message, beacon, reason } = self;
+        let mode = mode.map(Mode::from);
+        LineChange { mode, admit_per_minute, max_active, message, beacon, reason, credential }
     }
 }
 

@@ -13,6 +13,9 @@ pub struct WaitingRoom {
     /// How long before `opens_at` people may register.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens_before_ms: Option<u64>,
+    /// How long before `opens_at` registration closes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_closes_before_ms: Option<u64>,
     /// People who come in, in a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admit_per_minute: Option<u32>,
@@ -61,6 +64,7 @@ impl WaitingRoom {
         let standard = RoomRules::default();
         Some(RoomRules {
             opens_before: self.opens_before_ms.map_or(standard.opens_before, Millis),
+            closes_before: self.registration_closes_before_ms.map_or(standard.closes_before, Millis),
             dials: Dials {
                 admit_per_minute: self.admit_per_minute.unwrap_or(standard.dials.admit_per_minute),
                 max_active: self.max_active.unwrap_or(standard.dials.max_active),
@@ -83,6 +87,7 @@ impl WaitingRoom {
         Self {
             enabled: true,
             opens_before_ms: Some(rules.opens_before.0),
+            registration_closes_before_ms: Some(rules.closes_before.0),
             admit_per_minute: Some(rules.dials.admit_per_minute),
             max_active: Some(rules.dials.max_active),
             claim_ms: Some(rules.claim.0),

@@ -122,6 +122,17 @@ fn bearer(key: &str) -> [(&'static str, String); 1] {
     [("authorization", format!("Bearer {key}"))]
 }
 
+/// A body that came in chunks.
+fn put_together(mut chunks: &str) -> String {
+    let mut whole = String::new();
+    while let Some((length, rest)) = chunks.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap_or_else(|error| panic!("{error}: {length}"));
+        whole.push_str(&rest[..length]);
+        chunks = &rest[length + 2..];
+    }
+    whole
+}
+
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {
@@ -137,7 +148,11 @@ impl Answer {
         let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
         let headers = lines.filter_map(|line| line.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { status, headers, body: body.to_owned() }
+        let mut answer = Self { status, headers, body: body.to_owned() };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = put_together(body);
+        }
+        answer
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -1,0 +1,162 @@
+//! Many threads on one line: a pass begins one session, a person has one place, the cap holds, and the facts in their
+//! order come to the same line.
+
+#![expect(clippy::disallowed_methods, reason = "threads are what is tested")]
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use onsale_engine::apply::{apply, fits};
+use onsale_engine::commit::Batch;
+use onsale_engine::decide::{JoinLine, Proof};
+use onsale_engine::fact::{Cold, Fact, Kind, LineFact, decode};
+use onsale_engine::invariants;
+use onsale_engine::inventory::SlotSpec;
+use onsale_engine::journal::records::Records;
+use onsale_engine::sale::SaleRules;
+use onsale_engine::state::State;
+use onsale_engine::testing::desk::Desk;
+use onsale_engine::waiting_room::{Dials, RoomRules, TicketState};
+use std::sync::Arc;
+
+const SHARDS: u8 = 4;
+const ROUNDS: u32 = 10_000;
+const CAP: u32 = 50;
+
+fn rounds() -> u32 {
+    std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
+
+fn desk() -> Desk {
+    let desk = Desk::new(SHARDS);
+    let room =
+        RoomRules { dials: Dials { admit_per_minute: 10_000_000, max_active: CAP }, ..RoomRules::default() };
+    desk.sale(SaleRules { room: Some(Arc::new(room)), ..SaleRules::new("day", "UTC") });
+    desk.slots("day", &[SlotSpec::new("one", "hall", 10_000_000)]);
+    desk
+}
+
+/// Takes the facts out of the buffer and lives them again.
+struct Copy {
+    state: State,
+    claimed: u32,
+    joined: u32,
+}
+
+impl Copy {
+    fn follow(&mut self, desk: &Desk) {
+        let mut batch = Batch::default();
+        desk.core.buffer.take(&mut batch);
+        for record in Records::of(&batch.records) {
+            let fact: Fact = decode(record).expect("a fact");
+            let mut alone = self.state.alone();
+            fits(&mut alone, &fact).unwrap_or_else(|misfit| panic!("{fact:?}: {misfit}"));
+            apply(&mut alone, &fact);
+            match fact.kind {
+                Kind::Joined(_) => self.joined += 1,
+                Kind::Cold(cold) => {
+                    let claims = matches!(*cold, Cold::Line { fact: LineFact::Claimed { .. }, .. });
+                    self.claimed += u32::from(claims);
+                }
+                _ => {}
+            }
+        }
+        desk.core.buffer.written(batch.records.len());
+    }
+}
+
+/// Four threads want to begin the session of each ticket at once; one does. All find the same session.
+#[test]
+fn a_pass_begins_one_session_whoever_is_first() {
+    let desk = desk();
+    let mut copy = Copy { state: State::new(SHARDS, [5, 6]), claimed: 0, joined: 0 };
+    let now = desk.now();
+    for _ in 0..rounds() / 50 {
+        let tickets: Vec<_> = (0..50)
+            .map(|_| {
+                let join = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+                desk.core.join_line(now, &join).result.unwrap().ticket
+            })
+            .collect();
+        desk.core.admit(now, "day", 50).result.unwrap();
+        let sessions: Vec<Vec<_>> = std::thread::scope(|scope| {
+            let asks: Vec<_> = (0..4)
+                .map(|_| {
+                    let (core, tickets) = (&desk.core, &tickets);
+                    scope.spawn(move || {
+                        tickets
+                            .iter()
+                            .map(|ticket| core.use_pass(now, ticket.ticket).result.unwrap())
+                            .collect()
+                    })
+                })
+                .collect();
+            asks.into_iter().map(|ask| ask.join().unwrap()).collect()
+        });
+        assert!(sessions.iter().all(|found| *found == sessions[0]));
+        for ticket in &tickets {
+            desk.core.leave_line(now, &ticket.text).result.unwrap();
+        }
+        copy.follow(&desk);
+    }
+    assert_eq!((copy.claimed, copy.joined), (rounds() / 50 * 50, rounds() / 50 * 50));
+}
+
+/// Four threads join as the same few people, look, come in and leave, while a fifth calls: one place each, never more
+/// inside than may be, and the copy that lives on the facts agrees at the end.
+#[test]
+fn a_crowd_keeps_its_places_and_the_cap() {
+    let desk = desk();
+    let mut copy = Copy { state: State::new(SHARDS, [5, 6]), claimed: 0, joined: 0 };
+    let (stop, most) = (AtomicBool::new(false), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        let crowd: Vec<_> = (0..4_u64)
+            .map(|thread| {
+                let (core, desk, most) = (&desk.core, &desk, &most);
+                scope.spawn(move || {
+                    let mut dice = thread + 1;
+                    for _ in 0..rounds() {
+                        dice = onsale_engine::digest::mix(dice, 77);
+                        let person = u128::from(dice % 500 + 1) << 64;
+                        let join = JoinLine { sale: "day", proof: Proof::Person(person), lane: None };
+                        let ticket = core.join_line(desk.now(), &join).result.unwrap().ticket;
+                        let view = core.ticket(desk.now(), &ticket.text).result.unwrap();
+                        assert_eq!((view.ticket, view.person), (ticket.ticket, person));
+                        match view.state {
+                            TicketState::Called => {
+                                // Somebody else may have been faster, and have left again.
+                                let _ = core.use_pass(desk.now(), view.ticket);
+                            }
+                            TicketState::Admitted if dice & 1 << 40 != 0 => {
+                                core.leave_line(desk.now(), &view.text).result.unwrap();
+                            }
+                            _ => {}
+                        }
+                        let line = core.line(desk.now(), "day").result.unwrap();
+                        most.fetch_max(line.active, Ordering::Relaxed);
+                        while core.buffer.in_use() > 200_000 {
+                            std::thread::yield_now();
+                        }
+                    }
+                })
+            })
+            .collect();
+        let follower = scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                desk.core.tick_lines(desk.now());
+                let _ = desk.core.admit(desk.now(), "day", 7);
+                copy.follow(&desk);
+            }
+        });
+        crowd.into_iter().for_each(|thread| thread.join().unwrap());
+        stop.store(true, Ordering::Relaxed);
+        follower.join().unwrap();
+    });
+    copy.follow(&desk);
+    assert!((1..=CAP).contains(&most.load(Ordering::Relaxed)), "{most:?} active");
+    assert!(copy.joined <= 500 && copy.claimed > 50, "{} joined, {} claimed", copy.joined, copy.claimed);
+    for state in [&desk.core.state, &copy.state] {
+        invariants::check(state, desk.now().engine).unwrap_or_else(|broken| panic!("{broken}"));
+    }
+    let (live, told) = (desk.core.state.lock_lines(0).digest, copy.state.lock_lines(0).digest);
+    assert_eq!(live, told);
+}

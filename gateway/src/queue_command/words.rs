@@ -1,0 +1,168 @@
+//! A waiting room in words, for a terminal: what stands, what changed, and when the last who waits will have had a turn.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+/// 18,240 instead of 18240.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn waiting(line: &Value) -> u64 {
+    line["lanes"].as_array().into_iter().flatten().map(|lane| number(&lane["waiting"])).sum()
+}
+
+/// How long the line takes at its rate, in words; none when nobody waits or nobody is called.
+fn finish(line: &Value) -> Option<String> {
+    let (waiting, rate) = (waiting(line), number(&line["admit_per_minute"]));
+    let calls = matches!(line["mode"].as_str(), Some("queue" | "drain" | "pass_through"));
+    if waiting == 0 || rate == 0 || !calls {
+        return None;
+    }
+    let seconds = waiting * 60 / rate;
+    let span = match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    };
+    let at =
+        line["server_time"].as_str().and_then(|now| now.parse::<jiff::Timestamp>().ok()).and_then(|now| {
+            let then = now.checked_add(jiff::SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok()?;
+            Some(then.strftime("%H:%M UTC").to_string())
+        });
+    Some(format!(
+        "the {} waiting finish in {span}{}",
+        grouped(waiting),
+        at.map(|at| format!(", at {at}")).unwrap_or_default()
+    ))
+}
+
+/// A line as it stands.
+pub fn line(line: &Value) -> String {
+    let word = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
+    let mut text = format!("{}: {} (mode {})\n", word("sale"), word("phase"), word("mode"));
+    let mut row = |label: &str, value: String| {
+        // Writing into memory cannot fail.
+        let _ = writeln!(text, "  {label:<18}{value}");
+    };
+    row("admit per minute", grouped(number(&line["admit_per_minute"])));
+    row(
+        "active",
+        format!("{} of {}", grouped(number(&line["active"])), grouped(number(&line["max_active"]))),
+    );
+    row("admitted so far", grouped(number(&line["admitted"])));
+    row("free units", grouped(number(&line["free"])));
+    if line["seed"].is_null() {
+        row("registered", grouped(number(&line["registrations"])));
+        row("opens at", word("opens_at"));
+    }
+    for lane in line["lanes"].as_array().into_iter().flatten() {
+        let name = lane["lane"].as_str().unwrap_or("-");
+        let (up_to, waiting) = (number(&lane["called_up_to"]), number(&lane["waiting"]));
+        row(
+            &format!("lane {name}"),
+            format!("called up to {}, {} waiting", grouped(up_to), grouped(waiting)),
+        );
+    }
+    if let Some(message) = line["message"].as_str() {
+        row("message", format!("\"{message}\""));
+    }
+    row("commitment", word("commitment"));
+    if let Some(finish) = finish(line) {
+        let _ = writeln!(text, "At this rate {finish}.");
+    }
+    text
+}
+
+/// What an operator changed, or would.
+pub fn change(before: &Value, after: &Value, dry_run: bool) -> String {
+    let mut text = String::from(if dry_run { "Would change (nothing was changed):\n" } else { "Changed:\n" });
+    let mut some = false;
+    for name in ["mode", "admit_per_minute", "max_active", "message"] {
+        if before[name] != after[name] {
+            some = true;
+            let _ = writeln!(text, "  {name}: {} -> {}", before[name], after[name]);
+        }
+    }
+    if !some {
+        text.push_str("  no dial: they stand as they stood\n");
+    }
+    match (finish(before), finish(after)) {
+        (Some(old), Some(new)) if old != new => {
+            let _ = writeln!(text, "Then {new}; before, {old}.");
+        }
+        (_, Some(new)) => {
+            let _ = writeln!(text, "Then {new}.");
+        }
+        (Some(_), None) => text.push_str("Then nobody is called.\n"),
+        (None, None) => {}
+    }
+    text
+}
+
+/// How many were called at once, and why not more.
+pub fn admitted(called: u64, wanted: u32, line: &Value) -> String {
+    let mut text = format!("{} called.", grouped(called));
+    if called < u64::from(wanted) {
+        let room = number(&line["max_active"]).saturating_sub(number(&line["active"]));
+        let why = if room == 0 {
+            format!("the cap of {} is reached", grouped(number(&line["max_active"])))
+        } else if called >= 1_000 {
+            "at most 1,000 are called in one step; say it again".to_owned()
+        } else {
+            "nobody else who is there waits".to_owned()
+        };
+        let _ = write!(text, " Not {}: {why}.", grouped(u64::from(wanted)));
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn some() -> Value {
+        json!({"sale": "sh", "phase": "open", "mode": "queue", "admit_per_minute": 600, "max_active": 2000, "message": null,
+            "lanes": [{"lane": "general", "called_up_to": 100, "waiting": 18_240}], "active": 90, "admitted": 40, "free": 7,
+            "commitment": "ab", "seed": "cd", "server_time": "2026-11-22T10:00:00Z"})
+    }
+
+    #[test]
+    fn a_change_says_when_the_line_ends_before_and_after() {
+        let (before, mut after) = (some(), some());
+        after["admit_per_minute"] = json!(900);
+        let said = change(&before, &after, true);
+        assert!(said.contains("admit_per_minute: 600 -> 900"), "{said}");
+        assert!(said.contains("Then the 18,240 waiting finish in 20 min, at 10:20 UTC; before"), "{said}");
+        after["mode"] = json!("pause");
+        assert!(change(&before, &after, false).contains("Then nobody is called."));
+        assert!(
+            line(&before).contains("lane general      called up to 100, 18,240 waiting"),
+            "{}",
+            line(&before)
+        );
+    }
+
+    #[test]
+    fn fewer_than_wanted_has_a_reason() {
+        assert_eq!(admitted(5, 5, &some()), "5 called.\n");
+        assert!(admitted(3, 5, &some()).contains("nobody else"));
+        let full = json!({"max_active": 90, "active": 90});
+        assert!(admitted(0, 5, &full).contains("the cap of 90"));
+    }
+}
