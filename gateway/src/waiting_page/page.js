@@ -97,7 +97,7 @@
     const seconds = Math.ceil((ends - performance.now()) / 1000);
     if (seconds <= 0) { ends = 0; left.hidden = true; setTimeout(swap, 500); return; }
     left.hidden = main.dataset.state !== 'called';
-    put('left', fill(left.dataset.seconds, { n: seconds }));
+    put('left', fill(left.dataset.words, { n: Math.floor(seconds / 60) + ':' + String(seconds % 60).padStart(2, '0') }));
   }
 
   function lost(is) {

@@ -17,8 +17,8 @@ const REFRESH_S: u64 = 10;
 pub enum Act {
     /// Nothing but waiting.
     Nothing,
-    /// Join the line, with these words on the button.
-    Join(&'static str),
+    /// Join the line, with these words on the button; what who has a place already should do instead.
+    Join { button: &'static str, instead: &'static str },
     /// See how the line moves.
     Watch(Watch),
     /// Go to the shop, with a pass if one is needed; until when, in milliseconds from now.
@@ -53,12 +53,21 @@ pub struct Scene {
     pub refresh_s: Option<u64>,
     /// Whether the ticket still is a place that can be kept or given up.
     pub keeps_place: bool,
+    /// Whether a draw is still to come, of which something is to be said.
+    pub draw: bool,
 }
 
 impl Scene {
     /// A scene of which nothing but a heading and a sentence is known.
     pub fn plain(heading: &'static str, lead: &str, refresh_s: Option<u64>) -> Self {
-        Self { heading, lead: vec![lead.to_owned()], act: Act::Nothing, refresh_s, keeps_place: false }
+        Self {
+            heading,
+            lead: vec![lead.to_owned()],
+            act: Act::Nothing,
+            refresh_s,
+            keeps_place: false,
+            draw: false,
+        }
     }
 }
 
@@ -79,20 +88,25 @@ impl Room<'_> {
         let look = |heading, lead: String| Scene::plain(heading, &lead, Some(REFRESH_S));
         // Whoever is about to press a button is not interrupted.
         let join = |heading, lead: String, button| Scene {
-            act: Act::Join(button),
+            act: Act::Join { button, instead: t.have_place },
             ..Scene::plain(heading, &lead, None)
+        };
+        let register = |paused: Option<&str>| {
+            let (heading, lead, button, instead) = match self.line.closed_at {
+                None => (t.register_heading, t.register_lead, t.register_button, t.have_registered),
+                Some(_) => (t.join_heading, t.late_lead, t.join_button, t.have_place),
+            };
+            let lead = self.opens().into_iter().chain([lead.to_owned()]);
+            let lead = lead.chain(paused.map(str::to_owned)).collect();
+            Scene { lead, act: Act::Join { button, instead }, draw: true, ..Scene::plain(heading, "", None) }
         };
         let drawn = self.line.drawn_at.is_some();
         match self.line.phase {
             Phase::Scheduled => {
                 look(t.early_heading, self.at(self.line.joins_from, t.early_lead, t.early_lead_someday))
             }
-            Phase::Prequeue => join(t.register_heading, self.register_lead(), t.register_button),
-            Phase::Paused if !drawn => {
-                let mut scene = join(t.register_heading, self.register_lead(), t.register_button);
-                scene.lead.push(t.paused_here.to_owned());
-                scene
-            }
+            Phase::Prequeue => register(None),
+            Phase::Paused if !drawn => register(Some(t.paused_here)),
             Phase::Open => join(t.join_heading, t.join_lead.to_owned(), t.join_button),
             Phase::Paused => join(t.join_heading, t.paused_here.to_owned(), t.join_button),
             Phase::Draining => look(t.draining_heading, t.draining_lead.to_owned()),
@@ -106,39 +120,43 @@ impl Room<'_> {
     pub fn ticket(&self, view: &TicketView) -> Scene {
         let t = self.texts;
         let refresh_s = Some(view.poll_after.0.div_ceil(1_000).max(1));
-        let place =
-            |heading, lead: Vec<String>, act| Scene { heading, lead, act, refresh_s, keeps_place: true };
-        let kept = |heading, lead: &str| {
-            place(heading, vec![lead.to_owned(), t.sold_out_place.to_owned()], Act::Nothing)
+        let place = |heading, lead: Vec<String>, act| Scene {
+            heading,
+            lead,
+            act,
+            refresh_s,
+            keeps_place: true,
+            draw: false,
+        };
+        let kept = |heading, lead: &str, kept: &str| {
+            place(heading, vec![lead.to_owned(), kept.to_owned()], Act::Nothing)
         };
         match view.state {
             TicketState::Prequeue | TicketState::Waiting if view.phase == Phase::PassThrough => {
                 self.through()
             }
             TicketState::Prequeue => {
-                let lead = self.at(self.line.opens_at, t.prequeue_lead, t.prequeue_lead_someday);
-                place(t.prequeue_heading, vec![lead], Act::Nothing)
+                let lead = self.line.closed_at.map_or(t.prequeue_lead, |_| t.prequeue_closed);
+                let lead = self.opens().into_iter().chain([lead.to_owned()]).collect();
+                Scene { draw: true, ..place(t.prequeue_heading, lead, Act::Nothing) }
             }
             TicketState::Waiting => {
                 let paused = view.phase == Phase::Paused;
                 let lead = if paused { vec![t.paused.to_owned()] } else { Vec::new() };
                 place(t.waiting_heading, lead, Act::Watch(self.watch(view, paused)))
             }
-            TicketState::Called => {
-                let scene = self.go(view, t.called_heading, t.called_lead, t.go_button);
-                // Often enough to show that the turn is over, seldom enough to press the button in peace.
-                Scene { refresh_s: Some(REFRESH_S), ..scene }
-            }
+            TicketState::Called => self.go(view, t.called_heading, t.called_lead, t.go_button),
             TicketState::Admitted => self.go(view, t.inside_heading, t.inside_lead, t.inside_button),
             TicketState::Lapsed => self.again(t.lapsed_heading, t.lapsed_lead),
             TicketState::Left => self.again(t.left_heading, t.left_lead),
-            TicketState::SoldOut => kept(t.sold_out_heading, t.sold_out_lead),
-            TicketState::Closed => kept(t.closed_heading, t.closed_lead),
+            TicketState::SoldOut => kept(t.sold_out_heading, t.sold_out_lead, t.sold_out_place),
+            TicketState::Closed => kept(t.closed_heading, t.closed_lead, t.closed_place),
         }
     }
 
-    fn register_lead(&self) -> String {
-        self.at(self.line.opens_at, self.texts.register_lead, self.texts.register_lead_someday)
+    /// When the sale opens, if that is known and still to come.
+    fn opens(&self) -> Option<String> {
+        Some(self.at(self.line.opens_at, self.texts.opens, "")).filter(|said| !said.is_empty())
     }
 
     fn watch(&self, view: &TicketView, paused: bool) -> Watch {
@@ -160,8 +178,10 @@ impl Room<'_> {
             heading,
             lead: vec![lead.replace("{time}", &clock.unwrap_or_default())],
             act: Act::Go { needs_pass: true, button, left_ms },
+            // Often enough to show that the time is over, seldom enough to press the button in peace.
             refresh_s: Some(REFRESH_S),
-            keeps_place: true,
+            keeps_place: false,
+            draw: false,
         }
     }
 

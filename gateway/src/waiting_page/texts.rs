@@ -31,15 +31,19 @@ texts! {
         "Der Verkauf läuft. Wenn Sie sich anstellen, bekommen Sie den nächsten Platz in der Schlange.";
     join_button: "Join the line", "Jetzt anstellen";
     register_heading: "Register for the line", "Für die Schlange anmelden";
-    register_lead: "The sale opens {time}. At that moment a place is drawn for everybody who has registered. Coming early is no advantage.",
-        "Der Verkauf beginnt {time}. In diesem Moment wird für alle, die sich angemeldet haben, ein Platz ausgelost. Früh zu kommen bringt keinen Vorteil.";
-    register_lead_someday: "When the sale opens, a place is drawn for everybody who has registered. Coming early is no advantage.",
-        "Wenn der Verkauf beginnt, wird für alle, die sich angemeldet haben, ein Platz ausgelost. Früh zu kommen bringt keinen Vorteil.";
+    opens: "The sale opens {time}.", "Der Verkauf beginnt {time}.";
+    register_lead: "At the opening a place is drawn for everybody who has registered. Coming early is no advantage.",
+        "Zu Beginn wird für alle, die sich angemeldet haben, ein Platz ausgelost. Früh zu kommen bringt keinen Vorteil.";
+    late_lead: "Registration for the draw has closed. When you join now, your place is behind those who have registered.",
+        "Die Anmeldung zur Auslosung ist zu Ende. Wenn Sie sich jetzt anstellen, ist Ihr Platz hinter allen, die angemeldet sind.";
     register_button: "Register", "Jetzt anmelden";
+    have_registered: "Have you registered already? Open the link to your place.",
+        "Haben Sie sich schon angemeldet? Dann öffnen Sie den Link zu Ihrem Platz.";
     have_place: "Have you joined already? Open the link to your place; joining again would start at the end.",
         "Stehen Sie schon in der Schlange? Dann öffnen Sie den Link zu Ihrem Platz; neu anstellen hieße von hinten anfangen.";
     early_heading: "Not open yet", "Noch nicht geöffnet";
-    early_lead: "You can register from here {time}.", "Sie können sich hier {time} anmelden: ab dann ist die Schlange geöffnet.";
+    early_lead: "Registration begins {time}. This page opens by itself.",
+        "Die Anmeldung beginnt {time}. Diese Seite öffnet sich von selbst.";
     early_lead_someday: "You cannot register yet. This page opens by itself.",
         "Sie können sich noch nicht anmelden. Diese Seite öffnet sich von selbst.";
     draining_heading: "Nobody can join any more", "Anstellen ist nicht mehr möglich";
@@ -52,15 +56,16 @@ texts! {
     sold_out_lead: "Everything is sold. If something comes back, this page shows it.",
         "Alles ist verkauft. Wenn etwas zurückkommt, zeigt es diese Seite.";
     sold_out_place: "You keep your place in case something does.", "Für diesen Fall behalten Sie Ihren Platz.";
+    closed_place: "You keep your place until then.", "Bis dahin behalten Sie Ihren Platz.";
     closed_heading: "The line is closed", "Die Schlange ist geschlossen";
     closed_lead: "Nobody can join, and nobody is being called. If that changes, this page shows it.",
         "Niemand kann sich anstellen, und niemand wird aufgerufen. Wenn sich das ändert, zeigt es diese Seite.";
 
     prequeue_heading: "You are registered", "Sie sind angemeldet";
-    prequeue_lead: "The sale opens {time}. At that moment your place is drawn, and this page shows it. Coming early is no advantage.",
-        "Der Verkauf beginnt {time}. In diesem Moment wird Ihr Platz ausgelost, und diese Seite zeigt ihn. Früh zu kommen bringt keinen Vorteil.";
-    prequeue_lead_someday: "When the sale opens, your place is drawn, and this page shows it. Coming early is no advantage.",
-        "Wenn der Verkauf beginnt, wird Ihr Platz ausgelost, und diese Seite zeigt ihn. Früh zu kommen bringt keinen Vorteil.";
+    prequeue_lead: "At the opening your place is drawn, and this page shows it. Coming early is no advantage.",
+        "Zu Beginn wird Ihr Platz ausgelost, und diese Seite zeigt ihn. Früh zu kommen bringt keinen Vorteil.";
+    prequeue_closed: "Registration has closed. At the opening this page shows your place.",
+        "Die Anmeldung ist zu Ende. Zu Beginn zeigt diese Seite Ihren Platz.";
     waiting_heading: "You are in the line", "Sie stehen in der Schlange";
     ahead_many: "{n} people are ahead of you", "{n} Personen sind vor Ihnen";
     ahead_one: "One person is ahead of you", "Eine Person ist vor Ihnen";
@@ -82,9 +87,8 @@ texts! {
     be_here: "Be here when your turn comes: the line does not stop for anybody who is away.",
         "Seien Sie hier, wenn Sie an der Reihe sind: Auf Abwesende wartet die Schlange nicht.";
     called_heading: "It is your turn", "Sie sind an der Reihe";
-    called_lead: "Go on to the shop now. Your turn is kept for you until {time}.",
-        "Gehen Sie jetzt weiter zum Shop. Bis {time} gilt Ihr Aufruf.";
-    seconds: "{n} seconds left", "Noch {n} Sekunden";
+    called_lead: "Your turn is kept for you until {time}.", "Ihr Aufruf gilt bis {time}.";
+    left: "Time left: {n}", "Noch {n}";
     go_button: "Go to the shop", "Weiter zum Shop";
     called_no_shop: "Go back to the shop's page or app now, and show this pass there if you are asked for it.",
         "Gehen Sie jetzt zurück zur Seite oder App des Shops, und zeigen Sie dort diesen Pass, wenn Sie danach gefragt werden.";
@@ -105,6 +109,11 @@ texts! {
     leave: "Leave the line", "Schlange verlassen";
     leave_lead: "Your place is lost then.", "Ihr Platz ist dann verloren.";
     leave_button: "Give up my place", "Platz aufgeben";
+
+    draw: "Anybody can redo the draw afterwards:", "Die Auslosung kann hinterher jeder nachrechnen:";
+    draw_link: "its data", "ihre Daten";
+    draw_limit: "Unless a number from outside is mixed in, this shows that nothing was changed afterwards, but not that the organiser did not choose the outcome.",
+        "Wird keine Zahl von außen eingemischt, zeigt das, dass nachträglich nichts geändert wurde, aber nicht, dass der Veranstalter das Ergebnis nicht ausgesucht hat.";
 
     unknown_heading: "There is nothing here", "Hier ist nichts";
     unknown_lead: "This link leads to no line and to no place in one. Was it copied as a whole?",
