@@ -156,7 +156,11 @@ fn who_is_called_counts_in_the_cap_and_makes_room_when_the_call_lapses() {
         pass(&mut desk, 1, &all);
         let line = desk.core.line(desk.now(), "day").result.unwrap();
         // Nobody comes: ten, and ten others every minute.
-        assert_eq!((line.active, line.lanes[0].called_up_to), (10, 10 * (second / 60 + 1)), "second {second}");
+        assert_eq!(
+            (line.active, line.lanes[0].called_up_to),
+            (10, 10 * (second / 60 + 1)),
+            "second {second}"
+        );
     }
 }
 

@@ -13,6 +13,7 @@ use crate::edge::proxies::Proxies;
 use crate::edge::ratelimit::RateLimit;
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
+use crate::waiting_page::shop::ShopAddress;
 
 /// The bounds of the edge. At each of them the answer is a refusal, never growth.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Requests being worked on in all.
     pub in_flight: usize,
+    /// Streams of tickets open at a time.
+    pub ticket_streams: usize,
     /// Bytes of a JSON body.
     pub body_bytes: usize,
     /// Bytes of a request's head.
@@ -33,6 +36,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// A socket on which nothing happens is closed after this, at the latest after twice this.
     pub idle_timeout: Duration,
+    /// A stream of a ticket ends after this, and its client opens another.
+    pub stream_life: Duration,
     /// What runs when the server is told to stop has this long to finish.
     pub drain_timeout: Duration,
     /// Requests an address may make at once without a key.
@@ -49,11 +54,13 @@ impl Default for Limits {
             connections: 10_000,
             connections_per_address: 256,
             in_flight: 8_192,
+            ticket_streams: 5_000,
             body_bytes: 1 << 20,
             head_bytes: 16 << 10,
             head_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
+            stream_life: Duration::from_secs(900),
             drain_timeout: Duration::from_secs(30),
             anonymous_burst: 200,
             anonymous_per_second: 50,
@@ -73,6 +80,8 @@ pub struct App {
     pub limits: Limits,
     /// `Onsale-Durability` of every answer, when it is not the default.
     pub durability: Option<HeaderValue>,
+    /// Where people go on to from the waiting page.
+    pub shop: Option<ShopAddress>,
     /// What is counted.
     pub metrics: Metrics,
     /// Buckets of those who show no key.
@@ -89,6 +98,7 @@ impl App {
         doorkeeper: Doorkeeper,
         limits: Limits,
         durability: Option<HeaderValue>,
+        shop: Option<ShopAddress>,
     ) -> Self {
         let rate = RateLimit::new(limits.anonymous_per_second, limits.anonymous_burst);
         Self {
@@ -97,6 +107,7 @@ impl App {
             doorkeeper,
             limits,
             durability,
+            shop,
             rate,
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),

@@ -4,8 +4,8 @@
 //! resource, [`wire`] the shapes of their JSON, [`durable`] the wait that no answer escapes, [`problem`] the closed list
 //! of refusals. [`serve`] ties them to an engine and [`cli`] to a
 //! terminal; [`import`] turns the field's own files into slots, [`verify_draw`] checks a draw from its document.
-//! [`queue_command`] turns a waiting room's dials from there. [`waiting_room`] has the credential of who was called, [`queue_it`] the formats of shops that already use Queue-it's
-//! connectors.
+//! [`queue_command`] turns a waiting room's dials from there. [`waiting_room`] has the credential of who was called,
+//! [`waiting_page`] what they see in a browser, [`queue_it`] the formats of shops that already use Queue-it's connectors.
 
 pub mod answer;
 pub mod api;
@@ -31,5 +31,6 @@ mod sample;
 pub mod serve;
 pub mod server;
 pub mod verify_draw;
+pub mod waiting_page;
 pub mod waiting_room;
 pub mod wire;

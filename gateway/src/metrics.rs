@@ -21,9 +21,9 @@ use crate::api::routes::{Route, TABLE};
 use crate::app::App;
 
 /// Statuses that are answered on purpose; anything else is counted as the last.
-const STATUSES: [u16; 23] = [
-    200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 428, 429, 431, 500,
-    503, 0,
+const STATUSES: [u16; 24] = [
+    200, 201, 202, 204, 303, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 428, 429, 431,
+    500, 503, 0,
 ];
 
 /// Upper bounds of the latency histogram, in seconds: fine around one sync, coarse beyond.
@@ -42,6 +42,10 @@ pub struct Metrics {
     pub connections: AtomicUsize,
     /// Sockets that were refused at a cap.
     pub refused_connections: AtomicU64,
+    /// Open streams of tickets.
+    pub ticket_streams: AtomicUsize,
+    /// Streams that were refused at the cap.
+    pub refused_ticket_streams: AtomicU64,
     durability: String,
 }
 
@@ -55,6 +59,8 @@ impl Metrics {
             seconds: Histogram::new(BUCKETS),
             connections: AtomicUsize::new(0),
             refused_connections: AtomicU64::new(0),
+            ticket_streams: AtomicUsize::new(0),
+            refused_ticket_streams: AtomicU64::new(0),
             durability: durability.and_then(|value| value.to_str().ok()).unwrap_or("fsync").to_owned(),
         }
     }
@@ -87,9 +93,17 @@ impl Metrics {
             "Open sockets",
             level(self.connections.load(Ordering::Relaxed)),
         );
-        let refused = Counter::<u64>::default();
-        refused.inc_by(self.refused_connections.load(Ordering::Relaxed));
+        let count = |value: &AtomicU64| {
+            let counter = Counter::<u64>::default();
+            counter.inc_by(value.load(Ordering::Relaxed));
+            counter
+        };
+        let refused = count(&self.refused_connections);
         registry.register("http_connections_refused", "Sockets refused at a cap", refused);
+        let streams = level(self.ticket_streams.load(Ordering::Relaxed));
+        registry.register("ticket_streams", "Open streams of tickets", streams);
+        let refused = count(&self.refused_ticket_streams);
+        registry.register("ticket_streams_refused", "Streams of tickets refused at the cap", refused);
         let build = [("version", env!("CARGO_PKG_VERSION")), ("durability", &self.durability)];
         let build = build.map(|(name, value)| (name.to_owned(), value.to_owned()));
         registry.register("server", "What runs here", Info::new(build.to_vec()));

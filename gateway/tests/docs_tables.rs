@@ -62,6 +62,7 @@ fn the_settings_are_those_of_the_table() {
                 Kind::Number { least, most } => format!("{} to {}", grouped(least), grouped(most)),
                 Kind::Ack => "`fsync`, `interval:Nms`, `none`".to_owned(),
                 Kind::Filter => "`tracing` filter".to_owned(),
+                Kind::Shop => "https address".to_owned(),
                 Kind::Networks => "addresses and networks, with commas".to_owned(),
             };
             let default = if setting.default.is_empty() { "none" } else { setting.default };

@@ -27,6 +27,10 @@ pub struct TicketView {
     pub lane: String,
     /// How it stands.
     pub state: TicketState,
+    /// How the room stands: a paused one says so to who waits.
+    pub phase: Phase,
+    /// What the operator says to everybody.
+    pub message: Option<String>,
     /// Its place, from 1; none before the draw, and for who is back without a place of their own.
     pub place: Option<u32>,
     /// How many have their turn before; falls, never rises.
@@ -128,6 +132,8 @@ impl Line {
             sale: self.sale.clone(),
             lane: self.rules.lanes.get(usize::from(lane)).map(|lane| lane.name.clone()).unwrap_or_default(),
             state,
+            phase,
+            message: self.message.clone(),
             place: place.filter(|_| state != TicketState::Prequeue),
             ahead: ahead.filter(|_| state != TicketState::Prequeue),
             wait,

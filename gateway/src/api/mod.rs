@@ -15,6 +15,7 @@ pub mod routes;
 pub mod sales;
 pub mod slots;
 pub mod slots_import;
+pub mod ticket_stream;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use crate::app::App;
 use crate::auth::Principal;
 use crate::call::{Call, Params, Payload};
 use crate::problem::{Code, Problem};
+use crate::waiting_page::visit;
 use routes::{Entry, Route, TABLE};
 
 /// What the edge has found out about a request before it is routed.
@@ -83,6 +85,11 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::TicketLeave => serve(entry, queue::leave),
         Route::DrawGet => serve(entry, draw::get),
         Route::AuditList => serve(entry, audit::list),
+        Route::TicketStream => serve(entry, ticket_stream::open),
+        Route::PageArrive => serve(entry, visit::arrive),
+        Route::PageJoin => serve(entry, visit::join),
+        Route::PagePlace => serve(entry, visit::place),
+        Route::PageChange => serve(entry, visit::change),
         Route::Livez => serve(entry, pages::livez),
         Route::Readyz => serve(entry, pages::readyz),
         Route::Metrics => serve(entry, pages::metrics),

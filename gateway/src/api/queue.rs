@@ -2,10 +2,12 @@
 
 use http::StatusCode;
 use onsale_engine::decide::{JoinLine, Proof, has_pass};
+use onsale_engine::time::Now;
 use onsale_engine::waiting_room::TicketView;
 use serde::Deserialize;
 
 use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
+use crate::app::App;
 use crate::auth::Principal;
 use crate::call::Call;
 use crate::durable::{Settled, settle};
@@ -22,10 +24,17 @@ struct ChangeQuery {
     dry_run: bool,
 }
 
-fn written(call: &Call, ticket: Settled<TicketView>) -> WrittenTicket {
+/// A ticket as its holder sees it, with its pass if it has one.
+pub(super) fn written(app: &App, ticket: Settled<TicketView>) -> WrittenTicket {
     let Settled { value: view, now, .. } = ticket;
+    let pass = pass_of(app, &view, now);
+    WrittenTicket::new(view, pass, now)
+}
+
+/// The pass of a ticket that has one, signed now.
+pub(crate) fn pass_of(app: &App, view: &TicketView, now: Now) -> Option<String> {
     let seconds = |ms: i64| u64::try_from(ms).unwrap_or(0) / 1_000;
-    let pass = view.pass_until.filter(|_| has_pass(view.state)).map(|until| {
+    view.pass_until.filter(|_| has_pass(view.state)).map(|until| {
         let pass = Pass {
             ticket: view.text.clone(),
             sale: view.sale.clone(),
@@ -35,9 +44,8 @@ fn written(call: &Call, ticket: Settled<TicketView>) -> WrittenTicket {
             // Whole seconds, rounded up: the session's own end is what decides.
             expires_at_s: seconds(now.wall_of(until).0) + 1,
         };
-        pass.text(call.app.doorkeeper.pass_keys())
-    });
-    WrittenTicket::new(view, pass, now)
+        pass.text(app.doorkeeper.pass_keys())
+    })
 }
 
 /// `POST /v1/sales/{sale}/queue`
@@ -67,20 +75,20 @@ pub async fn join(call: Call) -> Outcome {
     let ticket = Settled { value: joined.value.ticket, now: joined.now, replayed: false };
     let at = format!("/v1/queue/{}", ticket.value.text);
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-    let response = json(status, &written(&call, ticket)).cached(PRIVATE);
+    let response = json(status, &written(&call.app, ticket)).cached(PRIVATE);
     Ok(if created { response.at(at) } else { response })
 }
 
 /// `GET /v1/queue/{ticket}`
 pub async fn ticket(call: Call) -> Outcome {
     let ticket = settle(call.engine(), call.engine().ticket(call.param(0))).await?;
-    Ok(json(StatusCode::OK, &written(&call, ticket)).cached(PRIVATE))
+    Ok(json(StatusCode::OK, &written(&call.app, ticket)).cached(PRIVATE))
 }
 
 /// `DELETE /v1/queue/{ticket}`
 pub async fn leave(call: Call) -> Outcome {
     let ticket = settle(call.engine(), call.engine().leave_line(call.param(0))).await?;
-    Ok(json(StatusCode::OK, &written(&call, ticket)).cached(PRIVATE))
+    Ok(json(StatusCode::OK, &written(&call.app, ticket)).cached(PRIVATE))
 }
 
 /// `GET /v1/sales/{sale}/queue`

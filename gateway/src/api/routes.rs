@@ -39,6 +39,11 @@ pub enum Route {
     TicketLeave,
     DrawGet,
     AuditList,
+    TicketStream,
+    PageArrive,
+    PageJoin,
+    PagePlace,
+    PageChange,
     Livez,
     Readyz,
     Metrics,
@@ -167,7 +172,7 @@ const ORDER: &[(u16, Option<&str>)] = &[(200, Some("Order"))];
 
 /// All routes, in the order of the enum.
 #[rustfmt::skip]
-pub const TABLE: [Entry; 37] = [
+pub const TABLE: [Entry; 42] = [
     look(Route::SaleList, "/v1/sales", &["limit", "after"], "SaleList", "All sales, by id"),
     look(Route::SaleGet, "/v1/sales/{sale}", &[], "Sale", "One sale"),
     Entry { accepts: Some("Settings"), answers: &[(200, Some("Sale")), (201, Some("Sale"))],
@@ -223,6 +228,15 @@ pub const TABLE: [Entry; 37] = [
         ..look(Route::DrawGet, "/v1/sales/{sale}/draw", &["entries"], "", "All that it takes to check the draw") },
     Entry { query: &["sale", "limit", "after"], answers: &[(200, Some("ChangeList"))], problems: &[],
         ..operate(Route::AuditList, "GET", "/v1/audit", "What operators changed: who, when, old, new, why") },
+    Entry { answers: &[(200, Some("TicketEvents")), (204, None)],
+        ..look(Route::TicketStream, "/v1/queue/{ticket}/stream", &[], "", "How a ticket stands, as it changes: Server-Sent Events") },
+    Entry { query: &["lang"], ..page(Route::PageArrive, "/queue/{sale}", READING, "The waiting page, for people") },
+    Entry { verb: "POST", query: &["lang"], answers: &[(303, None)],
+        problems: &[Code::NotFound, Code::Rule, Code::LimitReached],
+        ..page(Route::PageJoin, "/queue/{sale}", &[], "The waiting page's form: join") },
+    Entry { query: &["lang"], ..page(Route::PagePlace, "/queue/{sale}/{ticket}", READING, "The page of a place in the line") },
+    Entry { verb: "POST", query: &["lang"], accepts: Some("PlaceForm"), answers: &[(303, None)],
+        ..page(Route::PageChange, "/queue/{sale}/{ticket}", READING, "Its form: join again, or leave") },
     page(Route::Livez, "/livez", &[], "Whether the process answers"),
     page(Route::Readyz, "/readyz", &[], "Whether requests are welcome"),
     page(Route::Metrics, "/metrics", &[], "Counters, as OpenMetrics"),

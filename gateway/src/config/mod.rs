@@ -11,6 +11,7 @@ pub use gather::{Fault, Gathered, Origin};
 
 use crate::app::Limits;
 use crate::edge::proxies::Proxies;
+use crate::waiting_page::shop::ShopAddress;
 
 /// When an answer may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub struct Config {
     pub shards: u8,
     /// From one snapshot to the next, in milliseconds; 0 for none.
     pub snapshot_every_ms: u64,
+    /// Where people go on to from the waiting page.
+    pub shop: Option<ShopAddress>,
     /// The bounds of the edge.
     pub limits: Limits,
 }
@@ -100,11 +103,13 @@ impl Config {
             connections: count("limits.connections"),
             connections_per_address: count("limits.connections_per_address"),
             in_flight: count("limits.in_flight"),
+            ticket_streams: count("limits.ticket_streams"),
             body_bytes: count("limits.body_bytes"),
             head_bytes: count("limits.head_bytes"),
             head_timeout: span("timeouts.head_ms"),
             body_timeout: span("timeouts.body_ms"),
             idle_timeout: span("timeouts.idle_ms"),
+            stream_life: span("timeouts.stream_ms"),
             drain_timeout: span("timeouts.drain_ms"),
             anonymous_burst: small("limits.anonymous_burst"),
             anonymous_per_second: small("limits.anonymous_per_second"),
@@ -128,6 +133,8 @@ impl Config {
             },
             shards: u8::try_from(number("shards")).unwrap_or(u8::MAX),
             snapshot_every_ms: number("snapshot_every_ms"),
+            shop: ShopAddress::parse(all.text("waiting_room.shop_url"))
+                .map_err(|why| fault("waiting_room.shop_url", why))?,
             limits: Limits { trusted_proxies, ..limits },
         })
     }

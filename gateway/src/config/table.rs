@@ -1,6 +1,7 @@
 //! The settings: one table that feeds defaults, bounds, flags, environment names and `onsale config show`.
 
 use crate::edge::proxies::Proxies;
+use crate::waiting_page::shop::ShopAddress;
 
 /// What a setting's text must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Kind {
     Filter,
     /// Addresses and networks.
     Networks,
+    /// The address of a shop, or nothing.
+    Shop,
 }
 
 /// One setting.
@@ -52,7 +55,7 @@ const fn number(
 
 /// All settings.
 #[rustfmt::skip]
-pub const TABLE: [Setting; 19] = [
+pub const TABLE: [Setting; 22] = [
     Setting { name: "listen", kind: Kind::Address, value: "ADDRESS:PORT", default: "127.0.0.1:8080", about: "where to listen" },
     Setting { name: "data", kind: Kind::Path, value: "DIR", default: "onsale-data", about: "the data folder; made when it does not exist" },
     Setting { name: "ack", kind: Kind::Ack, value: "MODE", default: "fsync", about: "when an answer may leave: fsync, interval:50ms, none" },
@@ -63,14 +66,17 @@ pub const TABLE: [Setting; 19] = [
     number("limits.connections", "SOCKETS", 1, 1_000_000, "10000", "sockets in all"),
     number("limits.connections_per_address", "SOCKETS", 1, 1_000_000, "256", "sockets of one address; loopback and trusted proxies are exempt"),
     number("limits.in_flight", "REQUESTS", 1, 1_000_000, "8192", "requests being worked on"),
+    number("limits.ticket_streams", "STREAMS", 0, 1_000_000, "5000", "streams of tickets open at a time; each is a socket; 0: everybody polls"),
     number("limits.body_bytes", "BYTES", 1_024, 67_108_864, "1048576", "bytes of a JSON body"),
     number("limits.head_bytes", "BYTES", 8_192, 1_048_576, "16384", "bytes of a request's head"),
     number("limits.anonymous_burst", "REQUESTS", 1, 1_000_000, "200", "requests an address may make at once without a key"),
     number("limits.anonymous_per_second", "REQUESTS", 1, 1_000_000, "50", "requests a second an address may make without a key"),
     Setting { name: "trusted_proxies", kind: Kind::Networks, value: "NETWORK,…", default: "", about: "proxies that say for whom they ask, by Forwarded or X-Forwarded-For; name only such as write one of them themselves" },
+    Setting { name: "waiting_room.shop_url", kind: Kind::Shop, value: "URL", default: "", about: "where the waiting page sends who is called, by a form with the field pass; {sale} stands for the sale's id" },
     number("timeouts.head_ms", "MILLISECONDS", 10, 3_600_000, "5000", "for a request's head, from its first byte"),
     number("timeouts.body_ms", "MILLISECONDS", 10, 3_600_000, "10000", "for a body; between two pieces of a streamed one"),
     number("timeouts.idle_ms", "MILLISECONDS", 10, 86_400_000, "75000", "for a connection on which nothing happens"),
+    number("timeouts.stream_ms", "MILLISECONDS", 1_000, 86_400_000, "900000", "a stream of a ticket ends after this, up to a fifth earlier, and its client opens another"),
     number("timeouts.drain_ms", "MILLISECONDS", 0, 3_600_000, "30000", "for what still runs when the server is told to stop"),
 ];
 
@@ -105,6 +111,7 @@ impl Setting {
             },
             Kind::Ack => super::Ack::parse(text).map(drop),
             Kind::Networks => Proxies::parse(text).map(drop),
+            Kind::Shop => ShopAddress::parse(text).map(drop),
             Kind::Filter => match text.parse::<tracing_subscriber::EnvFilter>() {
                 Ok(_) => Ok(()),
                 Err(error) => {

@@ -51,17 +51,18 @@ fn operation(entry: &Entry) -> Value {
     for (status, schema) in entry.answers {
         let mut response = json!({"description": http_reason(*status)});
         if let Some(schema) = schema {
-            response["content"] = json!({"application/json": {"schema": reference(schema)}});
+            let media = if *schema == "TicketEvents" { "text/event-stream" } else { "application/json" };
+            response["content"] = json!({media: {"schema": reference(schema)}});
         }
         responses.insert(status.to_string(), response);
     }
     for (status, codes) in problems(entry) {
         let names: Vec<_> = codes.iter().map(|code| code.name()).collect();
-        responses.insert(
-            status.to_string(),
-            json!({"description": names.join(", "),
-                "content": {"application/problem+json": {"schema": reference("Problem")}}}),
-        );
+        let mut content = json!({"application/problem+json": {"schema": reference("Problem")}});
+        if is_for_people(entry) {
+            content["text/html"] = json!({});
+        }
+        responses.insert(status.to_string(), json!({"description": names.join(", "), "content": content}));
     }
     let mut operation = json!({
         "operationId": format!("{:?}", entry.route),
@@ -75,7 +76,9 @@ fn operation(entry: &Entry) -> Value {
         Access::Operator => operation["security"] = json!([{"operator": []}]),
     }
     if let Some(schema) = entry.accepts {
-        let mut content = json!({"application/json": {"schema": reference(schema)}});
+        let media =
+            if is_for_people(entry) { "application/x-www-form-urlencoded" } else { "application/json" };
+        let mut content = json!({media: {"schema": reference(schema)}});
         if schema == "SlotImport" {
             content["application/x-ndjson"] = json!({"schema": reference("SlotInput")});
         }
@@ -85,10 +88,15 @@ fn operation(entry: &Entry) -> Value {
     operation
 }
 
+/// The waiting page says its own refusals as pages, and leaves the edge's as they are.
+fn is_for_people(entry: &Entry) -> bool {
+    entry.path.starts_with("/queue/")
+}
+
 /// What any request of this kind can meet, and what this one can, by status.
 fn problems(entry: &Entry) -> BTreeMap<u16, Vec<Code>> {
     let mut codes = entry.problems.to_vec();
-    if entry.path.starts_with("/v1/") {
+    if entry.path.starts_with("/v1/") || is_for_people(entry) {
         codes.extend([Code::Malformed, Code::UnknownField, Code::TooLargeNumber, Code::TooLarge]);
         codes.extend([Code::TooFast, Code::Overloaded, Code::JournalFailed, Code::OutcomeUnknown]);
     } else if entry.path == "/readyz" {

@@ -47,6 +47,7 @@ pub fn all() -> Value {
 
 fn lines() -> Value {
     let mode = json!({"enum": ["pass_through", "queue", "pause", "drain", "closed"]});
+    let phase = json!({"enum": ["scheduled", "prequeue", "open", "paused", "draining", "pass_through", "sold_out", "closed"]});
     let lane = json!({"type": "object", "required": ["lane", "called_up_to", "waiting"], "properties":
         {"lane": {"type": "string"}, "called_up_to": count(), "waiting": count()}});
     let turned = json!({"type": "object", "properties": {"mode": mode.clone(), "admit_per_minute": count(),
@@ -57,19 +58,23 @@ fn lines() -> Value {
             "ticket": id(), "customer": {"type": "string", "minLength": 1, "maxLength": 128},
             "lane": {"type": "string", "minLength": 1, "maxLength": 32}}},
         "Ticket": {"type": "object",
-            "required": ["ticket", "sale", "lane", "state", "place", "ahead", "wait_ms", "poll_after_ms", "server_time"],
+            "required": ["ticket", "sale", "lane", "state", "phase", "message", "place", "ahead", "wait_ms", "poll_after_ms", "server_time"],
             "properties": {
                 "ticket": id(), "sale": id(), "lane": {"type": "string"},
                 "state": {"enum": ["prequeue", "waiting", "called", "admitted", "lapsed", "left", "sold_out", "closed"]},
+                "phase": phase.clone(), "message": nullable("string"),
                 "place": nullable("integer"), "ahead": nullable("integer"),
                 "wait_ms": {"type": ["object", "null"], "properties": {"low": count(), "high": count()}},
                 "poll_after_ms": count(), "pass": {"type": "string"}, "expires_at": time(),
                 "expires_in_ms": count(), "server_time": time()}},
+        "PlaceForm": {"type": "object", "required": ["do"], "properties": {"do": {"enum": ["again", "leave"]}}},
+        "TicketEvents": {"type": "string", "description":
+            "Server-Sent Events: `event: ticket`, `data:` a Ticket on one line; comments as heartbeats"},
         "Line": {"type": "object",
             "required": ["sale", "phase", "mode", "admit_per_minute", "max_active", "message", "lanes", "commitment", "as_of", "server_time"],
             "properties": {
                 "sale": id(),
-                "phase": {"enum": ["scheduled", "prequeue", "open", "paused", "draining", "pass_through", "sold_out", "closed"]},
+                "phase": phase,
                 "mode": mode.clone(), "admit_per_minute": count(), "max_active": count(), "message": nullable("string"),
                 "opens_at": time_or_null(), "joins_from": time_or_null(), "lanes": {"type": "array", "items": lane},
                 "active": count(), "admitted": count(), "free": count(), "commitment": hex.clone(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -42,6 +43,9 @@ enum End {
 /// Serves a connection to its end.
 pub async fn serve(stream: TcpStream, peer: IpAddr, edge: Rc<Edge>, mut drain: watch::Receiver<bool>) {
     let limits = &edge.app().limits;
+    // A stream writes so little that the kernel takes all of it for a client that is gone or does not read: then the
+    // kernel gives up after the same time as the watcher. Where it cannot be set, its own time-outs hold.
+    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle_timeout));
     let clock = Clock::new();
     let connection = Rc::new(Connection::from(peer));
     let service = service_fn(|request| {

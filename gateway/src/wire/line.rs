@@ -91,7 +91,9 @@ impl LineInput {
     }
 }
 
-const fn phase_word(phase: Phase) -> &'static str {
+/// The word of a phase.
+#[must_use]
+pub const fn phase_word(phase: Phase) -> &'static str {
     match phase {
         Phase::Scheduled => "scheduled",
         Phase::Prequeue => "prequeue",
@@ -104,7 +106,9 @@ const fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
-const fn state_word(state: TicketState) -> &'static str {
+/// The word of a ticket's state.
+#[must_use]
+pub const fn state_word(state: TicketState) -> &'static str {
     match state {
         TicketState::Prequeue => "prequeue",
         TicketState::Waiting => "waiting",
@@ -131,6 +135,8 @@ pub struct WrittenTicket {
     sale: String,
     lane: String,
     state: &'static str,
+    phase: &'static str,
+    message: Option<String>,
     place: Option<u32>,
     ahead: Option<u32>,
     wait_ms: Option<Range>,
@@ -154,6 +160,8 @@ impl WrittenTicket {
             sale: view.sale,
             lane: view.lane,
             state: state_word(view.state),
+            phase: phase_word(view.phase),
+            message: view.message,
             place: view.place,
             ahead: view.ahead,
             wait_ms: view.wait.map(|(Millis(low), Millis(high))| Range { low, high }),
