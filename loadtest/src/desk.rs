@@ -113,7 +113,11 @@ impl Desk {
 
     /// Makes a cart with one item; `units` is what is at stake if no answer comes.
     pub async fn hold(&self, turn: Turn, item: &Value, units: u64, buyer: &mut Buyer) -> Holding {
-        let body = json!({"customer": buyer.name, "items": [item]});
+        let body = match buyer.with_pass {
+            // The pass has a customer of its own.
+            true => json!({"items": [item]}),
+            false => json!({"customer": buyer.name, "items": [item]}),
+        };
         let path = format!("/v1/sales/{}/carts", self.sale);
         let call = Call::new(Method::POST, path).key(&buyer.key).json(&body).once(self.key(buyer, "hold"));
         let told = self.insist(Kind::Hold, turn, call, buyer).await;
@@ -233,13 +237,19 @@ pub struct Buyer {
     pub key: HeaderValue,
     /// This person's own stream.
     pub rng: ChaCha8Rng,
+    with_pass: bool,
     steps: u32,
 }
 
 impl Buyer {
     /// A buyer who has done nothing yet.
     pub fn new(name: String, key: &HeaderValue, rng: ChaCha8Rng) -> Self {
-        Self { name, key: key.clone(), rng, steps: 0 }
+        Self { name, key: key.clone(), rng, with_pass: false, steps: 0 }
+    }
+
+    /// A buyer whose credential is the pass of a waiting room.
+    pub fn with_pass(name: String, pass: &HeaderValue, rng: ChaCha8Rng) -> Self {
+        Self { with_pass: true, ..Self::new(name, pass, rng) }
     }
 }
 

@@ -113,6 +113,12 @@ impl Ledger {
         self.carts[number].fate = Fate::Unsure;
     }
 
+    /// A cart is left to its time-out, which comes while the run lasts: the units will be somebody else's.
+    pub fn walked_away(&mut self, cart: &str) {
+        self.giving_back(cart);
+        self.became(cart, Fate::Held);
+    }
+
     /// What became of a cart, as acknowledged.
     pub fn became(&mut self, cart: &str, fate: Fate) {
         match self.by_cart.get(cart) {

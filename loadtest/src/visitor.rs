@@ -36,6 +36,14 @@ pub enum Ending {
     LostEveryClick,
     /// Was refused for a reason of the rules.
     Refused,
+    /// Went away from the waiting room before being called.
+    WentAway,
+    /// Was called and never came.
+    NeverCame,
+    /// Was called on a further device after having bought or while buying, and left.
+    HasBought,
+    /// Heard of the call when it was over.
+    CalledTooLate,
     /// Got no final answer.
     Silent,
 }
@@ -51,6 +59,10 @@ impl Ending {
             Self::ToldNothingLeft => "told nothing is left",
             Self::LostEveryClick => "lost every click",
             Self::Refused => "refused by a rule",
+            Self::WentAway => "went away from the line",
+            Self::NeverCame => "were called and never came",
+            Self::HasBought => "left, having bought on another device",
+            Self::CalledTooLate => "heard of the call too late",
             Self::Silent => "no final answer",
         }
     }
@@ -75,6 +87,8 @@ pub struct Shop {
     pub phone_key: HeaderValue,
     /// The seed of the run.
     pub seed: u64,
+    /// Whether carts that are walked away from lapse while the run lasts: then their units are soon somebody else's.
+    pub carts_lapse: bool,
     /// How the visits ended.
     pub endings: RefCell<BTreeMap<Ending, u64>>,
 }
@@ -91,6 +105,11 @@ pub async fn visit(shop: Rc<Shop>, number: usize, first: Turn) {
     let ending = Visit { shop: &shop, person, buyer }.make(first).await;
     shop.desk.floor.measured.borrow_mut().visits.record(first.due.elapsed());
     *shop.endings.borrow_mut().entry(ending).or_default() += 1;
+}
+
+/// Buys, or tries to, from the first look on: what is left of a visit for who comes out of a waiting room.
+pub async fn shop_around(shop: &Shop, person: Person, buyer: Buyer, first: Turn) -> Ending {
+    Visit { shop, person, buyer }.make(first).await
 }
 
 struct Visit<'a> {
@@ -203,7 +222,12 @@ impl Visit<'_> {
     async fn finish(&mut self, cart: &str) -> Ending {
         let form = self.shop.behaviour.fill_form(&mut self.buyer.rng);
         match self.person.intention {
-            Intention::LetTimeOut => Ending::WalkedAway,
+            Intention::LetTimeOut => {
+                if self.shop.carts_lapse {
+                    self.shop.desk.ledger.borrow_mut().walked_away(cart);
+                }
+                Ending::WalkedAway
+            }
             Intention::GiveBack => {
                 let turn = self.pause(form).await;
                 match self.shop.desk.give_back(turn, cart, &mut self.buyer).await {

@@ -184,6 +184,11 @@ impl Client {
         Self { pool: Pool::new(target.address, connections), host: target.host.clone() }
     }
 
+    /// The same, all connections opened and used in turn.
+    pub fn spread(target: &Target, connections: usize) -> Self {
+        Self { pool: Pool::spread(target.address, connections), host: target.host.clone() }
+    }
+
     /// The most connections that were open at once.
     pub fn most_open(&self) -> usize {
         self.pool.most_open()
