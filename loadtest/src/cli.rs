@@ -61,7 +61,7 @@ pub struct Common {
     /// The seed of everything that is drawn.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Connections at most. Default: 2,048, opened only when answers are slow; for `p1` 8,000, all of them used in turn.
+    /// Connections at most. Default: 2,048, opened only when answers are slow; for `p1` 8,000, of which those divided by the scale are used in turn.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub connections: Option<u32>,
     /// Write the report as JSON to this file.
@@ -107,7 +107,7 @@ pub struct P1Args {
     /// The sale to create.
     #[arg(long, default_value = "p1")]
     pub sale: String,
-    /// Divide visitors, rates, inventory and connections by this.
+    /// Divide visitors, rates, inventory and the connections used in turn by this.
     #[arg(long, default_value_t = 1.0, value_parser = at_least_one)]
     pub scale: f64,
     /// Divide durations and multiply rates by this; when a ticket is asked about again is the server's to say.

@@ -125,7 +125,7 @@ impl Desk {
             self.clicks.set(self.clicks.get() + 1);
         }
         match told.answer {
-            Some(answer) if answer.status == 201 => self.note_held(&answer),
+            Some(answer) if answer.status == 201 => self.note_held(&answer, turn.intended),
             Some(_) => {
                 if matches!(told.code.as_str(), "slot-taken" | "all-held" | "sold-out" | "bundle-incomplete")
                 {
@@ -185,12 +185,14 @@ impl Desk {
         done
     }
 
-    fn note_held(&self, answer: &Answer) -> Holding {
+    /// `asked` is at or before the instant at which the server counted the cart's time from.
+    fn note_held(&self, answer: &Answer, asked: Instant) -> Holding {
         let Some(cart) = self.read::<wire::Cart>("cart", answer) else { return Holding::Silent };
         let units: Vec<(String, u64)> =
             cart.items.into_iter().map(|item| (item.slot, item.quantity)).collect();
         self.floor.pulse.held();
-        self.ledger.borrow_mut().held(&cart.cart, &units, Instant::now());
+        let deadline = cart.expires_in_ms.map(|ms| asked + Duration::from_millis(ms));
+        self.ledger.borrow_mut().held(&cart.cart, &units, Instant::now(), deadline);
         Holding::Held(cart.cart)
     }
 

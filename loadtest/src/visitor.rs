@@ -87,8 +87,6 @@ pub struct Shop {
     pub phone_key: HeaderValue,
     /// The seed of the run.
     pub seed: u64,
-    /// Whether carts that are walked away from lapse while the run lasts: then their units are soon somebody else's.
-    pub carts_lapse: bool,
     /// How the visits ended.
     pub endings: RefCell<BTreeMap<Ending, u64>>,
 }
@@ -222,12 +220,7 @@ impl Visit<'_> {
     async fn finish(&mut self, cart: &str) -> Ending {
         let form = self.shop.behaviour.fill_form(&mut self.buyer.rng);
         match self.person.intention {
-            Intention::LetTimeOut => {
-                if self.shop.carts_lapse {
-                    self.shop.desk.ledger.borrow_mut().walked_away(cart);
-                }
-                Ending::WalkedAway
-            }
+            Intention::LetTimeOut => Ending::WalkedAway,
             Intention::GiveBack => {
                 let turn = self.pause(form).await;
                 match self.shop.desk.give_back(turn, cart, &mut self.buyer).await {

@@ -184,9 +184,9 @@ impl Client {
         Self { pool: Pool::new(target.address, connections), host: target.host.clone() }
     }
 
-    /// The same, all connections opened and used in turn.
-    pub fn spread(target: &Target, connections: usize) -> Self {
-        Self { pool: Pool::spread(target.address, connections), host: target.host.clone() }
+    /// The same, `spread` of the connections opened at once and used in turn.
+    pub fn spread(target: &Target, connections: usize, spread: usize) -> Self {
+        Self { pool: Pool::spread(target.address, connections, spread), host: target.host.clone() }
     }
 
     /// The most connections that were open at once.

@@ -1,5 +1,5 @@
 //! Kept-alive connections, newest first: the few that a fast server needs stay warm, and more are opened only when it slows
-//! down. Or spread, oldest first: all that are allowed are opened and used in turn, as by a crowd of browsers. A connection that was lost in the middle of an answer is closed, never used again.
+//! down. Or spread, oldest first: so many are opened at once and used in turn, as by a crowd of browsers. A connection that was lost in the middle of an answer is closed, never used again.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -22,7 +22,8 @@ use super::Lost;
 pub struct Pool {
     address: SocketAddr,
     limit: usize,
-    spread: bool,
+    /// So many are opened before one is used a second time, and the oldest is used first; 0 for newest first.
+    spread: usize,
     idle: Rc<RefCell<VecDeque<Connection>>>,
     open: Rc<Cell<usize>>,
     most_open: Cell<usize>,
@@ -32,12 +33,12 @@ impl Pool {
     /// At most `limit` connections to this address.
     pub fn new(address: SocketAddr, limit: usize) -> Self {
         let open = Rc::new(Cell::new(0));
-        Self { address, limit, spread: false, idle: Rc::default(), open, most_open: Cell::new(0) }
+        Self { address, limit, spread: 0, idle: Rc::default(), open, most_open: Cell::new(0) }
     }
 
-    /// The same, all of them used in turn.
-    pub fn spread(address: SocketAddr, limit: usize) -> Self {
-        Self { spread: true, ..Self::new(address, limit) }
+    /// The same, but `spread` of them are used in turn; more are opened only when all of these are busy.
+    pub fn spread(address: SocketAddr, limit: usize, spread: usize) -> Self {
+        Self { spread, ..Self::new(address, limit) }
     }
 
     /// The most connections that were open at once.
@@ -47,11 +48,11 @@ impl Pool {
 
     /// A free connection, or a new one.
     pub(super) async fn take(&self) -> Result<Connection, Lost> {
-        while !(self.spread && self.open.get() < self.limit) {
+        while self.open.get() >= self.spread {
             // The borrow ends before any waiting.
             let next = match self.spread {
-                true => self.idle.borrow_mut().pop_front(),
-                false => self.idle.borrow_mut().pop_back(),
+                0 => self.idle.borrow_mut().pop_back(),
+                _ => self.idle.borrow_mut().pop_front(),
             };
             let Some(mut connection) = next else { break };
             if connection.sender.is_ready() {

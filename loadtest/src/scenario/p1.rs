@@ -38,8 +38,6 @@ use crate::waiting::walk;
 
 /// Sockets of the whole crowd at full scale.
 pub const CONNECTIONS: usize = 8_000;
-/// A small crowd may use so many all the same.
-const CONNECTIONS_AT_LEAST: usize = 256;
 /// Public counts may be 2 s old: what is read right after the last change is asked for later than that.
 const COUNTS_SETTLE: Duration = Duration::from_millis(2_200);
 /// Between the opening and the tries for a better place.
@@ -58,7 +56,7 @@ pub struct P1 {
     pub speed: f64,
     /// The seed.
     pub seed: u64,
-    /// Connections at most, at full scale.
+    /// Connections at most; divided by the scale, so many are used in turn.
     pub connections: usize,
     /// Who comes.
     pub crowd: Crowd,
@@ -150,9 +148,8 @@ fn room(
     times: (Instant, Instant),
 ) -> Rc<Room> {
     let (begin, t0) = times;
-    let connections =
-        draw::whole(draw_size(p1.connections) / p1.scale).max(CONNECTIONS_AT_LEAST.min(p1.connections));
-    let client = Client::spread(&at.target, connections);
+    let spread = draw::whole(draw_size(p1.connections) / p1.scale).clamp(1, p1.connections);
+    let client = Client::spread(&at.target, p1.connections, spread);
     // Everything from the first joining on is the run; nothing of it is warm-up.
     let floor = Floor::new(client, Measured::new(begin, Duration::from_secs(24 * 3_600)), Pulse::default());
     let nearly = units_nearly_all(stock.units());
@@ -173,7 +170,6 @@ fn room(
         web_key: at.web_key.clone(),
         phone_key: at.phone_key.clone(),
         seed: p1.seed,
-        carts_lapse: true,
         endings: RefCell::new(BTreeMap::new()),
     };
     Room::new(shop, t0, p1.crowd.draw(terms.devices, p1.speed, p1.seed))

@@ -216,7 +216,6 @@ fn shop(s1: &S1, at: &AtTarget, stock: crate::stock::Stock, plan: &Plan, run: &s
         web_key: at.web_key.clone(),
         phone_key: at.phone_key.clone(),
         seed: s1.seed,
-        carts_lapse: false,
         endings: RefCell::new(BTreeMap::new()),
     })
 }

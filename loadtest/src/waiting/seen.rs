@@ -69,6 +69,7 @@ pub struct LineSeen {
     pub drawn_after: Option<Duration>,
     /// When it first said that nothing is left, after t0.
     pub sold_out_after: Option<Duration>,
+    as_of: jiff::Timestamp,
     called_up_to: u32,
     admitted: u64,
 }
@@ -107,8 +108,11 @@ impl Seen {
             line.over.add(|| format!("{} active of {}", told.active, told.max_active));
         }
         let called_up_to = told.lanes.first().map_or(0, |lane| lane.called_up_to);
-        // Two answers that are out at one time may overtake each other: only a later reading may complain, and readings
-        // are a tenth of a second apart while an answer takes milliseconds.
+        // Two answers that are out at one time may overtake each other: by the server's clock the later one counts.
+        if told.server_time < line.as_of {
+            return;
+        }
+        line.as_of = told.server_time;
         if called_up_to < line.called_up_to || told.admitted < line.admitted {
             line.backwards.add(|| format!("called up to {} after {}", called_up_to, line.called_up_to));
         }

@@ -65,6 +65,8 @@ pub struct Line<'a> {
     pub seed: Option<&'a str>,
     /// The lanes.
     pub lanes: Vec<Lane>,
+    /// When it was answered.
+    pub server_time: jiff::Timestamp,
 }
 
 #[cfg(test)]
@@ -80,7 +82,8 @@ mod tests {
         assert_eq!(ticket.server_time.as_millisecond() % 1_000, 123);
         let text = r#"{"sale":"sh","phase":"open","mode":"queue","admit_per_minute":600,"max_active":2000,"message":null,
             "lanes":[{"lane":"general","called_up_to":7,"waiting":3}],"active":5,"admitted":2,"free":9,
-            "commitment":"ab","seed":null,"registrations":10}"#;
+            "commitment":"ab","seed":null,"registrations":10,
+            "server_time":"2021-03-23T16:00:00Z"}"#;
         let line: Line<'_> = serde_json::from_str(text).unwrap();
         assert_eq!((line.active, line.max_active, line.lanes[0].called_up_to), (5, 2_000, 7));
     }
