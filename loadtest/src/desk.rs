@@ -67,6 +67,15 @@ pub enum Paying {
     Silent,
 }
 
+/// Why somebody who looked saw nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// Was refused: a pass whose time is over.
+    Refused,
+    /// Got no final answer, or one that cannot be read.
+    Silent,
+}
+
 impl Desk {
     /// Waits until `due`, and for a place of the plan.
     pub async fn turn(&self, due: Instant) -> Turn {
@@ -83,11 +92,11 @@ impl Desk {
         turn: Turn,
         product: &str,
         buyer: &mut Buyer,
-    ) -> Option<Vec<wire::Availability>> {
+    ) -> Result<Vec<wire::Availability>, Unserved> {
         let path = format!("/v1/sales/{}/availability?by=venue,day&product={product}", self.sale);
         let read = Call::get(path).key(&buyer.key);
-        let answer = self.insist(Kind::Look, turn, read, buyer).await.answer?;
-        let rows: wire::Dated<wire::Availability> = self.read("availability", &answer)?;
+        let told = self.insist(Kind::Look, turn, read, buyer).await;
+        let rows: wire::Dated<wire::Availability> = self.read_served("availability", told)?;
         if let (Some(as_of), Some(now)) = (rows.as_of, rows.server_time) {
             let age = Duration::try_from(now.duration_since(as_of)).unwrap_or_default();
             self.floor.measured.borrow_mut().aged(age);
@@ -95,7 +104,7 @@ impl Desk {
         for untruth in rows.items.iter().filter_map(wire::Availability::untruth) {
             self.floor.measured.borrow_mut().breach(format!("look: {untruth}"));
         }
-        Some(rows.items)
+        Ok(rows.items)
     }
 
     /// Searches bundles of a rule at a venue.
@@ -105,10 +114,10 @@ impl Desk {
         rule: &str,
         venue: &str,
         buyer: &mut Buyer,
-    ) -> Option<Vec<wire::Bundle>> {
+    ) -> Result<Vec<wire::Bundle>, Unserved> {
         let path = format!("/v1/sales/{}/bundles?rule={rule}&venue={venue}&limit=20", self.sale);
-        let answer = self.insist(Kind::Search, turn, Call::get(path).key(&buyer.key), buyer).await.answer?;
-        Some(self.read::<wire::Page<wire::Bundle>>("bundles", &answer)?.items)
+        let told = self.insist(Kind::Search, turn, Call::get(path).key(&buyer.key), buyer).await;
+        Ok(self.read_served::<wire::Page<wire::Bundle>>("bundles", told)?.items)
     }
 
     /// Makes a cart with one item; `units` is what is at stake if no answer comes.
@@ -210,6 +219,18 @@ impl Desk {
             tries += 1;
             let pause = draw::seconds(buyer.rng.random_range(1.0..5.0));
             turn = self.turn(Instant::now() + pause).await;
+        }
+    }
+
+    fn read_served<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &str,
+        told: ToldAtLast,
+    ) -> Result<T, Unserved> {
+        match told.answer {
+            Some(answer) if answer.status >= 400 => Err(Unserved::Refused),
+            Some(answer) => self.read(what, &answer).ok_or(Unserved::Silent),
+            None => Err(Unserved::Silent),
         }
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::behaviour::{Behaviour, Intention, Person};
-use crate::desk::{Buyer, Desk, Holding, Paying};
+use crate::desk::{Buyer, Desk, Holding, Paying, Unserved};
 use crate::draw;
 use crate::turns::Turn;
 use crate::wire;
@@ -64,6 +64,15 @@ impl Ending {
             Self::HasBought => "left, having bought on another device",
             Self::CalledTooLate => "heard of the call too late",
             Self::Silent => "no final answer",
+        }
+    }
+}
+
+impl From<Unserved> for Ending {
+    fn from(why: Unserved) -> Self {
+        match why {
+            Unserved::Refused => Self::Refused,
+            Unserved::Silent => Self::Silent,
         }
     }
 }
@@ -149,7 +158,10 @@ impl Visit<'_> {
     }
 
     async fn search_once(&mut self, turn: Turn) -> Found {
-        let Some(rows) = self.look_when_open(turn).await else { return Found::End(Ending::Silent) };
+        let rows = match self.look_when_open(turn).await {
+            Ok(rows) => rows,
+            Err(why) => return Found::End(why.into()),
+        };
         if self.person.leaves_at_once {
             return Found::End(Ending::OnlyLooked);
         }
@@ -160,7 +172,10 @@ impl Visit<'_> {
         let mut turn = self.think().await;
         let item = if self.person.choosy {
             let found = self.shop.desk.search(turn, self.shop.rule, &venue, &mut self.buyer).await;
-            let Some(bundles) = found else { return Found::End(Ending::Silent) };
+            let bundles = match found {
+                Ok(bundles) => bundles,
+                Err(why) => return Found::End(why.into()),
+            };
             let Some(item) = self.choose_bundle(&bundles) else { return Found::Nothing };
             turn = self.think().await;
             item
@@ -180,18 +195,18 @@ impl Visit<'_> {
     }
 
     /// People whose clock is fast see the page of a sale that is not open yet, and refresh until it is.
-    async fn look_when_open(&mut self, first: Turn) -> Option<Vec<wire::Availability>> {
+    async fn look_when_open(&mut self, first: Turn) -> Result<Vec<wire::Availability>, Unserved> {
         let mut turn = first;
         for _ in 0..20 {
             let rows = self.shop.desk.look(turn, self.shop.product, &mut self.buyer).await?;
             let waiting = !rows.is_empty() && rows.iter().all(wire::Availability::not_open);
             if !waiting || self.person.leaves_at_once || self.shop.desk.floor.closing.get() {
-                return Some(rows);
+                return Ok(rows);
             }
             let pause = draw::seconds(self.buyer.rng.random_range(0.5..1.5));
             turn = self.pause(pause).await;
         }
-        None
+        Err(Unserved::Silent)
     }
 
     /// The own district's centre if it shows something free; else, for those who would go there, any that does.

@@ -12,7 +12,7 @@ use crate::time::{Millis, Now, Timestamp, WallTime};
 const SHORTEST_POLL: Millis = Millis(2_000);
 
 /// Everybody asks at least so often: what is shown is never older, and "sold out" reaches everybody by then.
-const LONGEST_POLL: Millis = Millis(10_000);
+pub const LONGEST_POLL: Millis = Millis(10_000);
 
 /// A ticket as its holder sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]

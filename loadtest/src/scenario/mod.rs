@@ -7,6 +7,7 @@ pub mod s1_inventory;
 pub mod sell_out;
 
 mod at_target;
+mod p1_audit;
 mod p1_expectations;
 mod p1_inventory;
 mod p1_terms;

@@ -8,15 +8,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use http::Method;
-use serde_json::json;
-
+use super::p1_audit::{audited, nobody_without_a_pass};
 use super::p1_expectations::{self, Day, NEARLY_ALL};
 use super::p1_terms::Terms;
 use super::p1_use::Readings;
 use super::{AtTarget, Where, p1_inventory, pre_opening, s1_inventory};
-use crate::audit::{self, Check, Evidence, PairRule, books::Books, replays};
-use crate::client::{Call, Client};
+use crate::audit::Check;
+use crate::client::Client;
 use crate::desk::Desk;
 use crate::disk;
 use crate::draw;
@@ -24,13 +22,11 @@ use crate::driver::Floor;
 use crate::failure::Failure;
 use crate::ledger::Ledger;
 use crate::measured::Measured;
-use crate::operator::Operator;
 use crate::progress::{ProgressLine, Pulse, stage};
-use crate::refusals::Problem;
 use crate::report::{self, FORMAT, Places, Report, Run, ServerUse};
 use crate::usage::Usage;
 use crate::verdict::Verdict;
-use crate::visitor::{Ending, Shop};
+use crate::visitor::Shop;
 use crate::waiting::crowd::Crowd;
 use crate::waiting::proofs::Proofs;
 use crate::waiting::room::Room;
@@ -38,8 +34,6 @@ use crate::waiting::walk;
 
 /// Sockets of the whole crowd at full scale.
 pub const CONNECTIONS: usize = 8_000;
-/// Public counts may be 2 s old: what is read right after the last change is asked for later than that.
-const COUNTS_SETTLE: Duration = Duration::from_millis(2_200);
 /// Between the opening and the tries for a better place.
 const TRY_AFTER: Duration = Duration::from_secs(2);
 
@@ -90,7 +84,7 @@ pub async fn run(p1: &P1) -> Result<Report, Failure> {
     }
     stage("reading the books for the audit");
     let mut audit = vec![day.without_a_pass, day.same_place];
-    audit.extend(audited(p1, &at.operator(), &room, &slots).await?);
+    audit.extend(audited(&at.operator(), &room, &slots).await?);
 
     let measured = room.shop.desk.floor.measured.borrow();
     let lasted = day.lasted;
@@ -244,51 +238,6 @@ fn patience(terms: &Terms) -> Duration {
     terms.minute * 60
         + Duration::from_millis(terms.hold_ttl_ms + 4 * terms.claim_ms)
         + Duration::from_secs(30)
-}
-
-async fn nobody_without_a_pass(shop: &Operator, sale: &str, run: &str) -> Result<Check, Failure> {
-    let item = json!({"bundle": {"rule": "two-doses", "venue": p1_inventory::VENUES[0]}});
-    let body = json!({"customer": format!("{run}-no-pass"), "items": [item]});
-    let call = Call::new(Method::POST, format!("/v1/sales/{sale}/carts")).json(&body);
-    let answer = shop.ask(call.once(format!("{run}-no-pass"))).await?;
-    let code = answer.read::<Problem>().map(|problem| problem.code).unwrap_or_default();
-    let refused = answer.status == 403 && code == "not-admitted";
-    let cases = if refused { vec![] } else { vec![format!("answered {} {code}", answer.status)] };
-    Ok(Check::no_cases("nobody holds without a pass", &cases, "1 attempt refused"))
-}
-
-async fn audited(
-    p1: &P1,
-    operator: &Operator,
-    room: &Room,
-    slots: &[s1_inventory::NewSlot],
-) -> Result<Vec<Check>, Failure> {
-    // Asked before the books are read: an order made twice by asking again must show in them. And at once: passes end.
-    let payments = replays::payments(&room.shop.desk.ledger.borrow().carts);
-    let replayed = replays::same_key_same_order(operator, &payments).await?;
-    tokio::time::sleep(COUNTS_SETTLE).await;
-    let undecided = room.shop.desk.ledger.borrow().undecided();
-    let books = Books::read(operator, &p1.sale, &undecided, false).await?;
-    let ledger = room.shop.desk.ledger.borrow();
-    let endings = room.shop.endings.borrow();
-    let unended = u64::try_from(room.unended()).unwrap_or(u64::MAX);
-    let visits = u64::try_from(room.devices.borrow().len()).unwrap_or(u64::MAX);
-    let gap_days = s1_inventory::GAP_DAYS..=28;
-    let mut checks = audit::run(&Evidence {
-        ledger: &ledger,
-        measured: &room.shop.desk.floor.measured.borrow(),
-        books: &books,
-        pairs: Some(&PairRule { first: "dose1", second: "dose2", gap_days }),
-        alone: true,
-        without_final_answer: endings.get(&Ending::Silent).copied().unwrap_or_default() + unended,
-        visits,
-    });
-    checks.push(replayed);
-    let stock: u64 = slots.iter().map(|slot| slot.place.capacity).sum();
-    let sold: u64 = books.sold_by_slot().values().sum();
-    let cases = if sold == stock { vec![] } else { vec![format!("{sold} of {stock} units sold")] };
-    checks.push(Check::no_cases("every unit is sold", &cases, format!("{sold} units")));
-    Ok(checks)
 }
 
 fn load_words(p1: &P1, terms: &Terms, room: &Room, loaded: usize) -> String {

@@ -106,6 +106,10 @@ pub struct Device {
     pub answered: Option<Instant>,
     /// The server's time of the last answer that said it waits for its turn, in milliseconds; 0 for never.
     pub waited_at_ms: i64,
+    /// When it was told to ask again, milliseconds after that.
+    pub told_to_ask_ms: u64,
+    /// It was quiet for twice as long: the server may have taken it for gone.
+    pub was_away: bool,
     /// Requests in a row without a final answer.
     pub tries: u8,
 }
@@ -167,6 +171,8 @@ impl Crowd {
                 ahead: None,
                 answered: None,
                 waited_at_ms: 0,
+                told_to_ask_ms: 0,
+                was_away: false,
                 tries: 0,
             });
         }

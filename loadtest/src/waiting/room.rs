@@ -205,7 +205,9 @@ impl Room {
         if told.state == State::Waiting {
             device.waited_at_ms = told.server_time.as_millisecond();
         }
-        (device.answered, device.tries) = (Some(now), 0);
+        let quiet = device.answered.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
+        device.was_away |= quiet > Duration::from_millis(2 * device.told_to_ask_ms);
+        (device.answered, device.tries, device.told_to_ask_ms) = (Some(now), 0, told.poll_after_ms);
     }
 
     fn is_called(&self, number: u32, told: &told::Ticket<'_>) -> Option<String> {

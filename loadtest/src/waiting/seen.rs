@@ -126,7 +126,8 @@ impl Seen {
         }
     }
 
-    /// Devices that were still told to wait at an instant at which somebody behind them had been called already.
+    /// Devices that were still told to wait at an instant at which somebody behind them had been called already, though
+    /// they had always asked in time.
     pub fn overtaken(&mut self, devices: &[Device]) -> Cases {
         let mut furthest = 0;
         self.called.sort_unstable();
@@ -139,7 +140,7 @@ impl Seen {
             })
             .collect();
         let mut cases = Cases::default();
-        for device in devices.iter().filter(|device| device.waited_at_ms > 0) {
+        for device in devices.iter().filter(|device| device.waited_at_ms > 0 && !device.was_away) {
             let before = called.partition_point(|(at, _)| *at < device.waited_at_ms);
             let Some((_, furthest)) = before.checked_sub(1).and_then(|last| called.get(last)) else {
                 continue;
