@@ -2,6 +2,7 @@
 //! of it later (model A3). Only the *wish* is drawn here; a run with a fixed request rate spreads the spike over the places
 //! its [`crate::plan`] has, as the press fixed the rate of that day and not the impatience behind it.
 
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::draw;
@@ -59,6 +60,29 @@ impl Opening {
     }
 }
 
+/// The build-up before an opening (model A1): people come to a waiting room at a rate that grows as `exp(t / tau)` until t0.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildUp {
+    /// The first come so many seconds before t0.
+    pub from_s: f64,
+    /// Time constant of the growth.
+    pub tau_s: f64,
+}
+
+impl BuildUp {
+    /// An hour, of which the last ten minutes bring 63 %; `speed` divides both times.
+    pub fn an_hour(speed: f64) -> Self {
+        Self { from_s: 3_600.0 / speed, tau_s: 600.0 / speed }
+    }
+
+    /// An instant of coming, microseconds from t0 and so never positive.
+    pub fn one(&self, rng: &mut ChaCha8Rng) -> i64 {
+        let first = (-self.from_s / self.tau_s).exp();
+        let before = -self.tau_s * (first + rng.random::<f64>() * (1.0 - first)).ln();
+        -i64::try_from(draw::micros(draw::seconds(before.min(self.from_s)))).unwrap_or(0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +96,15 @@ mod tests {
         assert!((18_500..21_500).contains(&early), "{early}");
         assert!(starts.iter().any(|at| *at < 0), "a fast clock comes before t0");
         assert!(starts.iter().all(|at| *at <= 60_000_000));
+    }
+
+    #[test]
+    fn the_last_ten_minutes_of_a_build_up_bring_63_percent() {
+        let (mut rng, hour) = (draw::stream(1, 0), BuildUp::an_hour(1.0));
+        let came: Vec<i64> = (0..20_000).map(|_| hour.one(&mut rng)).collect();
+        assert!(came.iter().all(|at| (-3_600_000_000..=0).contains(at)));
+        let late = came.iter().filter(|at| **at >= -600_000_000).count();
+        assert!((12_400..=12_900).contains(&late), "{late}");
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Behaviour {
     pub think_sigma: f64,
     /// Filling in the form between hold and checkout.
     pub form_median_s: f64,
+    /// Nobody takes longer for it who means to buy: below what a hold lives.
+    pub form_longest_s: f64,
     /// Refreshing a page that had nothing.
     pub refresh_median_s: f64,
     /// Sigma of the logarithm of that.
@@ -44,6 +46,7 @@ impl Default for Behaviour {
             think_median_s: 8.0,
             think_sigma: 0.7,
             form_median_s: 45.0,
+            form_longest_s: f64::INFINITY,
             refresh_median_s: 10.0,
             refresh_sigma: 0.6,
             searches: 6,
@@ -112,7 +115,8 @@ impl Behaviour {
 
     /// Filling in the form.
     pub fn fill_form(&self, rng: &mut ChaCha8Rng) -> Duration {
-        draw::seconds(draw::log_normal(rng, self.form_median_s, self.think_sigma))
+        let drawn = draw::log_normal(rng, self.form_median_s, self.think_sigma);
+        draw::seconds(drawn.min(self.form_longest_s))
     }
 
     /// Waiting before a refresh.

@@ -46,6 +46,8 @@ pub enum Command {
 pub enum Scenario {
     /// A state-wide on-sale: 3,225 requests/s for a minute, 2,100 pairs of appointments, no waiting room.
     S1(S1Args),
+    /// A waiting room: 156,000 devices in the hour before the opening, 60,000 pairs in 50 minutes; compressed.
+    P1(P1Args),
     /// Sell out whatever inventory an existing sale has.
     SellOut(SellOutArgs),
     /// Kill a server of its own with SIGKILL under load, again and again, and hold it to every answer it gave.
@@ -59,9 +61,9 @@ pub struct Common {
     /// The seed of everything that is drawn.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Connections at most; more are opened only when answers are slow.
-    #[arg(long, default_value_t = 2_048, value_parser = clap::value_parser!(u32).range(1..=60_000))]
-    pub connections: u32,
+    /// Connections at most. Default: 2,048, opened only when answers are slow; for `p1` 8,000, of which those divided by the scale are used in turn.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub connections: Option<u32>,
     /// Write the report as JSON to this file.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -88,6 +90,38 @@ pub struct S1Args {
     /// Kill the server after the rush and start it again before the audit; not with --target.
     #[arg(long, conflicts_with = "target")]
     pub crash: bool,
+    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The rest.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `run p1`.
+#[derive(Debug, Args)]
+pub struct P1Args {
+    /// The server, like http://127.0.0.1:8080, with ONSALE_OPERATOR_KEY and ONSALE_SERVER_KEY set. Without it one is started.
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// The sale to create.
+    #[arg(long, default_value = "p1")]
+    pub sale: String,
+    /// Divide visitors, rates, inventory and the connections used in turn by this.
+    #[arg(long, default_value_t = 1.0, value_parser = at_least_one)]
+    pub scale: f64,
+    /// Divide durations and multiply rates by this; when a ticket is asked about again is the server's to say.
+    #[arg(long, default_value_t = 30.0, value_parser = at_least_one)]
+    pub speed: f64,
+    /// Share of the called who never come.
+    #[arg(long, default_value_t = 0.03, value_parser = share)]
+    pub no_shows: f64,
+    /// Share of the people who do not wait for ever.
+    #[arg(long, default_value_t = 0.1, value_parser = share)]
+    pub impatient: f64,
+    /// Share of the carts that are let go.
+    #[arg(long, default_value_t = 0.02, value_parser = share)]
+    pub let_go: f64,
     /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -144,6 +178,15 @@ fn at_least_one(text: &str) -> Result<f64, String> {
     }
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if (0.0..1.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err("it must be 0 or more and less than 1".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -166,6 +209,8 @@ mod tests {
             "loadtest run sell-out --sale x --target http://h --rate 5 --at-once 3",
             "loadtest run s1 --connections 0",
             "loadtest run kill-9 --times 0",
+            "loadtest run p1 --no-shows 1",
+            "loadtest run p1 --speed 0.5",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

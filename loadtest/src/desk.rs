@@ -67,6 +67,15 @@ pub enum Paying {
     Silent,
 }
 
+/// Why somebody who looked saw nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// Was refused: a pass whose time is over.
+    Refused,
+    /// Got no final answer, or one that cannot be read.
+    Silent,
+}
+
 impl Desk {
     /// Waits until `due`, and for a place of the plan.
     pub async fn turn(&self, due: Instant) -> Turn {
@@ -83,11 +92,11 @@ impl Desk {
         turn: Turn,
         product: &str,
         buyer: &mut Buyer,
-    ) -> Option<Vec<wire::Availability>> {
+    ) -> Result<Vec<wire::Availability>, Unserved> {
         let path = format!("/v1/sales/{}/availability?by=venue,day&product={product}", self.sale);
         let read = Call::get(path).key(&buyer.key);
-        let answer = self.insist(Kind::Look, turn, read, buyer).await.answer?;
-        let rows: wire::Dated<wire::Availability> = self.read("availability", &answer)?;
+        let told = self.insist(Kind::Look, turn, read, buyer).await;
+        let rows: wire::Dated<wire::Availability> = self.read_served("availability", told)?;
         if let (Some(as_of), Some(now)) = (rows.as_of, rows.server_time) {
             let age = Duration::try_from(now.duration_since(as_of)).unwrap_or_default();
             self.floor.measured.borrow_mut().aged(age);
@@ -95,7 +104,7 @@ impl Desk {
         for untruth in rows.items.iter().filter_map(wire::Availability::untruth) {
             self.floor.measured.borrow_mut().breach(format!("look: {untruth}"));
         }
-        Some(rows.items)
+        Ok(rows.items)
     }
 
     /// Searches bundles of a rule at a venue.
@@ -105,15 +114,19 @@ impl Desk {
         rule: &str,
         venue: &str,
         buyer: &mut Buyer,
-    ) -> Option<Vec<wire::Bundle>> {
+    ) -> Result<Vec<wire::Bundle>, Unserved> {
         let path = format!("/v1/sales/{}/bundles?rule={rule}&venue={venue}&limit=20", self.sale);
-        let answer = self.insist(Kind::Search, turn, Call::get(path).key(&buyer.key), buyer).await.answer?;
-        Some(self.read::<wire::Page<wire::Bundle>>("bundles", &answer)?.items)
+        let told = self.insist(Kind::Search, turn, Call::get(path).key(&buyer.key), buyer).await;
+        Ok(self.read_served::<wire::Page<wire::Bundle>>("bundles", told)?.items)
     }
 
     /// Makes a cart with one item; `units` is what is at stake if no answer comes.
     pub async fn hold(&self, turn: Turn, item: &Value, units: u64, buyer: &mut Buyer) -> Holding {
-        let body = json!({"customer": buyer.name, "items": [item]});
+        let body = match buyer.with_pass {
+            // The pass has a customer of its own.
+            true => json!({"items": [item]}),
+            false => json!({"customer": buyer.name, "items": [item]}),
+        };
         let path = format!("/v1/sales/{}/carts", self.sale);
         let call = Call::new(Method::POST, path).key(&buyer.key).json(&body).once(self.key(buyer, "hold"));
         let told = self.insist(Kind::Hold, turn, call, buyer).await;
@@ -121,7 +134,7 @@ impl Desk {
             self.clicks.set(self.clicks.get() + 1);
         }
         match told.answer {
-            Some(answer) if answer.status == 201 => self.note_held(&answer),
+            Some(answer) if answer.status == 201 => self.note_held(&answer, turn.intended),
             Some(_) => {
                 if matches!(told.code.as_str(), "slot-taken" | "all-held" | "sold-out" | "bundle-incomplete")
                 {
@@ -181,12 +194,14 @@ impl Desk {
         done
     }
 
-    fn note_held(&self, answer: &Answer) -> Holding {
+    /// `asked` is at or before the instant at which the server counted the cart's time from.
+    fn note_held(&self, answer: &Answer, asked: Instant) -> Holding {
         let Some(cart) = self.read::<wire::Cart>("cart", answer) else { return Holding::Silent };
         let units: Vec<(String, u64)> =
             cart.items.into_iter().map(|item| (item.slot, item.quantity)).collect();
         self.floor.pulse.held();
-        self.ledger.borrow_mut().held(&cart.cart, &units, Instant::now());
+        let deadline = cart.expires_in_ms.map(|ms| asked + Duration::from_millis(ms));
+        self.ledger.borrow_mut().held(&cart.cart, &units, Instant::now(), deadline);
         Holding::Held(cart.cart)
     }
 
@@ -204,6 +219,18 @@ impl Desk {
             tries += 1;
             let pause = draw::seconds(buyer.rng.random_range(1.0..5.0));
             turn = self.turn(Instant::now() + pause).await;
+        }
+    }
+
+    fn read_served<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &str,
+        told: ToldAtLast,
+    ) -> Result<T, Unserved> {
+        match told.answer {
+            Some(answer) if answer.status >= 400 => Err(Unserved::Refused),
+            Some(answer) => self.read(what, &answer).ok_or(Unserved::Silent),
+            None => Err(Unserved::Silent),
         }
     }
 
@@ -233,13 +260,19 @@ pub struct Buyer {
     pub key: HeaderValue,
     /// This person's own stream.
     pub rng: ChaCha8Rng,
+    with_pass: bool,
     steps: u32,
 }
 
 impl Buyer {
     /// A buyer who has done nothing yet.
     pub fn new(name: String, key: &HeaderValue, rng: ChaCha8Rng) -> Self {
-        Self { name, key: key.clone(), rng, steps: 0 }
+        Self { name, key: key.clone(), rng, with_pass: false, steps: 0 }
+    }
+
+    /// A buyer whose credential is the pass of a waiting room.
+    pub fn with_pass(name: String, pass: &HeaderValue, rng: ChaCha8Rng) -> Self {
+        Self { with_pass: true, ..Self::new(name, pass, rng) }
     }
 }
 

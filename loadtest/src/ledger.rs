@@ -4,7 +4,8 @@
 //! A request whose answer never came may or may not have happened; such a cart or unit is *unsure* and the audit allows
 //! both, as a client would have to. Asking again with the same idempotency key usually settles it during the run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub struct HeldCart {
     pub fate: Fate,
     /// The credential and idempotency key it was paid with.
     pub paid_with: Option<(HeaderValue, String)>,
+    /// Whether its units count as taken: not while it is given back, and not after its deadline unless it was bought.
+    counted: bool,
 }
 
 /// The book of acknowledgements.
@@ -46,6 +49,7 @@ pub struct Ledger {
     /// All acknowledged carts, in the order of their answers.
     pub carts: Vec<HeldCart>,
     by_cart: HashMap<String, usize>,
+    deadlines: BinaryHeap<Reverse<(Instant, usize)>>,
     live: Vec<u64>,
     live_units: u64,
     not_yet_full: usize,
@@ -69,6 +73,7 @@ impl Ledger {
         Self {
             not_yet_full: stock.places().iter().filter(|place| place.capacity > 0).count(),
             full_once: vec![false; slots],
+            deadlines: BinaryHeap::new(),
             live: vec![0; slots],
             live_units: 0,
             stock,
@@ -84,10 +89,12 @@ impl Ledger {
     }
 
     /// The server acknowledged a cart with these units. An answer seen twice (asked again with the same key) counts once.
-    pub fn held(&mut self, cart: &str, items: &[(String, u64)], at: Instant) {
+    /// From `deadline` on the units may be somebody else's, unless the cart was bought.
+    pub fn held(&mut self, cart: &str, items: &[(String, u64)], at: Instant, deadline: Option<Instant>) {
         if self.by_cart.contains_key(cart) {
             return;
         }
+        self.lapse(at);
         let mut units = Vec::with_capacity(items.len());
         for (slot, quantity) in items {
             match self.stock.number(slot) {
@@ -99,17 +106,17 @@ impl Ledger {
         for (slot, quantity) in &units {
             self.add(*slot, *quantity, after);
         }
-        self.by_cart.insert(cart.to_owned(), self.carts.len());
-        self.carts.push(HeldCart { cart: cart.to_owned(), units, fate: Fate::Held, paid_with: None });
+        let number = self.carts.len();
+        self.by_cart.insert(cart.to_owned(), number);
+        self.deadlines.extend(deadline.map(|deadline| Reverse((deadline, number))));
+        let (cart, fate) = (cart.to_owned(), Fate::Held);
+        self.carts.push(HeldCart { cart, units, fate, paid_with: None, counted: true });
     }
 
     /// Before a giving back is asked for: from now on the units may be sold to somebody else, before our answer is here.
     pub fn giving_back(&mut self, cart: &str) {
         let Some(number) = self.by_cart.get(cart).copied() else { return };
-        for (slot, quantity) in self.carts[number].units.clone() {
-            self.live[slot] = self.live[slot].saturating_sub(quantity);
-            self.live_units = self.live_units.saturating_sub(quantity);
-        }
+        self.uncount(number);
         self.carts[number].fate = Fate::Unsure;
     }
 
@@ -124,8 +131,14 @@ impl Ledger {
     /// A cart was confirmed, paid with this credential and idempotency key.
     pub fn ordered(&mut self, cart: &str, order: &str, credential: &HeaderValue, key: &str) {
         self.became(cart, Fate::Ordered(order.to_owned()));
-        if let Some(number) = self.by_cart.get(cart) {
-            self.carts[*number].paid_with = Some((credential.clone(), key.to_owned()));
+        let Some(number) = self.by_cart.get(cart).copied() else { return };
+        self.carts[number].paid_with = Some((credential.clone(), key.to_owned()));
+        // The answer to a payment in the last moment comes after the deadline.
+        if !std::mem::replace(&mut self.carts[number].counted, true) {
+            let after = Instant::now().saturating_duration_since(self.t0);
+            for (slot, quantity) in self.carts[number].units.clone() {
+                self.add(slot, quantity, after);
+            }
         }
     }
 
@@ -143,6 +156,28 @@ impl Ledger {
     /// The stock this book is about.
     pub fn stock(&self) -> &Stock {
         &self.stock
+    }
+
+    /// Units of carts whose deadline has come are no longer theirs.
+    fn lapse(&mut self, now: Instant) {
+        while let Some(Reverse((deadline, number))) = self.deadlines.peek().copied() {
+            if deadline > now {
+                return;
+            }
+            self.deadlines.pop();
+            if !matches!(self.carts[number].fate, Fate::Ordered(_)) {
+                self.uncount(number);
+            }
+        }
+    }
+
+    fn uncount(&mut self, number: usize) {
+        if std::mem::replace(&mut self.carts[number].counted, false) {
+            for (slot, quantity) in self.carts[number].units.clone() {
+                self.live[slot] = self.live[slot].saturating_sub(quantity);
+                self.live_units = self.live_units.saturating_sub(quantity);
+            }
+        }
     }
 
     fn add(&mut self, slot: usize, quantity: u64, after: Duration) {
@@ -187,11 +222,11 @@ mod tests {
     fn a_unit_acknowledged_twice_shows_at_once() {
         let mut ledger = ledger();
         let now = Instant::now();
-        ledger.held("cart_1", &[("b".into(), 1)], now);
+        ledger.held("cart_1", &[("b".into(), 1)], now, None);
         assert!(ledger.overdrawn.is_empty());
-        ledger.held("cart_2", &[("b".into(), 1)], now);
+        ledger.held("cart_2", &[("b".into(), 1)], now, None);
         assert_eq!(ledger.overdrawn, BTreeMap::from([(1, 2)]));
-        ledger.held("cart_2", &[("b".into(), 1)], now);
+        ledger.held("cart_2", &[("b".into(), 1)], now, None);
         assert_eq!(ledger.carts.len(), 2, "the same answer twice is one cart");
     }
 
@@ -199,10 +234,10 @@ mod tests {
     fn what_is_being_given_back_may_be_sold_again() {
         let mut ledger = ledger();
         let now = Instant::now();
-        ledger.held("cart_1", &[("a".into(), 2)], now);
+        ledger.held("cart_1", &[("a".into(), 2)], now, None);
         assert!(ledger.all_full_after.is_none() && ledger.reached[&2].is_some());
         ledger.giving_back("cart_1");
-        ledger.held("cart_2", &[("a".into(), 2), ("b".into(), 1)], now);
+        ledger.held("cart_2", &[("a".into(), 2), ("b".into(), 1)], now, None);
         ledger.became("cart_1", Fate::GivenBack);
         assert!(ledger.overdrawn.is_empty());
         assert!(ledger.all_full_after.is_some(), "both slots were full once");
@@ -210,9 +245,21 @@ mod tests {
     }
 
     #[test]
+    fn from_its_deadline_on_a_cart_has_nothing_unless_it_was_bought() {
+        let mut ledger = ledger();
+        let (now, soon) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        ledger.held("cart_1", &[("b".into(), 1)], now, Some(soon));
+        ledger.held("cart_2", &[("b".into(), 1)], soon, None);
+        assert!(ledger.overdrawn.is_empty());
+        // It was bought in the last moment after all: then the second one must not have been.
+        ledger.ordered("cart_1", "order_1", &HeaderValue::from_static("k"), "once");
+        assert_eq!(ledger.overdrawn, BTreeMap::from([(1, 2)]));
+    }
+
+    #[test]
     fn a_slot_nobody_offered_is_an_oddity() {
         let mut ledger = ledger();
-        ledger.held("cart_1", &[("zzz".into(), 1)], Instant::now());
+        ledger.held("cart_1", &[("zzz".into(), 1)], Instant::now(), None);
         assert_eq!(ledger.oddities.len(), 1);
     }
 }

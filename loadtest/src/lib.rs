@@ -4,7 +4,8 @@
 //! through it with a [`pace`] and gives each place to a [`visitor`]'s step ([`turns`]) or a page view; the [`client`] sends;
 //! [`measured`] counts honest [`latency`] and what was told ([`refusals`]); the [`ledger`] keeps what was acknowledged. Then
 //! the [`audit`] compares the ledger with the server's books, a [`report`] is made, a [`verdict`] spoken and a [`summary`]
-//! printed. The launch days themselves are in [`scenario`].
+//! printed. The launch days themselves are in [`scenario`]; one with a [`waiting`] room has no places but devices that wake
+//! when the server told them to.
 //!
 //! What it promises: nothing the server does moves an intended instant; a request that was lost stays in the table with at
 //! least its time-out; a run in which the tester was the limit says so and ends with its own exit code. It never depends on
@@ -13,6 +14,7 @@
 pub mod arrivals;
 pub mod audit;
 pub mod behaviour;
+pub mod chi_square;
 pub mod child;
 pub mod cli;
 pub mod client;
@@ -41,4 +43,5 @@ pub mod turns;
 pub mod usage;
 pub mod verdict;
 pub mod visitor;
+pub mod waiting;
 pub mod wire;

@@ -15,6 +15,14 @@ use crate::turns::Turn;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// Joining a waiting room.
+    Join,
+    /// Asking how one's ticket stands.
+    Poll,
+    /// Reading what everybody may know of the line.
+    Line,
+    /// Leaving the line.
+    Leave,
     /// Looking at what is left.
     Look,
     /// Searching for bundles.
@@ -29,11 +37,25 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of a visit.
-    pub const ALL: [Self; 5] = [Self::Look, Self::Search, Self::Hold, Self::Checkout, Self::GiveBack];
+    pub const ALL: [Self; 9] = [
+        Self::Join,
+        Self::Poll,
+        Self::Line,
+        Self::Leave,
+        Self::Look,
+        Self::Search,
+        Self::Hold,
+        Self::Checkout,
+        Self::GiveBack,
+    ];
 
     /// The word of the reports.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Join => "join",
+            Self::Poll => "poll",
+            Self::Line => "line",
+            Self::Leave => "leave",
             Self::Look => "look",
             Self::Search => "search",
             Self::Hold => "hold",

@@ -15,6 +15,7 @@ struct Counts {
     answered: AtomicU64,
     held: AtomicU64,
     ordered: AtomicU64,
+    waiting: AtomicU64,
     over: AtomicBool,
 }
 
@@ -48,6 +49,11 @@ impl Pulse {
         self.0.ordered.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// So many wait in a line now.
+    pub fn waiting(&self, devices: u64) {
+        self.0.waiting.store(devices, Ordering::Relaxed);
+    }
+
     /// Requests that are out now.
     pub fn open(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed).saturating_sub(self.0.answered.load(Ordering::Relaxed))
@@ -56,8 +62,12 @@ impl Pulse {
     fn line(&self) -> String {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counts = &self.0;
+        let line = match of(&counts.waiting) {
+            0 => String::new(),
+            waiting => format!("{waiting} in line, "),
+        };
         format!(
-            "{} requests, {} open, {} carts held, {} orders",
+            "{line}{} requests, {} open, {} carts held, {} orders",
             of(&counts.sent),
             self.open(),
             of(&counts.held),

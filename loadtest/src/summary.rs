@@ -9,7 +9,20 @@ use crate::report::{Figures, Report};
 use crate::verdict::{Came, Verdict};
 
 /// The rows of the latency table in their order; a report has those that were made.
-const ROWS: [&str; 8] = ["read", "look", "search", "hold", "granted", "checkout", "give-back", "all"];
+const ROWS: [&str; 12] = [
+    "join",
+    "poll",
+    "line",
+    "leave",
+    "read",
+    "look",
+    "search",
+    "hold",
+    "granted",
+    "checkout",
+    "give-back",
+    "all",
+];
 
 /// The summary of a report.
 pub fn of(report: &Report) -> String {
@@ -56,9 +69,10 @@ fn head(out: &mut String, report: &Report) -> fmt::Result {
 }
 
 fn latencies(out: &mut String, report: &Report) -> fmt::Result {
+    let of = if report.places.planned_in_rush > 0 { "rush only" } else { "the whole run" };
     writeln!(
         out,
-        "\nLatency from the intended start, rush only (ms; lost requests are in; `granted` are the holds that got a cart)"
+        "\nLatency from the intended start, {of} (ms; lost requests are in; `granted` are the holds that got a cart)"
     )?;
     writeln!(
         out,

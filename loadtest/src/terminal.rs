@@ -3,12 +3,16 @@
 use std::process::ExitCode;
 
 use crate::behaviour::Behaviour;
-use crate::cli::{Cli, Command, Common, Kill9Args, S1Args, Scenario, SellOutArgs};
+use crate::cli::{Cli, Command, Common, Kill9Args, P1Args, S1Args, Scenario, SellOutArgs};
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::scenario::kill_9::{self, Kill9};
-use crate::scenario::{Where, s1, sell_out};
+use crate::scenario::{Where, p1, s1, sell_out};
+use crate::waiting::crowd::Crowd;
 use crate::{compare, summary};
+
+/// Connections at most where the command line says nothing.
+const CONNECTIONS: usize = 2_048;
 
 /// Does it; the exit code is that of the verdict, or 1 if the run could not be made.
 pub fn obey(cli: Cli) -> ExitCode {
@@ -27,6 +31,7 @@ fn done(cli: Cli) -> Result<u8, Failure> {
         Command::Run { scenario } => {
             let (common, report) = match scenario {
                 Scenario::S1(args) => (args.common.clone(), in_runtime(s1::run(&as_s1(args)))?),
+                Scenario::P1(args) => (args.common.clone(), in_runtime(p1::run(&as_p1(args)))?),
                 Scenario::SellOut(args) => {
                     (args.common.clone(), in_runtime(sell_out::run(&as_sell_out(args)))?)
                 }
@@ -94,6 +99,19 @@ fn as_s1(args: S1Args) -> s1::S1 {
     }
 }
 
+fn as_p1(args: P1Args) -> p1::P1 {
+    p1::P1 {
+        connections: args.common.connections.map_or(p1::CONNECTIONS, count),
+        place: Where { target: args.target, data: args.data, keys: None },
+        sale: args.sale,
+        scale: args.scale,
+        speed: args.speed,
+        seed: args.common.seed,
+        crowd: Crowd { no_shows: args.no_shows, impatient: args.impatient, ..Crowd::default() },
+        let_go: args.let_go,
+    }
+}
+
 fn as_sell_out(args: SellOutArgs) -> sell_out::SellOut {
     sell_out::SellOut {
         place: Where { target: Some(args.target), data: None, keys: None },
@@ -106,5 +124,9 @@ fn as_sell_out(args: SellOutArgs) -> sell_out::SellOut {
 }
 
 fn connections(common: &Common) -> usize {
-    usize::try_from(common.connections).unwrap_or(usize::MAX)
+    common.connections.map_or(CONNECTIONS, count)
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

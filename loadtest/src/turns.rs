@@ -57,6 +57,24 @@ impl Turns {
         }
         false
     }
+
+    /// Without a plan of places a step goes when it is due: gives the first that is due by `now` its own instant.
+    pub fn give_due(&self, now: Instant) -> bool {
+        let mut waiting = self.waiting.borrow_mut();
+        while waiting.peek().is_some_and(|first| first.due <= now) {
+            if let Some(Waiting { due, give, .. }) = waiting.pop()
+                && give.send(due).is_ok()
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// When the first step is due.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.waiting.borrow().peek().map(|first| first.due)
+    }
 }
 
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::behaviour::{Behaviour, Intention, Person};
-use crate::desk::{Buyer, Desk, Holding, Paying};
+use crate::desk::{Buyer, Desk, Holding, Paying, Unserved};
 use crate::draw;
 use crate::turns::Turn;
 use crate::wire;
@@ -36,6 +36,14 @@ pub enum Ending {
     LostEveryClick,
     /// Was refused for a reason of the rules.
     Refused,
+    /// Went away from the waiting room before being called.
+    WentAway,
+    /// Was called and never came.
+    NeverCame,
+    /// Was called on a further device after having bought or while buying, and left.
+    HasBought,
+    /// Heard of the call when it was over.
+    CalledTooLate,
     /// Got no final answer.
     Silent,
 }
@@ -51,7 +59,20 @@ impl Ending {
             Self::ToldNothingLeft => "told nothing is left",
             Self::LostEveryClick => "lost every click",
             Self::Refused => "refused by a rule",
+            Self::WentAway => "went away from the line",
+            Self::NeverCame => "were called and never came",
+            Self::HasBought => "left, having bought on another device",
+            Self::CalledTooLate => "heard of the call too late",
             Self::Silent => "no final answer",
+        }
+    }
+}
+
+impl From<Unserved> for Ending {
+    fn from(why: Unserved) -> Self {
+        match why {
+            Unserved::Refused => Self::Refused,
+            Unserved::Silent => Self::Silent,
         }
     }
 }
@@ -93,6 +114,11 @@ pub async fn visit(shop: Rc<Shop>, number: usize, first: Turn) {
     *shop.endings.borrow_mut().entry(ending).or_default() += 1;
 }
 
+/// Buys, or tries to, from the first look on: what is left of a visit for who comes out of a waiting room.
+pub async fn shop_around(shop: &Shop, person: Person, buyer: Buyer, first: Turn) -> Ending {
+    Visit { shop, person, buyer }.make(first).await
+}
+
 struct Visit<'a> {
     shop: &'a Shop,
     person: Person,
@@ -132,7 +158,10 @@ impl Visit<'_> {
     }
 
     async fn search_once(&mut self, turn: Turn) -> Found {
-        let Some(rows) = self.look_when_open(turn).await else { return Found::End(Ending::Silent) };
+        let rows = match self.look_when_open(turn).await {
+            Ok(rows) => rows,
+            Err(why) => return Found::End(why.into()),
+        };
         if self.person.leaves_at_once {
             return Found::End(Ending::OnlyLooked);
         }
@@ -143,7 +172,10 @@ impl Visit<'_> {
         let mut turn = self.think().await;
         let item = if self.person.choosy {
             let found = self.shop.desk.search(turn, self.shop.rule, &venue, &mut self.buyer).await;
-            let Some(bundles) = found else { return Found::End(Ending::Silent) };
+            let bundles = match found {
+                Ok(bundles) => bundles,
+                Err(why) => return Found::End(why.into()),
+            };
             let Some(item) = self.choose_bundle(&bundles) else { return Found::Nothing };
             turn = self.think().await;
             item
@@ -163,18 +195,18 @@ impl Visit<'_> {
     }
 
     /// People whose clock is fast see the page of a sale that is not open yet, and refresh until it is.
-    async fn look_when_open(&mut self, first: Turn) -> Option<Vec<wire::Availability>> {
+    async fn look_when_open(&mut self, first: Turn) -> Result<Vec<wire::Availability>, Unserved> {
         let mut turn = first;
         for _ in 0..20 {
             let rows = self.shop.desk.look(turn, self.shop.product, &mut self.buyer).await?;
             let waiting = !rows.is_empty() && rows.iter().all(wire::Availability::not_open);
             if !waiting || self.person.leaves_at_once || self.shop.desk.floor.closing.get() {
-                return Some(rows);
+                return Ok(rows);
             }
             let pause = draw::seconds(self.buyer.rng.random_range(0.5..1.5));
             turn = self.pause(pause).await;
         }
-        None
+        Err(Unserved::Silent)
     }
 
     /// The own district's centre if it shows something free; else, for those who would go there, any that does.

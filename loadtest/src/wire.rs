@@ -171,6 +171,9 @@ pub struct Cart {
     pub cart: String,
     /// Its state.
     pub state: String,
+    /// How long it lives, as of the answer.
+    #[serde(default)]
+    pub expires_in_ms: Option<u64>,
     /// Its holds.
     #[serde(default)]
     pub items: Vec<Item>,

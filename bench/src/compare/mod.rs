@@ -76,6 +76,8 @@ enum Topic {
     Postgres,
     /// Bar 3.
     Latency,
+    /// Bar 14.
+    WaitingRoom,
     /// Facts a sync carries.
     Syncs,
 }
@@ -126,6 +128,7 @@ fn one(topic: Topic, options: &Options, within: &Path, record: &mut Record) -> R
         Topic::Redis => bench.redis(record),
         Topic::Postgres => bench.postgres(record),
         Topic::Latency => bench.latency(record),
+        Topic::WaitingRoom => bench.waiting_room(record),
         Topic::Syncs => bench.syncs(record),
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use super::http::{Answer, call};
-use super::process::{Program, folder, free_port};
+use super::process::{Program, folder, free_port, output};
 use super::traffic::{OPERATOR_KEY, SERVER_KEY, Traffic};
 
 /// A running server of ours.
@@ -86,6 +86,22 @@ impl Shop {
         if report.contains(&added) { Ok(()) } else { Err(format!("the stock was not taken: {report}")) }
     }
 
+    /// Makes a sale of that name that opens in ten days, with a waiting room that is open already: who joins, registers.
+    pub fn waiting_room(&self, sale: &str) -> Result<(), String> {
+        let opens_at = in_ten_days()?;
+        let rules = format!(
+            r#"{{"time_zone":"UTC","opens_at":"{opens_at}","waiting_room":{{"enabled":true,"opens_before_ms":2592000000}}}}"#
+        );
+        self.operate("PUT", &format!("/v1/sales/{sale}"), "application/json", rules.as_bytes())?
+            .expect(201)?;
+        Ok(())
+    }
+
+    /// A request that needs no key.
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> Result<Answer, String> {
+        call(self.port, method, path, &[("Content-Type", "application/json")], body.as_bytes())
+    }
+
     fn operate(&self, method: &str, path: &str, media: &str, body: &[u8]) -> Result<Answer, String> {
         let key = format!("Bearer {OPERATOR_KEY}");
         call(self.port, method, path, &[("Authorization", &key), ("Content-Type", media)], body)
@@ -127,4 +143,10 @@ impl Shop {
         };
         Ok(Journal { facts: counter("onsale_journal_last")?, syncs: counter("onsale_journal_syncs_total")? })
     }
+}
+
+/// The instant as the API reads it, from the system's own `date`.
+fn in_ten_days() -> Result<String, String> {
+    output("date", Command::new("date").args(["-u", "-d", "+10 days", "+%Y-%m-%dT%H:%M:%SZ"]))
+        .map(|said| said.trim().to_owned())
 }

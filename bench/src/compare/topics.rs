@@ -11,7 +11,7 @@ use super::record::Record;
 use super::redis::{self, Redis};
 use super::series::{Sample, Side, Spread, alternate, spread};
 use super::shop::Shop;
-use super::traffic::{NARROW, SOLD, WIDE};
+use super::traffic::{NARROW, SOLD, WIDE, same_request};
 use super::wrk::Wrk;
 
 /// What all comparisons share.
@@ -192,6 +192,39 @@ impl Bench<'_> {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Bar 14: joining a waiting room as a browser does, and its public document, each over an echo of the same.
+    pub fn waiting_room(&self, record: &mut Record) -> Result<(), String> {
+        let shop = Shop::open(self.within, "fsync", &[])?;
+        shop.waiting_room("line")?;
+        let path = "/v1/sales/line/queue";
+        let joined = shop.ask("POST", path, "{}")?.expect(201)?;
+        let document = shop.ask("GET", path, "")?.expect(200)?;
+        let echoes = [Echo::start(self.within, &joined)?, Echo::start(self.within, &document)?];
+        let join = format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+        );
+        let look = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        let script = |name, request: &str| {
+            Wrk::with_script(self.within, name, &same_request(request), self.wrk_threads)
+        };
+        let wrks = [script("join", &join)?, script("document", &look)?];
+        let ours = (&shop.program, shop.port);
+        let mut sides = [
+            ("echo of a join", &wrks[0], (&echoes[0].program, echoes[0].port)),
+            ("join, fsync", &wrks[0], ours),
+            ("echo of the document", &wrks[1], (&echoes[1].program, echoes[1].port)),
+            ("the public document", &wrks[1], ours),
+        ]
+        .map(|(name, wrk, server)| {
+            Side::new(name, move |seconds, seed| wrk.run(server, 64, seconds, seed, false))
+        });
+        let series = alternate(&mut sides, self.rounds, self.seconds)?;
+        record.keep(&series);
+        record.compare("14", &series[1], &series[0]);
+        record.compare("14b", &series[3], &series[2]);
         Ok(())
     }
 

@@ -18,9 +18,15 @@ pub struct Wrk {
 impl Wrk {
     /// Writes the script into a folder that outlives the runs.
     pub fn new(folder: &Path, traffic: &Traffic, threads: u32) -> Result<Self, String> {
+        Self::with_script(folder, traffic.sale, &traffic.wrk_script(), threads)
+    }
+
+    /// The same with a script of another kind, under a name no other has.
+    pub fn with_script(folder: &Path, name: &str, script: &str, threads: u32) -> Result<Self, String> {
         let program = find("wrk").ok_or("wrk is not installed: apt-get install -y wrk")?;
-        let script = folder.join(format!("{}.lua", traffic.sale));
-        std::fs::write(&script, traffic.wrk_script()).map_err(|error| error.to_string())?;
+        let file = folder.join(format!("{name}.lua"));
+        std::fs::write(&file, script).map_err(|error| error.to_string())?;
+        let script = file;
         Ok(Self { program, script, threads })
     }
 

@@ -1,8 +1,17 @@
 //! Resident bytes, as the kernel counts them: growth of the process divided by what was added.
 
-use onsale_engine::limits::Limits;
+use std::sync::Arc;
 
-use crate::stall::{Counter, Goods, Stall};
+use onsale_engine::decide::{JoinLine, Proof};
+use onsale_engine::digest::mix;
+use onsale_engine::limits::Limits;
+use onsale_engine::sale::{IfMatch, SaleRules};
+use onsale_engine::time::WallTime;
+
+use crate::stall::{Counter, Goods, Stall, now};
+
+/// Visitors who join.
+const WAITING: u32 = 1_000_000;
 
 /// Carts added.
 const CARTS: u32 = 1_000_000;
@@ -33,6 +42,31 @@ pub fn per_slot(venues: usize) -> f64 {
     let grown = resident() - before;
     drop(stall);
     grown / (venues * goods.slots) as f64
+}
+
+/// Bytes of somebody who has registered in a waiting room and proved who they are.
+///
+/// # Panics
+/// If the core refuses a join.
+pub fn per_waiting() -> f64 {
+    let stall = Stall::new(Goods { venues: 1, slots: 1 }, false);
+    let opens = WallTime(now().wall.0 + 3_600_000);
+    let rules =
+        SaleRules { opens_at: Some(opens), room: Some(Arc::default()), ..SaleRules::new("line", "UTC") };
+    stall.core.put_sale(now(), rules, IfMatch::Absent).result.expect("a sale");
+    let join = |number: u32| {
+        let half = |which| u128::from(mix(which, mix(u64::from(number), which)));
+        let proof = Proof::Person(half(1) << 64 | half(2));
+        let request = JoinLine { sale: "line", proof, lane: None };
+        assert!(stall.core.join_line(now(), &request).result.expect("a place").created);
+        if number.is_multiple_of(64) {
+            stall.core.buffer.discard();
+        }
+    };
+    join(0);
+    let before = resident();
+    (1..=WAITING).for_each(join);
+    (resident() - before) / f64::from(WAITING)
 }
 
 /// Bytes of this process that are in memory.

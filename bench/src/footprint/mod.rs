@@ -33,6 +33,7 @@ struct Options {
 enum Measure {
     Carts,
     CartsWithKeys,
+    Waiting,
     Slots1m,
     Slots10m,
 }
@@ -47,6 +48,7 @@ pub fn run() -> Result<(), String> {
         let bytes = match measure {
             Measure::Carts => memory::per_cart(false),
             Measure::CartsWithKeys => memory::per_cart(true),
+            Measure::Waiting => memory::per_waiting(),
             Measure::Slots1m => memory::per_slot(1_000),
             Measure::Slots10m => memory::per_slot(10_000),
         };
@@ -60,6 +62,8 @@ pub fn run() -> Result<(), String> {
     let note = "1 M live carts over 100 k slots, each with a customer of its own under the limit";
     record.figure("12", alone(Measure::Carts)?, None, note);
     record.figure("12b", alone(Measure::CartsWithKeys)?, None, note);
+    let note = "1 M registered, each with the hash of a person; one state, without a follower's";
+    record.figure("15", alone(Measure::Waiting)?, None, note);
     record.tell("bytes a slot, 1 M loaded", alone(Measure::Slots1m)?);
     if !options.small {
         record.tell("bytes a slot, 10 M loaded", alone(Measure::Slots10m)?);

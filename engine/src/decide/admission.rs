@@ -207,6 +207,9 @@ impl Decision<'_> {
 
     /// Puts away calls that nobody followed and sessions that are over.
     fn settle_stays(&mut self, sale: SaleIx) {
+        let at = self.at();
+        let line = self.line_mut(sale);
+        line.empty_handed.retain(|ticket| line.inside.get(*ticket).is_some_and(|(_, until)| until > at));
         let ended = self.line(sale).inside.ended(self.at(), BATCH as usize);
         if let Some(stays) = u32::try_from(ended).ok().filter(|stays| *stays > 0) {
             self.happen(sale, LineFact::Settled { stays });
@@ -222,7 +225,7 @@ impl Decision<'_> {
         let earned = line.credit.people(line.dials.admit_per_minute, self.at());
         let room = line.dials.max_active.saturating_sub(line.inside.active());
         let servable = line.stock.free / u64::from(line.rules.units_per_visitor);
-        let unserved = u64::from(line.inside.called());
+        let unserved = u64::from(line.inside.called()) + line.empty_handed.len() as u64;
         let in_view = u32::try_from(servable.saturating_sub(unserved)).unwrap_or(u32::MAX);
         earned.min(room).min(in_view).min(BATCH)
     }

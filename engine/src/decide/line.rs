@@ -12,7 +12,8 @@ use crate::state::Held;
 use crate::time::{Now, Timestamp, WallTime};
 use crate::waiting_room::draw::{Leaf, MOST_REGISTRATIONS};
 use crate::waiting_room::{
-    Claimed, Line, LineShard, LineView, Phase, Row, Standing, Ticket, TicketState, TicketView,
+    Claimed, LONGEST_POLL, Line, LineShard, LineView, Phase, Row, Standing, Ticket, TicketState, TicketView,
+    packed,
 };
 
 /// The most bytes the facts of one request need: a change with its texts (500 bytes each), or a draw and two small ones.
@@ -56,6 +57,8 @@ pub struct Session {
     pub ticket: Ticket,
     /// When it ends at the latest.
     pub until: Timestamp,
+    /// Whether its last wish was refused.
+    pub empty_handed: bool,
 }
 
 impl Core {
@@ -126,11 +129,28 @@ impl Core {
                 decision.happen(sale, LineFact::Claimed { lane, number, until });
             }
             match decision.line(sale).standing(lane, number, decision.at()) {
-                Some((Standing::Inside, Some(until))) => Ok(Session { ticket, until }),
+                Some((Standing::Inside, Some(until))) => {
+                    let empty_handed = decision.line(sale).empty_handed.contains(&packed(lane, number));
+                    Ok(Session { ticket, until, empty_handed })
+                }
                 Some((Standing::Lapsed | Standing::Over, _)) => Err(Refusal::PassExpired),
                 _ => Err(Refusal::NotAdmitted),
             }
         })
+    }
+
+    /// Notes whether somebody inside was refused their wish: calling keeps something free for them.
+    pub(super) fn note_empty_handed(&self, now: Now, ticket: Ticket, empty_handed: bool) {
+        // Without room in the buffer nothing is noted; it is no state.
+        let _ = self.on_line(now, ticket.sale, |decision| {
+            let (line, ticket) = (decision.line_mut(ticket.sale), packed(ticket.lane, ticket.number));
+            if empty_handed {
+                line.empty_handed.insert(ticket);
+            } else {
+                line.empty_handed.remove(&ticket);
+            }
+            Ok(())
+        });
     }
 
     /// A decision on one line. A sale without one is refused before.
@@ -226,10 +246,11 @@ impl Decision<'_> {
         self.line(ticket.sale).ticket(ticket, self.now_at()).ok_or_else(no_ticket)
     }
 
-    /// The view for who is there: present until twice the time to the next question is over.
+    /// The view for who is there: present until the next question is ten seconds late, also at the front, where it comes
+    /// after two. A place is not lost to a train in a tunnel.
     fn seen(&mut self, ticket: Ticket) -> Result<TicketView, Refusal> {
         let (view, at) = (self.view(ticket)?, self.at());
-        let until = at.plus(view.poll_after).plus(view.poll_after);
+        let until = at.plus(view.poll_after).plus(LONGEST_POLL);
         self.line_mut(ticket.sale).seen[usize::from(ticket.lane)].note(ticket.number, at, until);
         Ok(view)
     }

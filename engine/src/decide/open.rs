@@ -2,6 +2,7 @@
 
 use super::aim::{Aim, Basis, locks_for};
 use super::choose::Missed;
+use super::line::Session;
 use super::stock::{Sums, sum};
 use super::wants::Resolved;
 use super::{Core, Decision, step_bytes};
@@ -41,11 +42,25 @@ impl Core {
         let Some(holder) = request.caller.holder else { return self.open_cart_of_key(now, request) };
         let Answer { rests_on, result: used, .. } = self.use_pass(now, holder.ticket);
         let mut answer = match used {
-            Ok(_) => self.open_cart_of_key(now, request),
+            Ok(session) => self.open_in_session(now, request, session),
             // What was answered once is answered again, whatever became of the pass.
             Err(refusal) => self.kept_cart(now, request).unwrap_or_else(|| Self::refuse(now, refusal)),
         };
         answer.rests_on = answer.rests_on.max(rests_on);
+        answer
+    }
+
+    /// What is refused for want of stock leaves somebody inside with nothing, until a later wish is granted.
+    fn open_in_session(&self, now: Now, request: &OpenCart<'_>, session: Session) -> Answer<CartView> {
+        let answer = self.open_cart_of_key(now, request);
+        let empty_handed = match &answer.result {
+            Ok(_) => false,
+            Err(Refusal::SlotTaken { .. } | Refusal::AllHeld { .. } | Refusal::SoldOut { .. }) => true,
+            Err(_) => return answer,
+        };
+        if empty_handed != session.empty_handed {
+            self.note_empty_handed(now, session.ticket, empty_handed);
+        }
         answer
     }
 

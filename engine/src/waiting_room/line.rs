@@ -2,7 +2,7 @@
 //!
 //! Each change is one function here, called by `apply` alone; what must be true before it is asked in `apply/line_fits`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,8 @@ pub struct Line {
     pub seen: Vec<Seen>,
     /// The stock as calling last saw it; no state.
     pub stock: Stock,
+    /// Who is inside and was refused what they wanted: what is free is for them as well. No state.
+    pub empty_handed: BTreeSet<Packed>,
     people: Index,
 }
 
@@ -192,6 +194,7 @@ impl Line {
             seen: vec![Seen::default(); lanes.len()],
             lanes,
             stock: Stock::default(),
+            empty_handed: BTreeSet::new(),
             inside: Inside::default(),
             credit: Credit::default(),
             changes: VecDeque::new(),

@@ -26,4 +26,4 @@ pub use phase::{Phase, TicketState};
 pub use rules::{Dials, Lane, MAX_DIAL, MAX_LANES, Mode, RoomRules};
 pub use seen::Seen;
 pub use ticket::{Claimed, TICKET_CHARS, Ticket, TicketKey};
-pub use view::{LaneView, LineView, TicketView};
+pub use view::{LONGEST_POLL, LaneView, LineView, TicketView};

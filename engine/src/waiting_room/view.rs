@@ -12,7 +12,7 @@ use crate::time::{Millis, Now, Timestamp, WallTime};
 const SHORTEST_POLL: Millis = Millis(2_000);
 
 /// Everybody asks at least so often: what is shown is never older, and "sold out" reaches everybody by then.
-const LONGEST_POLL: Millis = Millis(10_000);
+pub const LONGEST_POLL: Millis = Millis(10_000);
 
 /// A ticket as its holder sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,18 @@ pub struct LineView {
     pub free: u64,
 }
 
+/// When to ask again. Before the opening nobody is sent to the instant of the opening: everybody would ask in the same
+/// millisecond. Each keeps the rhythm of their own joining, and the first ten seconds share the crowd out. Who waits asks
+/// again after half of the time it will take at least: turns come sooner than the dial says whenever people ahead have gone.
+fn poll_after(state: TicketState, wait: Option<(Millis, Millis)>) -> Millis {
+    let until_then = match (state, wait) {
+        (TicketState::Called, _) => SHORTEST_POLL,
+        (TicketState::Waiting, Some((low, _))) => Millis(low.0 / 2),
+        _ => LONGEST_POLL,
+    };
+    until_then.clamp(SHORTEST_POLL, LONGEST_POLL)
+}
+
 impl Line {
     /// A ticket as its holder sees it now; none if there is no such number.
     #[must_use]
@@ -137,7 +149,7 @@ impl Line {
             place: place.filter(|_| state != TicketState::Prequeue),
             ahead: ahead.filter(|_| state != TicketState::Prequeue),
             wait,
-            poll_after: self.poll_after(state, wait, now),
+            poll_after: poll_after(state, wait),
             until,
             pass_until: match state {
                 TicketState::Called => until.map(|until| until.plus(self.rules.session)),
@@ -153,18 +165,6 @@ impl Line {
         let rate = u64::from(self.dials.admit_per_minute);
         let at_rate = (u64::from(ahead) * 60_000).checked_div(rate)?;
         Some((Millis(at_rate), Millis(at_rate * 2 + self.rules.claim.0)))
-    }
-
-    fn poll_after(&self, state: TicketState, wait: Option<(Millis, Millis)>, now: Now) -> Millis {
-        let until_then = match (state, wait, self.opens_at) {
-            (TicketState::Called, ..) => Millis(0),
-            (TicketState::Waiting, Some((low, _)), _) => low,
-            (TicketState::Prequeue, _, Some(opens)) => {
-                Millis(u64::try_from(opens.0 - now.wall.0).unwrap_or(0))
-            }
-            _ => LONGEST_POLL,
-        };
-        until_then.clamp(SHORTEST_POLL, LONGEST_POLL)
     }
 
     /// The line as everybody sees it now.
@@ -199,5 +199,23 @@ impl Line {
             admitted: self.admitted,
             free: self.stock.free,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_the_instant_of_the_opening() {
+        let ask =
+            |state, low: Option<u64>| poll_after(state, low.map(|low| (Millis(low), Millis(low * 2)))).0;
+        assert_eq!(ask(TicketState::Prequeue, None), 10_000);
+        let waits = [(0, 2_000), (3_000, 2_000), (9_000, 4_500), (20_000, 10_000), (3_000_000, 10_000)];
+        for (low, after) in waits {
+            assert_eq!(ask(TicketState::Waiting, Some(low)), after, "{low}");
+        }
+        assert_eq!(ask(TicketState::Called, None), 2_000);
+        assert_eq!(ask(TicketState::SoldOut, None), 10_000);
     }
 }

@@ -184,6 +184,11 @@ impl Client {
         Self { pool: Pool::new(target.address, connections), host: target.host.clone() }
     }
 
+    /// The same, `spread` of the connections opened at once and used in turn.
+    pub fn spread(target: &Target, connections: usize, spread: usize) -> Self {
+        Self { pool: Pool::spread(target.address, connections, spread), host: target.host.clone() }
+    }
+
     /// The most connections that were open at once.
     pub fn most_open(&self) -> usize {
         self.pool.most_open()

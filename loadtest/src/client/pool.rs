@@ -1,7 +1,8 @@
 //! Kept-alive connections, newest first: the few that a fast server needs stay warm, and more are opened only when it slows
-//! down. A connection that was lost in the middle of an answer is closed, never used again.
+//! down. Or spread, oldest first: so many are opened at once and used in turn, as by a crowd of browsers. A connection that was lost in the middle of an answer is closed, never used again.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -21,7 +22,9 @@ use super::Lost;
 pub struct Pool {
     address: SocketAddr,
     limit: usize,
-    idle: Rc<RefCell<Vec<Connection>>>,
+    /// So many are opened before one is used a second time, and the oldest is used first; 0 for newest first.
+    spread: usize,
+    idle: Rc<RefCell<VecDeque<Connection>>>,
     open: Rc<Cell<usize>>,
     most_open: Cell<usize>,
 }
@@ -30,7 +33,12 @@ impl Pool {
     /// At most `limit` connections to this address.
     pub fn new(address: SocketAddr, limit: usize) -> Self {
         let open = Rc::new(Cell::new(0));
-        Self { address, limit, idle: Rc::default(), open, most_open: Cell::new(0) }
+        Self { address, limit, spread: 0, idle: Rc::default(), open, most_open: Cell::new(0) }
+    }
+
+    /// The same, but `spread` of them are used in turn; more are opened only when all of these are busy.
+    pub fn spread(address: SocketAddr, limit: usize, spread: usize) -> Self {
+        Self { spread, ..Self::new(address, limit) }
     }
 
     /// The most connections that were open at once.
@@ -40,9 +48,13 @@ impl Pool {
 
     /// A free connection, or a new one.
     pub(super) async fn take(&self) -> Result<Connection, Lost> {
-        loop {
+        while self.open.get() >= self.spread {
             // The borrow ends before any waiting.
-            let Some(mut connection) = self.idle.borrow_mut().pop() else { break };
+            let next = match self.spread {
+                0 => self.idle.borrow_mut().pop_back(),
+                _ => self.idle.borrow_mut().pop_front(),
+            };
+            let Some(mut connection) = next else { break };
             if connection.sender.is_ready() {
                 connection.reused = true;
                 return Ok(connection);
@@ -63,14 +75,14 @@ impl Pool {
     /// Takes a connection back after a complete answer.
     pub(super) fn give_back(&self, mut connection: Connection) {
         if connection.sender.is_ready() {
-            self.idle.borrow_mut().push(connection);
+            self.idle.borrow_mut().push_back(connection);
             return;
         }
         // hyper's side of the connection has to run once more before it can take the next request.
         let idle = Rc::clone(&self.idle);
         tokio::task::spawn_local(async move {
             if connection.sender.ready().await.is_ok() {
-                idle.borrow_mut().push(connection);
+                idle.borrow_mut().push_back(connection);
             }
         });
     }

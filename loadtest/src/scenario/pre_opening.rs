@@ -1,6 +1,8 @@
 //! Setting the S1 sale up before its opening: settings, slots, the season, the instant of the opening; and the proof that
 //! nothing can be booked before it.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use super::s1_inventory::{self, GAP_DAYS, NewSlot};
 use crate::audit::Check;
 use crate::client::Call;
+use crate::draw;
 use crate::failure::Failure;
 use crate::operator::{Operator, unreadable};
 use crate::refusals::Problem;
@@ -16,7 +19,7 @@ use crate::wire::Imported;
 /// Lines of one upload; 20,000 slots are some 3 MB.
 const LINES: usize = 20_000;
 
-/// The settings of the sale. It opens tomorrow until the real instant is set.
+/// The settings of the sale.
 pub(super) fn settings(season: bool, opens_at: jiff::Timestamp) -> Value {
     let pair = |parts: [&str; 2]| json!({"parts": parts, "same": "venue", "gap_days": [GAP_DAYS, 28]});
     let mut settings = json!({
@@ -44,13 +47,12 @@ pub(super) fn settings(season: bool, opens_at: jiff::Timestamp) -> Value {
 pub(super) async fn load(
     operator: &Operator,
     sale: &str,
+    settings: &Value,
     slots: &[NewSlot],
     season: Option<f64>,
 ) -> Result<usize, Failure> {
     let today = jiff::Timestamp::now();
-    let tomorrow = jiff::Timestamp::from_second(today.as_second() + 86_400).unwrap_or(today);
-    let create =
-        Call::new(Method::PUT, format!("/v1/sales/{sale}")).json(&settings(season.is_some(), tomorrow));
+    let create = Call::new(Method::PUT, format!("/v1/sales/{sale}")).json(settings);
     operator.expect(create, &[201]).await?;
     let opening_day = today.to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut upload = Upload { operator, sale, opening_day, lines: Vec::new(), waiting: 0, loaded: 0 };
@@ -62,6 +64,15 @@ pub(super) async fn load(
     }
     upload.send().await?;
     Ok(upload.loaded)
+}
+
+/// The opening as both clocks tell it: a whole second of the wall clock, so many seconds ahead and a little more.
+pub(super) fn opening_instant(ahead_s: f64) -> (jiff::Timestamp, Instant) {
+    let (now, instant) = (jiff::Timestamp::now(), Instant::now());
+    let lead = draw::seconds(ahead_s + 1.5);
+    let second = jiff::Timestamp::from_second((now + lead).as_second() + 1).unwrap_or(now + lead);
+    let ahead = Duration::try_from(second.duration_since(now)).unwrap_or(lead);
+    (second, instant + ahead)
 }
 
 /// Sets the instant of the opening.

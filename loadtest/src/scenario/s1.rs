@@ -83,7 +83,7 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
     let prepared = prepare(s1, &mut at).await?;
     let plan = plan(s1);
     let mut probes = vec![disk::probe(at.probe_in(), "before")?];
-    let (opens_at, t0) = opening_instant(WARM_UP_S / s1.speed);
+    let (opens_at, t0) = pre_opening::opening_instant(WARM_UP_S / s1.speed);
     pre_opening::open_at(&at.operator(), &s1.sale, opens_at).await?;
     let slots = &prepared.slots;
     let closed = pre_opening::nothing_bookable(&at.shop(), &s1.sale, &prepared.name, slots).await?;
@@ -168,7 +168,11 @@ async fn prepare(s1: &S1, at: &mut AtTarget) -> Result<Prepared, Failure> {
     });
     let slots = s1_inventory::opening(s1.scale);
     let season = s1.season.then_some(s1.scale);
-    let loaded = pre_opening::load(&at.operator(), &s1.sale, &slots, season).await?;
+    // It opens tomorrow until the real instant is set.
+    let now = jiff::Timestamp::now();
+    let tomorrow = jiff::Timestamp::from_second(now.as_second() + 86_400).unwrap_or(now);
+    let settings = pre_opening::settings(s1.season, tomorrow);
+    let loaded = pre_opening::load(&at.operator(), &s1.sale, &settings, &slots, season).await?;
     let mut restart = None;
     if s1.season
         && let Some(own) = &mut at.own
@@ -189,15 +193,6 @@ fn plan(s1: &S1) -> Plan {
         opening: Opening::s1(s1.speed),
         seed: s1.seed,
     })
-}
-
-/// The opening as both clocks tell it: a whole second of the wall clock, after the warm-up and time to try the closed door.
-fn opening_instant(warm_up_s: f64) -> (jiff::Timestamp, Instant) {
-    let (now, instant) = (jiff::Timestamp::now(), Instant::now());
-    let lead = draw::seconds(warm_up_s + 1.5);
-    let second = jiff::Timestamp::from_second((now + lead).as_second() + 1).unwrap_or(now + lead);
-    let ahead = Duration::try_from(second.duration_since(now)).unwrap_or(lead);
-    (second, instant + ahead)
 }
 
 fn shop(s1: &S1, at: &AtTarget, stock: crate::stock::Stock, plan: &Plan, run: &str, t0: Instant) -> Rc<Shop> {

@@ -106,7 +106,7 @@ pub fn stock(slots: &[NewSlot]) -> Stock {
     Stock::new(slots.iter().map(|slot| slot.place.clone()).collect())
 }
 
-fn pair_of_days(
+pub(super) fn pair_of_days(
     venue: &str,
     products: [&str; 2],
     day: i64,
@@ -126,7 +126,7 @@ fn pair_of_days(
 }
 
 /// The part of `all` that falls to number `number` of `parts`, as even as whole numbers can be.
-fn share(all: u64, parts: usize, number: usize) -> u64 {
+pub(super) fn share(all: u64, parts: usize, number: usize) -> u64 {
     let (parts, number) = (u64::try_from(parts).unwrap_or(1), u64::try_from(number).unwrap_or(0));
     all * (number + 1) / parts - all * number / parts
 }

@@ -1,0 +1,90 @@
+//! What a waiting room tells, as a stranger reads it: written from the contract, borrowed from the answer, because there
+//! are 15,000 of them a second.
+
+use serde::Deserialize;
+
+/// How a ticket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words of the contract")]
+pub enum State {
+    Prequeue,
+    Waiting,
+    Called,
+    Admitted,
+    Lapsed,
+    Left,
+    SoldOut,
+    Closed,
+}
+
+/// A ticket.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Ticket<'a> {
+    /// Its text.
+    pub ticket: &'a str,
+    /// How it stands.
+    pub state: State,
+    /// Its place, from the draw on.
+    #[serde(default)]
+    pub place: Option<u32>,
+    /// How many have their turn before.
+    #[serde(default)]
+    pub ahead: Option<u32>,
+    /// When to ask again.
+    pub poll_after_ms: u64,
+    /// Lets its holder in, when called.
+    #[serde(default)]
+    pub pass: Option<&'a str>,
+    /// When it was answered.
+    pub server_time: jiff::Timestamp,
+}
+
+/// A lane in the public document.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Lane {
+    /// Every place up to here has had its turn.
+    pub called_up_to: u32,
+}
+
+/// The public document.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Line<'a> {
+    /// How things stand, in one word.
+    pub phase: &'a str,
+    /// The cap.
+    pub max_active: u32,
+    /// People called or inside.
+    pub active: u32,
+    /// People let in so far.
+    pub admitted: u64,
+    /// Who takes part in the draw.
+    pub registrations: u32,
+    /// The seed of the draw, once made.
+    #[serde(default)]
+    pub seed: Option<&'a str>,
+    /// The lanes.
+    pub lanes: Vec<Lane>,
+    /// When it was answered.
+    pub server_time: jiff::Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_examples_of_the_contract() {
+        let text = r#"{"ticket":"qt_1","sale":"sh","lane":"general","state":"waiting","place":4521,"ahead":4520,
+            "wait_ms":{"low":1,"high":2},"poll_after_ms":10000,"server_time":"2021-03-23T16:00:00.123Z"}"#;
+        let ticket: Ticket<'_> = serde_json::from_str(text).unwrap();
+        assert_eq!((ticket.state, ticket.place, ticket.pass), (State::Waiting, Some(4_521), None));
+        assert_eq!(ticket.server_time.as_millisecond() % 1_000, 123);
+        let text = r#"{"sale":"sh","phase":"open","mode":"queue","admit_per_minute":600,"max_active":2000,"message":null,
+            "lanes":[{"lane":"general","called_up_to":7,"waiting":3}],"active":5,"admitted":2,"free":9,
+            "commitment":"ab","seed":null,"registrations":10,
+            "server_time":"2021-03-23T16:00:00Z"}"#;
+        let line: Line<'_> = serde_json::from_str(text).unwrap();
+        assert_eq!((line.active, line.max_active, line.lanes[0].called_up_to), (5, 2_000, 7));
+    }
+}
