@@ -24,7 +24,8 @@ pub struct Credit {
 impl Credit {
     fn earned(self, rate: u32, at: Timestamp) -> u64 {
         let rate = u64::from(rate);
-        let second = (rate * 1_000).max(PERSON);
+        // At a slow rate one person, and whatever has been earned towards the next: cut off, it would be lost at every call.
+        let second = (rate * 1_000).max(2 * PERSON - 1);
         // What was given back may be more than a second's worth; it is not taken away by the clock.
         (self.saved + rate * at.since(self.at).0).min(self.saved.max(second))
     }
