@@ -21,8 +21,21 @@ fn server() -> PathBuf {
 fn a_small_day_is_fair_and_everybody_hears_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
+    // Without those who never come, whose windows to come in would be most of the time.
     let ran = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["run", "p1", "--scale", "150", "--speed", "400", "--no-shows", "0", "--report"])
+        .args([
+            "run",
+            "p1",
+            "--scale",
+            "150",
+            "--speed",
+            "400",
+            "--no-shows",
+            "0",
+            "--impatient",
+            "0",
+            "--report",
+        ])
         .arg(&file)
         .env("ONSALE_BIN", server())
         .output()
