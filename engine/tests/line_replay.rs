@@ -7,7 +7,7 @@ use follow_support::{Dice, head, image};
 use onsale_engine::apply::{apply, fits};
 use onsale_engine::commit::Batch;
 use onsale_engine::decide::{JoinLine, LineChange, Proof};
-use onsale_engine::fact::decode;
+use onsale_engine::fact::{Cold, Fact, Kind, LineFact, decode};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::journal::records::Records;
 use onsale_engine::names::Names;
@@ -19,6 +19,7 @@ use onsale_engine::testing::desk::{Desk, START_MS, slot};
 use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::time::{Millis, Now, WallTime};
 use onsale_engine::waiting_room::{Dials, Lane, Mode, RoomRules, Ticket, TicketView};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const SHARDS: u8 = follow_support::SHARDS;
@@ -30,6 +31,10 @@ struct Day {
     dice: Dice,
     copy: State,
     tickets: Vec<(String, Ticket)>,
+    /// When each was last seen, and how many were ahead then.
+    seen: BTreeMap<Ticket, (u64, Option<u32>)>,
+    /// Places passed over.
+    passed: u64,
     /// Whom the tickets of people belong to.
     people: u64,
     facts: u64,
@@ -39,7 +44,16 @@ impl Day {
     fn new(seed: u64) -> Self {
         let desk = Desk::new(SHARDS);
         let copy = State::new(SHARDS, [5, 6]);
-        let mut day = Self { desk, dice: Dice(seed), copy, tickets: Vec::new(), people: 0, facts: 0 };
+        let mut day = Self {
+            desk,
+            dice: Dice(seed),
+            copy,
+            tickets: Vec::new(),
+            seen: BTreeMap::new(),
+            passed: 0,
+            people: 0,
+            facts: 0,
+        };
         day.rules(60);
         day.desk.slots("day", &[SlotSpec::new("one", "hall", 40), SlotSpec::new("two", "park", 40)]);
         day.follow();
@@ -71,10 +85,35 @@ impl Day {
             let fact = decode(record).expect("a fact");
             let mut alone = self.copy.alone();
             fits(&mut alone, &fact).unwrap_or_else(|misfit| panic!("{fact:?}: {misfit}"));
+            self.nobody_present_is_passed_over(&fact);
+            let mut alone = self.copy.alone();
             apply(&mut alone, &fact);
             self.facts += 1;
         }
         self.desk.core.buffer.written(batch.records.len());
+    }
+
+    /// Whoever a call passes over has not been seen for twice the shortest poll at least, before the call is applied.
+    fn nobody_present_is_passed_over(&mut self, fact: &Fact) {
+        let Kind::Cold(cold) = &fact.kind else { return };
+        let Cold::Line { sale, fact: LineFact::Called { lane, passed, .. } } = &**cold else { return };
+        let shard = onsale_engine::waiting_room::LineShard::of(*sale, SHARDS);
+        let lines = self.copy.lock_lines(shard);
+        for place in passed {
+            let number = lines.lines[sale].lanes[usize::from(*lane)].at(*place).expect("a place of the lane");
+            let (seen, _) = self.seen[&Ticket { sale: *sale, lane: *lane, number }];
+            let silent = self.desk.clock - seen;
+            assert!(silent > 4_000, "place {place} of lane {lane} was passed over after {silent} ms");
+            self.passed += 1;
+        }
+    }
+
+    /// A ticket was shown: how many are ahead has not risen since the last time.
+    fn shown(&mut self, view: &TicketView) {
+        let before =
+            self.seen.insert(view.ticket, (self.desk.clock, view.ahead)).and_then(|(_, ahead)| ahead);
+        let rose = before.zip(view.ahead).is_some_and(|(before, now)| now > before);
+        assert!(!rose, "{:?}: {before:?} ahead became {:?}", view.ticket, view.ahead);
     }
 
     fn some_ticket(&mut self) -> Option<(String, Ticket)> {
@@ -90,16 +129,18 @@ impl Day {
                 let proof = if self.dice.roll(2) == 0 { Proof::Nobody } else { Proof::Person(person) };
                 let lane = if self.dice.roll(4) == 0 { Some("phone") } else { None };
                 let join = JoinLine { sale: "day", proof, lane };
-                if let Ok(joined) = self.desk.core.join_line(now, &join).result
-                    && joined.created
-                {
-                    self.people += u64::from(matches!(proof, Proof::Person(_)));
-                    self.tickets.push((joined.ticket.text, joined.ticket.ticket));
+                if let Ok(joined) = self.desk.core.join_line(now, &join).result {
+                    self.shown(&joined.ticket);
+                    if joined.created {
+                        self.people += u64::from(matches!(proof, Proof::Person(_)));
+                        self.tickets.push((joined.ticket.text, joined.ticket.ticket));
+                    }
                 }
             }
             30..55 => {
                 if let Some((text, _)) = self.some_ticket() {
-                    let _ = self.desk.core.ticket(now, &text);
+                    let view = self.desk.core.ticket(now, &text).result.unwrap();
+                    self.shown(&view);
                 }
             }
             55..62 => {
@@ -115,7 +156,8 @@ impl Day {
             72..77 => {
                 if let Some((text, _)) = self.some_ticket() {
                     let join = JoinLine { sale: "day", proof: Proof::Ticket(&text), lane: None };
-                    let _ = self.desk.core.join_line(now, &join);
+                    let joined = self.desk.core.join_line(now, &join).result.unwrap();
+                    self.shown(&joined.ticket);
                 }
             }
             77..80 => {
@@ -165,7 +207,7 @@ impl Day {
 
 #[test]
 fn replay_and_snapshot_come_to_the_same_line() {
-    let (mut facts, mut people) = (0, 0);
+    let (mut facts, mut people, mut passed) = (0, 0, 0);
     for seed in 0..40 {
         let mut day = Day::new(seed);
         for step in 0..1_200 {
@@ -194,7 +236,11 @@ fn replay_and_snapshot_come_to_the_same_line() {
         }
         facts += day.facts;
         people += day.people;
+        passed += day.passed;
     }
     // The days were not empty.
-    assert!(facts > 5_000 && people > 500, "{facts} facts, {people} people");
+    assert!(
+        facts > 5_000 && people > 500 && passed > 100,
+        "{facts} facts, {people} people, {passed} passed over"
+    );
 }

@@ -33,7 +33,7 @@ pub struct TicketView {
     pub message: Option<String>,
     /// Its place, from 1; none before the draw, and for who is back without a place of their own.
     pub place: Option<u32>,
-    /// How many have their turn before; falls, never rises.
+    /// How many have their turn before; falls, never rises. None where there is no place.
     pub ahead: Option<u32>,
     /// How long it will take, at least and at most, as far as one can say.
     pub wait: Option<(Millis, Millis)>,
@@ -127,13 +127,12 @@ impl Line {
         let state = TicketState::of(standing, phase, self.drawn.is_some());
         let here = self.lanes.get(usize::from(lane))?;
         let drawn = here.place(number);
-        let place = drawn.map(|place| place + 1);
+        // Who missed the turn has no place of their own any more: a number would rise again, and is not looked for in the
+        // list of those who are back at every question.
+        let place = drawn.map(|place| place + 1).filter(|_| standing != Standing::Back);
         let ahead = match standing {
             Standing::Waiting => drawn.map(|place| place.saturating_sub(here.turns)),
-            // Those who are back wait behind each other, and share a small part of the calls.
-            Standing::Back => {
-                here.back.iter().position(|back| *back == number).and_then(|at| at.try_into().ok())
-            }
+            Standing::Back => None,
             _ => Some(0),
         };
         let wait = ahead.filter(|_| state == TicketState::Waiting).and_then(|ahead| self.wait(ahead));

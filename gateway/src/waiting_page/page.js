@@ -81,8 +81,14 @@
       return;
     }
     if (now.expires_in_ms !== undefined && ends) { ends = performance.now() + now.expires_in_ms; }
-    if (!$('watch') || now.ahead === null) { return; }
+    if (!$('watch')) { return; }
     const words = $('watch').dataset;
+    if (now.ahead === null) {
+      put('ahead', words.back);
+      put('wait', words.unknown);
+      if ($('place')) { put('place', ''); }
+      return;
+    }
     const ahead = now.ahead === 0 ? words.none : now.ahead === 1 ? words.one : words.many;
     put('ahead', fill(ahead, { n: number(now.ahead) }));
     if (now.place !== null) { put('place', fill(words.place, { n: number(now.place) })); }

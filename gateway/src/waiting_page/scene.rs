@@ -162,7 +162,7 @@ impl Room<'_> {
     fn watch(&self, view: &TicketView, paused: bool) -> Watch {
         let t = self.texts;
         Watch {
-            ahead: view.ahead.map(|ahead| words::ahead(ahead, t)).unwrap_or_default(),
+            ahead: view.ahead.map_or_else(|| t.ahead_back.to_owned(), |ahead| words::ahead(ahead, t)),
             place: view.place.map(|place| t.place.replace("{n}", &words::number(place, t))),
             wait: words::wait(view.wait.filter(|_| !paused), t),
             come: come(view.place, view.ahead),

@@ -70,6 +70,8 @@ texts! {
     ahead_many: "{n} people are ahead of you", "{n} Personen sind vor Ihnen";
     ahead_one: "One person is ahead of you", "Eine Person ist vor Ihnen";
     ahead_none: "You are next", "Sie sind als Nächstes dran";
+    ahead_back: "You were away when your turn came. You are called together with others who were.",
+        "Sie waren nicht da, als Sie an der Reihe waren. Sie werden mit anderen aufgerufen, denen es auch so ging.";
     place: "Your place: {n}", "Ihr Platz: {n}";
     bar: "How far the line has come towards you", "Wie weit die Schlange bei Ihnen ist";
     wait_short: "The wait is likely to be less than {b} minutes.", "Es dauert voraussichtlich weniger als {b} Minuten.";
