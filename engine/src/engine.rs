@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::commit::{Ack, Failure, Mark, Step, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{
-    Availability, BundleOffer, Core, JoinLine, JoinedLine, LineChange, OrderQuery, Page, Registered, SalePut,
+    Availability, BundleOffer, Core, GradeView, JoinLine, JoinedLine, LineChange, OrderQuery, Page, Registered, SalePut,
     SlotChange, SlotQuery, SlotsAdded,
 };
 use crate::door::Door;
@@ -456,6 +456,8 @@ requests! {
     fn draw(sale: &str) -> LineView;
     /// Registrations of a lane from a number on.
     fn registered(sale: &str, lane: u8, from: u32, most: u32) -> Registered;
+    /// What came of what people in a line were told.
+    fn estimates(sale: &str) -> GradeView;
     /// What operators turned, oldest first.
     fn changes(sale: Option<&str>) -> Vec<(String, Change)>;
     /// Calls so many at once.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::fits::Misfit;
 use crate::catalog::SaleRecord;
 use crate::digest::Digest;
-use crate::fact::{Joined, LineFact};
+use crate::fact::{Joined, LineFact, MAX_SHOWN, ShownRange};
 use crate::ids::SaleIx;
 use crate::sale::SaleRules;
 use crate::state::Held;
 use crate::time::{Timestamp, WallTime};
 use crate::waiting_room::draw::{MOST_REGISTRATIONS, Seed};
-use crate::waiting_room::{Beacon, Line, LineShard, RoomRules, Standing, TicketKey, Turned};
+use crate::waiting_room::{Beacon, First, Line, LineShard, RoomRules, Standing, TicketKey, Turned, tenths};
 
 /// A line and the digest it counts in.
 fn line(held: &mut impl Held, sale: SaleIx) -> Option<(&mut Line, &mut Digest)> {
@@ -76,6 +76,15 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
         LineFact::Set { mode, dials, message, wall, credential, reason } => {
             let after = Turned { mode: *mode, dials: *dials, message: message.clone() };
             line.turn(after, at, *wall, *credential, reason.clone());
+        }
+        LineFact::Shown { lane, entries, raised } => {
+            let then = |ago: u16| tenths(at).wrapping_sub(u32::from(ago));
+            let of = |range: &ShownRange| {
+                let first = First { shown: then(range.ago), low: range.low, high: range.high };
+                (range.number, first)
+            };
+            let entries: Vec<_> = entries.iter().map(of).collect();
+            line.show(digest, *lane, &entries, raised);
         }
     }
 }
@@ -184,6 +193,19 @@ pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineF
             demand!(ended == *stays as usize, "{stays} stays settled where {ended} have ended");
         }
         LineFact::Set { dials, .. } => demand!(dials.check().is_ok(), "dials out of bounds"),
+        LineFact::Shown { lane, entries, raised } => {
+            demand!(line.lanes.len() > usize::from(*lane), "there is no lane {lane}");
+            demand!(entries.len() <= MAX_SHOWN, "{} ranges in one fact", entries.len());
+            demand!(entries.is_sorted_by(|one, next| one.number < next.number), "ranges out of order");
+            let most = raised.times.max(raised.tickets.saturating_add(raised.caused));
+            demand!(most == raised.times, "{raised:?} bounds rose");
+            for ShownRange { number, low, high, .. } in entries {
+                let row = line.row(*lane, *number);
+                let fresh = row.is_some_and(|row| row.standing == Standing::Waiting && row.first().is_none());
+                demand!(fresh, "a first range of ticket {number}: {row:?}");
+                demand!(low <= high && !high.is_zero(), "a range from {low:?} to {high:?}");
+            }
+        }
     }
     Ok(())
 }

@@ -12,10 +12,7 @@ use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::sequence::Sequence;
 use crate::time::{Millis, Now};
-use crate::waiting_room::{Change, Dials, LineView, Mode, Standing, Stock};
-
-/// One of so many calls goes to somebody who missed the turn.
-const BACK_EVERY: u64 = 20;
+use crate::waiting_room::{BACK_EVERY, Change, Dials, LineView, Mode, Standing, Stock};
 
 /// The most places that have their turn in one fact, and the most stays put away in one.
 const BATCH: u32 = 1_000;
@@ -143,6 +140,7 @@ impl Core {
 
     fn tick_line(&self, now: Now, sale: SaleIx) {
         let stock = self.stock_in_view(now, sale);
+        self.write_shown(now, sale);
         // Without room in the buffer the same step comes with the next tick.
         let _ = self.on_line_with(now, sale, STEP_BYTES, |decision| {
             decision.line_mut(sale).stock = stock;
@@ -151,6 +149,8 @@ impl Core {
             decision.settle_stays(sale);
             let may_call = decision.may_call(sale);
             decision.call(sale, may_call);
+            let at = decision.at();
+            decision.line_mut(sale).measure(at);
             Ok(())
         });
     }
@@ -166,6 +166,7 @@ impl Core {
                 let (_, free_later, next) = group.unreleased();
                 stock.free += group.counts.free().saturating_sub(free_later);
                 stock.held += group.counts.held;
+                stock.later += free_later;
                 later |= next.is_some();
             }
             stock.rests_on = stock.rests_on.max(shard.stamp.sequence);

@@ -252,6 +252,7 @@ impl Decision<'_> {
         let (view, at) = (self.view(ticket)?, self.at());
         let until = at.plus(view.poll_after).plus(LONGEST_POLL);
         self.line_mut(ticket.sale).seen[usize::from(ticket.lane)].note(ticket.number, at, until);
+        self.note_shown(&view);
         Ok(view)
     }
 

@@ -6,7 +6,7 @@
 
 use super::bytes::{put_postcard, put_text, put_time, put_varint, put_wall};
 use super::chunks::ChunkWriter;
-use super::lines;
+use super::{grades, lines};
 use crate::carts::{Cart, Stage};
 use crate::inventory::{ALWAYS, Shard};
 use crate::journal::StorageError;
@@ -24,6 +24,7 @@ pub(super) mod tag {
     pub const KEYS: u8 = 5;
     /// Only in a state that has any.
     pub const LINES: u8 = 6;
+    pub const GRADES: u8 = 7;
     pub const END: u8 = 255;
 }
 
@@ -43,6 +44,7 @@ enum Part {
     Keys(u8, u32),
     LinesHead,
     Lines(lines::Place),
+    Grades,
     End,
     Done,
 }
@@ -136,7 +138,11 @@ impl Saver {
                 })?;
                 Ok(Part::Lines(lines::Place::default()))
             }
-            Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::End, Part::Lines)),
+            Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::Grades, Part::Lines)),
+            Part::Grades => {
+                grades::save(state, out)?;
+                Ok(Part::End)
+            }
             Part::End => {
                 out.item(|out| out.push(tag::END))?;
                 Ok(Part::Done)

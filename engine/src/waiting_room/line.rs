@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::credit::Credit;
 use super::draw::{Registrations, RunningDigest, Seed};
+use super::flow::Flow;
+use super::grade::{First, Raised};
 use super::inside::{Inside, Packed, Stay};
 use super::lane::{LaneLine, Row, Standing};
 use super::phase::Phase;
 use super::rules::{Dials, Mode, RoomRules};
 use super::seen::Seen;
 use super::ticket::{Ticket, TicketKey};
+use super::told::Told;
 use crate::digest::Digest;
 use crate::ids::SaleIx;
 use crate::index::Index;
@@ -100,6 +103,12 @@ pub struct Line {
     pub changes: VecDeque<Change>,
     /// How many tickets were ever let in.
     pub admitted: u64,
+    /// When somebody last turned mode or dials.
+    pub turned_at: Timestamp,
+    /// How the line moves; no state.
+    pub flow: Flow,
+    /// What people were shown last; no state.
+    pub told: Told,
     /// Who is still there, by lane; no state.
     pub seen: Vec<Seen>,
     /// The stock as calling last saw it; no state.
@@ -107,6 +116,14 @@ pub struct Line {
     /// Who is inside and was refused what they wanted: what is free is for them as well. No state.
     pub empty_handed: BTreeSet<Packed>,
     people: Index,
+}
+
+/// What becomes of a turn.
+#[derive(Clone, Copy)]
+enum Turn {
+    Called(Timestamp),
+    Absent,
+    Left,
 }
 
 /// What an operator can turn.
@@ -147,6 +164,8 @@ pub struct Stock {
     pub free: u64,
     /// Are held.
     pub held: u64,
+    /// Are released later.
+    pub later: u64,
     /// Whether nothing is free, held, or released later; false while nobody has looked.
     pub sold_out: bool,
     /// The highest number seen by any lock this was counted under.
@@ -199,6 +218,9 @@ impl Line {
             credit: Credit::default(),
             changes: VecDeque::new(),
             admitted: 0,
+            turned_at: Timestamp::default(),
+            flow: Flow::default(),
+            told: Told::default(),
             people: Index::default(),
         }
     }
@@ -343,9 +365,11 @@ impl Line {
                 continue;
             }
             if passed.binary_search(&place).is_ok() {
+                self.mark(digest, lane, number, Turn::Absent);
                 self.stand(digest, lane, number, Standing::Passed);
                 continue;
             }
+            self.mark(digest, lane, number, Turn::Called(at));
             self.stand(digest, lane, number, Standing::Called);
             self.inside.set(packed(lane, number), Stay::Called, until);
             people += 1;
@@ -353,6 +377,7 @@ impl Line {
         let line = &mut self.lanes[usize::from(lane)];
         line.turns += places;
         line.called += u64::from(people);
+        self.flow.counts.called += u64::from(people);
         self.credit.spend(self.dials.admit_per_minute, at, people);
     }
 
@@ -375,6 +400,7 @@ impl Line {
             }
         }
         self.lanes[usize::from(lane)].called += u64::from(called);
+        self.flow.counts.called += u64::from(called);
         self.credit.spend(self.dials.admit_per_minute, at, called);
     }
 
@@ -388,6 +414,7 @@ impl Line {
         self.stand(digest, lane, number, Standing::Inside);
         self.inside.set(packed(lane, number), Stay::Session, until);
         self.admitted += 1;
+        self.flow.counts.came += 1;
     }
 
     /// A ticket goes away, or its session is over.
@@ -401,10 +428,14 @@ impl Line {
     ) {
         if self.inside.remove(packed(lane, number)) == Some(Stay::Called) {
             self.credit.give_back(self.dials.admit_per_minute, at, 1);
+            self.flow.counts.declined += 1;
         }
         let here = &mut self.lanes[usize::from(lane)];
         if here.row(number).is_some_and(|row| row.standing == Standing::Back) {
             here.back.retain(|back| *back != number);
+        }
+        if self.row(lane, number).is_some_and(|row| row.standing == Standing::Waiting) {
+            self.mark(digest, lane, number, Turn::Left);
         }
         self.stand(digest, lane, number, standing);
     }
@@ -419,6 +450,7 @@ impl Line {
             missed += u32::from(was_called);
             self.stand(digest, lane, number, if was_called { Standing::Lapsed } else { Standing::Over });
         }
+        self.flow.counts.lapsed += u64::from(missed);
         self.credit.give_back(self.dials.admit_per_minute, at, missed);
     }
 
@@ -442,7 +474,48 @@ impl Line {
 
     pub(crate) fn set(&mut self, mode: Mode, dials: Dials, message: Option<String>, at: Timestamp) {
         self.credit.turn(self.dials.admit_per_minute, at);
+        if (self.mode, self.dials) != (mode, dials) {
+            self.turned_at = at;
+            self.flow.changed(at);
+        }
         (self.mode, self.dials, self.message) = (mode, dials, message);
+    }
+
+    /// Tickets were shown their first range, and upper bounds rose.
+    pub(crate) fn show(&mut self, digest: &mut Digest, lane: u8, entries: &[(u32, First)], raised: &Raised) {
+        let here = &mut self.lanes[usize::from(lane)];
+        digest.subtract(here.grade.digest(lane));
+        here.grade.shown += entries.len() as u64;
+        here.grade.raised = here.grade.raised.and(raised);
+        digest.add(here.grade.digest(lane));
+        for (number, first) in entries {
+            let row = here.row_mut(*number);
+            digest.subtract(row.digest(lane, *number));
+            row.show(*first);
+            digest.add(row.digest(lane, *number));
+        }
+    }
+
+    /// A turn has come, or will not: what was said of it is graded. A ticket that was shown nothing and is not called counts nowhere.
+    fn mark(&mut self, digest: &mut Digest, lane: u8, number: u32, turn: Turn) {
+        let turned_at = super::grade::tenths(self.turned_at);
+        let here = &mut self.lanes[usize::from(lane)];
+        let first = here.row(number).and_then(Row::first);
+        let grade = &mut here.grade;
+        digest.subtract(grade.digest(lane));
+        match (turn, first) {
+            (Turn::Called(at), Some(first)) => {
+                // Since it was shown, counted back from now: instants are kept to 32 bits.
+                let now = super::grade::tenths(at);
+                let turned = now.wrapping_sub(turned_at) < now.wrapping_sub(first.shown);
+                if turned { &mut grade.turned } else { &mut grade.steady }.mark(first, at);
+            }
+            (Turn::Called(_), None) => grade.untold += 1,
+            (Turn::Absent, Some(_)) => grade.absent += 1,
+            (Turn::Left, Some(_)) => grade.left += 1,
+            (Turn::Absent | Turn::Left, None) => {}
+        }
+        digest.add(grade.digest(lane));
     }
 
     /// Whether people may join, clock and mode considered; the table of `phase.rs`.

@@ -7,6 +7,17 @@ use crate::time::{Millis, Timestamp};
 /// restart everybody has the time to ask again.
 const GRACE: Millis = Millis(20_000);
 
+/// Whether somebody is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Was seen lately.
+    There,
+    /// Was not.
+    Gone,
+    /// Has not been seen, but has not had the time either.
+    Unknown,
+}
+
 /// Of one lane.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -40,6 +51,19 @@ impl Seen {
         }
     }
 
+    /// Whether a ticket is there, for who only counts.
+    #[must_use]
+    pub fn presence(&self, number: u32, now: Timestamp) -> Presence {
+        let Some(since) = self.since else { return Presence::Unknown };
+        match self.until.get(number as usize) {
+            Some(until) if *until > 0 => {
+                if *until >= Self::tenths(since, now) { Presence::There } else { Presence::Gone }
+            }
+            _ if now < since.plus(GRACE) => Presence::Unknown,
+            _ => Presence::Gone,
+        }
+    }
+
     /// A ticket is gone on purpose.
     pub fn forget(&mut self, number: u32) {
         if let Some(until) = self.until.get_mut(number as usize) {
@@ -59,9 +83,12 @@ mod tests {
         assert!(seen.is_present(7, at(0)));
         assert!(seen.is_present(7, at(19_999)));
         assert!(!seen.is_present(7, at(20_000)));
+        assert_eq!(seen.presence(7, at(19_999)), Presence::Unknown);
+        assert_eq!(seen.presence(7, at(20_000)), Presence::Gone);
         seen.note(7, at(25_000), at(45_000));
         seen.note(7, at(26_000), at(30_000));
         assert!(seen.is_present(7, at(45_000)));
+        assert_eq!(seen.presence(7, at(45_000)), Presence::There);
         assert!(!seen.is_present(7, at(45_101)));
         seen.note(7, at(50_000), at(70_000));
         seen.forget(7);
