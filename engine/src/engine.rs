@@ -373,6 +373,12 @@ impl Engine {
         gauges
     }
 
+    /// What came of what people in all lines were told, for counters: as it stands, durable or not.
+    #[must_use]
+    pub fn grades(&self) -> Vec<GradeView> {
+        self.shared.core.grades()
+    }
+
     /// The wall time at which engine time will be `at`, if there is no outage before.
     #[must_use]
     pub fn wall_of(&self, at: Timestamp) -> WallTime {

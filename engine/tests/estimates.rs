@@ -21,10 +21,10 @@ use onsale_engine::sale::SaleRules;
 use onsale_engine::sequence::Sequence;
 use onsale_engine::snapshot;
 use onsale_engine::state::State;
-use onsale_engine::testing::desk::{Desk, START_MS};
+use onsale_engine::testing::desk::{Desk, START_MS, slot};
 use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::time::{Millis, WallTime};
-use onsale_engine::waiting_room::{Dials, Grade, Mode, Raised, RoomRules, Ticket, TicketState, TicketView};
+use onsale_engine::waiting_room::{Dials, Grade, Mode, RoomRules, TicketState, TicketView};
 
 const SHARDS: u8 = 4;
 /// The room is open so long before the sale.
@@ -116,6 +116,7 @@ impl Day {
             opens_before: Millis(OPENING),
             dials: Dials { admit_per_minute: terms.rate, max_active: terms.max_active },
             claim: Millis(terms.claim),
+            open_channels: vec!["web".into()],
             ..RoomRules::default()
         };
         let opens = WallTime((START_MS + OPENING).cast_signed());
@@ -230,6 +231,10 @@ impl Day {
                             Some(ask) => plan(&mut agenda, &mut events, ask, Event::Ask(device)),
                             None if view.state == TicketState::Called && self.devices[device as usize].comes => {
                                 self.desk.core.use_pass(self.desk.now(), view.ticket).result.unwrap();
+                                let wants = [slot("one", 1)];
+                                if let Ok(cart) = self.desk.open("day", u128::from(device), &wants).result {
+                                    self.desk.checkout(cart.cart).result.unwrap();
+                                }
                                 let gone = self.desk.clock + terms.stays / 2 + dice.roll(terms.stays.max(1));
                                 plan(&mut agenda, &mut events, gone, Event::Leave(device));
                             }
@@ -339,4 +344,73 @@ fn people_who_go_away_while_they_wait() {
     day.run(&terms, 3, OPENING + 1_400_000, |_, _| {});
     let grade = day.check("going", 0.9, 0.8);
     assert!(grade.absent > 500, "{grade:?}");
+}
+#[test]
+fn a_cap_that_holds_the_line_back_is_measured() {
+    // 300 a minute could come in, but 150 stay for a minute each.
+    let terms = Terms { devices: 2_000, latecomers: 1_000, max_active: 150, rate: 300, ..Terms::default() };
+    let mut day = Day::new(&terms);
+    day.run(&terms, 4, OPENING + 1_800_000, |_, _| {});
+    let grade = day.grade();
+    let latecomers: Vec<_> = day.devices.iter().skip(2_000).filter_map(|device| Some((device.first?, device.called?))).collect();
+    let inside = latecomers.iter().filter(|((at, low, high), called)| (*low..=*high + 10_000).contains(&(called - at)));
+    let (inside, all) = (inside.count(), latecomers.len());
+    println!("cap: {inside} of {all} latecomers inside; {grade:?}");
+    assert!(all > 500 && inside * 10 >= all * 8, "{inside} of {all}");
+    // The cap began to hold after the first ranges: they could not know, and it is said that bounds rose for a cause.
+    assert!(grade.raised.caused * 10 >= grade.raised.times * 9, "{:?}", grade.raised);
+    day.same("cap");
+}
+
+#[test]
+fn a_pause_and_a_dial_that_is_turned_are_causes() {
+    let terms = Terms { devices: 1_500, latecomers: 0, ..Terms::default() };
+    let mut day = Day::new(&terms);
+    day.run(&terms, 5, OPENING + 900_000, |day, at| {
+        let turn = |change: LineChange| {
+            day.desk.core.set_line(day.desk.now(), "day", &change, false).result.unwrap();
+        };
+        match at.checked_sub(OPENING) {
+            Some(60_000) => turn(LineChange { mode: Some(Mode::Pause), ..LineChange::default() }),
+            Some(90_000) => {
+                let shown = day.devices.iter().find(|device| device.called.is_none() && device.first.is_some());
+                let ticket = shown.unwrap().ticket.clone();
+                let view = day.desk.core.ticket(day.desk.now(), &ticket).result.unwrap();
+                assert_eq!((view.state, view.wait), (TicketState::Waiting, None));
+            }
+            Some(120_000) => turn(LineChange { mode: Some(Mode::Queue), admit_per_minute: Some(150), ..LineChange::default() }),
+            _ => {}
+        }
+    });
+    let grade = day.grade();
+    assert!(grade.raised.times > 100 && grade.raised.caused * 20 >= grade.raised.times * 19, "{:?}", grade.raised);
+    assert!(grade.turned.late > 500 && grade.steady.called() > 100, "{grade:?}");
+    assert!(grade.steady.inside * 10 >= grade.steady.called() * 9, "{grade:?}");
+    day.same("pause");
+}
+
+#[test]
+fn chances_are_said_to_be_low_early_and_once() {
+    // Two thirds of those who come will find nothing.
+    let terms = Terms { devices: 3_000, latecomers: 0, no_shows: 0.1, stock: 1_000, ..Terms::default() };
+    let mut day = Day::new(&terms);
+    let mut told_at = BTreeMap::new();
+    day.run(&terms, 6, OPENING + 600_000, |day, at| {
+        if at.is_multiple_of(1_000) {
+            for (number, device) in day.devices.iter().enumerate().filter(|(_, device)| device.low) {
+                told_at.entry(number).or_insert_with(|| at.saturating_sub(OPENING) * u64::from(device.called.is_none()));
+            }
+        }
+    });
+    let (mut low_called, mut fine_never, mut turned) = (0, 0, 0);
+    for (number, device) in day.devices.iter().enumerate() {
+        low_called += u32::from(told_at.contains_key(&number) && device.called.is_some());
+        fine_never += u32::from(!told_at.contains_key(&number) && device.called.is_none());
+        turned += u32::from(device.low_changes > 1);
+    }
+    println!("low: {} told, {low_called} of them called, {fine_never} neither, {turned} more than once", told_at.len());
+    assert!(told_at.len() > 1_500 && low_called * 20 < 3_000, "{} told, {low_called} called", told_at.len());
+    assert!(fine_never == 0 && turned * 100 < 3_000, "{fine_never} heard nothing, {turned} heard it twice");
+    let early = told_at.values().filter(|at| **at < 20_000).count();
+    assert!(early * 2 > told_at.len(), "{early} of {} heard it at once", told_at.len());
 }

@@ -7,7 +7,7 @@ use crate::ids::SaleIx;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::time::Now;
-use crate::waiting_room::{Grade, Span, Standing, TicketView, tenths};
+use crate::waiting_room::{Grade, Line, Span, Standing, TicketView, tenths};
 
 /// Bytes of one fact with [`MAX_SHOWN`] ranges: a number of 24 bits, a time and two bounds of 16, at most 13 bytes each.
 const SHOWN_BYTES: usize = 16 << 10;
@@ -25,6 +25,12 @@ pub struct GradeView {
 }
 
 impl GradeView {
+    fn of(line: &Line) -> Self {
+        let lanes = line.rules.lanes.iter().zip(&line.lanes);
+        let lanes = lanes.map(|(rules, lane)| (rules.name.clone(), lane.grade)).collect();
+        Self { sale: line.sale.clone(), lanes }
+    }
+
     /// All lanes in one.
     #[must_use]
     pub fn all(&self) -> Grade {
@@ -39,11 +45,20 @@ impl Core {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
         self.on_line(now, sale, |decision| {
-            let line = decision.line(sale);
-            let lanes = line.rules.lanes.iter().zip(&line.lanes);
-            let lanes = lanes.map(|(rules, lane)| (rules.name.clone(), lane.grade)).collect();
-            Ok(GradeView { sale: line.sale.clone(), lanes })
+            Ok(GradeView::of(decision.line(sale)))
         })
+    }
+
+    /// The same of all lines, for counters.
+    #[must_use]
+    pub fn grades(&self) -> Vec<GradeView> {
+        let mut all = Vec::new();
+        for shard in 0..self.state.shards() {
+            let lines = self.state.lock_lines(usize::from(shard));
+            all.extend(lines.lines.values().map(GradeView::of));
+        }
+        all.sort_by(|one, other| one.sale.cmp(&other.sale));
+        all
     }
 
     /// Writes down what was shown for the first time, lane by lane. What finds no room in the buffer is written with the next step.

@@ -139,8 +139,8 @@ impl Line {
             }
             None => {
                 let (at_least, likely) = outlook.leaving;
-                let low = lasts(calls, many, likely * 1.2) * (1.0 - margin);
-                let high = lasts(calls, few, at_least) * (1.0 + margin);
+                let low = lasts(calls, many, likely) * (1.0 - margin);
+                let high = lasts(calls, few, at_least / 2.0) * (1.0 + margin);
                 (low, self.until_sold(high, &outlook), 1.0 / rate)
             }
         };
@@ -190,7 +190,8 @@ impl Line {
         let counts = self.flow.counts;
         self.flow.step(super::flow::Step {
             at,
-            present: known.then_some(there),
+            // Who goes before the opening says nothing of those who stay: the curious go first.
+            present: (known && self.drawn.is_some()).then_some(there),
             joined: self.tickets(),
             free: self.stock.free,
             held: calls && waiting && earned > 0,

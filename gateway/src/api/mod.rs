@@ -84,6 +84,7 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::TicketGet => serve(entry, queue::ticket),
         Route::TicketLeave => serve(entry, queue::leave),
         Route::DrawGet => serve(entry, draw::get),
+        Route::EstimatesGet => serve(entry, queue::estimates),
         Route::AuditList => serve(entry, audit::list),
         Route::TicketStream => serve(entry, ticket_stream::open),
         Route::PageArrive => serve(entry, visit::arrive),

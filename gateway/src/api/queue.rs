@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::durable::{Settled, settle};
 use crate::problem::{Code, Problem};
 use crate::waiting_room::pass::Pass;
+use crate::wire::estimates::WrittenEstimates;
 use crate::wire::item::is_customer;
 use crate::wire::line::{AdmitInput, Admitted, JoinInput, LineInput, WrittenLine, WrittenTicket};
 use crate::wire::time::Written;
@@ -95,6 +96,12 @@ pub async fn leave(call: Call) -> Outcome {
 pub async fn line(call: Call) -> Outcome {
     let line = settle(call.engine(), call.engine().line(call.param(0))).await?;
     Ok(json(StatusCode::OK, &WrittenLine::new(line.value, line.now)).cached(PUBLIC))
+}
+
+/// `GET /v1/sales/{sale}/estimates`
+pub async fn estimates(call: Call) -> Outcome {
+    let grade = settle(call.engine(), call.engine().estimates(call.param(0))).await?;
+    Ok(json(StatusCode::OK, &WrittenEstimates::new(grade.value, grade.now)).cached(PUBLIC))
 }
 
 /// `PATCH /v1/sales/{sale}/queue`

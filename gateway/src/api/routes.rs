@@ -38,6 +38,7 @@ pub enum Route {
     TicketGet,
     TicketLeave,
     DrawGet,
+    EstimatesGet,
     AuditList,
     TicketStream,
     PageArrive,
@@ -172,7 +173,7 @@ const ORDER: &[(u16, Option<&str>)] = &[(200, Some("Order"))];
 
 /// All routes, in the order of the enum.
 #[rustfmt::skip]
-pub const TABLE: [Entry; 42] = [
+pub const TABLE: [Entry; 43] = [
     look(Route::SaleList, "/v1/sales", &["limit", "after"], "SaleList", "All sales, by id"),
     look(Route::SaleGet, "/v1/sales/{sale}", &[], "Sale", "One sale"),
     Entry { accepts: Some("Settings"), answers: &[(200, Some("Sale")), (201, Some("Sale"))],
@@ -226,6 +227,8 @@ pub const TABLE: [Entry; 42] = [
         ..look(Route::TicketLeave, "/v1/queue/{ticket}", &[], "", "Leave the waiting room") },
     Entry { answers: &[(200, Some("Draw"))], problems: &[Code::NotFound, Code::NotReleased],
         ..look(Route::DrawGet, "/v1/sales/{sale}/draw", &["entries"], "", "All that it takes to check the draw") },
+    Entry { answers: &[(200, Some("Estimates"))],
+        ..look(Route::EstimatesGet, "/v1/sales/{sale}/estimates", &[], "", "Whether what people in the waiting room were told came true") },
     Entry { query: &["sale", "limit", "after"], answers: &[(200, Some("ChangeList"))], problems: &[],
         ..operate(Route::AuditList, "GET", "/v1/audit", "What operators changed: who, when, old, new, why") },
     Entry { answers: &[(200, Some("TicketEvents")), (204, None)],

@@ -34,7 +34,7 @@ pub async fn run(arguments: QueueArgs) -> ExitCode {
     }
     let desk = Desk { server, sale };
     let said = match act {
-        QueueDo::Show => desk.line().await.map(|line| words::line(&line)),
+        QueueDo::Show => desk.show().await,
         QueueDo::Set(set) => desk.set(set).await,
         QueueDo::Admit { count } => desk.admit(count).await,
     };
@@ -58,7 +58,13 @@ struct Desk {
 
 impl Desk {
     async fn line(&self) -> Result<Value, String> {
-        self.ask(Method::GET, "", None, false).await
+        self.ask(Method::GET, "queue", "", None, false).await
+    }
+
+    async fn show(&self) -> Result<String, String> {
+        let line = self.line().await?;
+        let estimates = self.ask(Method::GET, "estimates", "", None, false).await?;
+        Ok(words::line(&line) + &words::estimates(&estimates))
     }
 
     async fn set(&self, set: SetArgs) -> Result<String, String> {
@@ -85,12 +91,12 @@ impl Desk {
         }
         let before = self.line().await?;
         let query = if dry_run { "?dry_run=true" } else { "" };
-        let after = self.ask(Method::PATCH, query, Some(Value::Object(change)), true).await?;
+        let after = self.ask(Method::PATCH, "queue", query, Some(Value::Object(change)), true).await?;
         Ok(words::change(&before, &after, dry_run))
     }
 
     async fn admit(&self, count: u32) -> Result<String, String> {
-        let answer = self.ask(Method::POST, "/admit", Some(json!({"count": count})), true).await?;
+        let answer = self.ask(Method::POST, "queue/admit", "", Some(json!({"count": count})), true).await?;
         let called = answer["called"].as_u64().unwrap_or(0);
         let line = self.line().await?;
         Ok(words::admitted(called, count, &line))
@@ -99,13 +105,14 @@ impl Desk {
     async fn ask(
         &self,
         method: Method,
-        tail: &str,
+        what: &str,
+        query: &str,
         body: Option<Value>,
         keyed: bool,
     ) -> Result<Value, String> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("/v1/sales/{}/queue{tail}", self.sale))
+            .uri(format!("/v1/sales/{}/{what}{query}", self.sale))
             .header(CONTENT_TYPE, "application/json");
         if keyed {
             let key = std::env::var("ONSALE_OPERATOR_KEY").map_err(|_| {

@@ -43,6 +43,8 @@ pub struct Page<'a> {
     pub name: &'a str,
     /// The room's phase and the ticket's state, as the API writes them.
     pub words: (&'static str, &'static str),
+    /// Whether chances are low, as the API writes it.
+    pub chances: Option<&'static str>,
     /// What the operator says.
     pub message: Option<&'a str>,
     /// The ticket, if there is one.

@@ -74,10 +74,17 @@ texts! {
         "Sie waren nicht da, als Sie an der Reihe waren. Sie werden mit anderen aufgerufen, denen es auch so ging.";
     place: "Your place: {n}", "Ihr Platz: {n}";
     bar: "How far the line has come towards you", "Wie weit die Schlange bei Ihnen ist";
+    wait_seconds: "The wait is likely to be between {a} and {b} seconds.", "Es dauert voraussichtlich zwischen {a} und {b} Sekunden.";
     wait_short: "The wait is likely to be less than {b} minutes.", "Es dauert voraussichtlich weniger als {b} Minuten.";
     wait_minutes: "The wait is likely to be between {a} and {b} minutes.", "Es dauert voraussichtlich zwischen {a} und {b} Minuten.";
     wait_hours: "The wait is likely to be between {a} and {b} hours.", "Es dauert voraussichtlich zwischen {a} und {b} Stunden.";
     wait_unknown: "How long it will take cannot be said at the moment.", "Wie lange es dauert, lässt sich zurzeit nicht sagen.";
+    low: "Your chances are low: most likely everything will be gone before it is your turn. You keep your place all the same.",
+        "Ihre Aussichten sind gering: Wahrscheinlich ist alles vergeben, bevor Sie an der Reihe sind. Ihren Platz behalten Sie trotzdem.";
+    low_why: "About {n} people ahead of you are here. What is left is enough for about {m}.",
+        "Etwa {n} Personen vor Ihnen sind da. Was noch frei ist, reicht für etwa {m}.";
+    low_none: "About {n} people ahead of you are here. Nothing is free at the moment.",
+        "Etwa {n} Personen vor Ihnen sind da. Zurzeit ist nichts frei.";
     paused: "The line is paused: nobody is being called at the moment. You keep your place.",
         "Die Schlange macht Pause: Zurzeit wird niemand aufgerufen. Sie behalten Ihren Platz.";
     paused_here: "The line is paused: nobody is being called at the moment. You can join all the same.",

@@ -18,7 +18,7 @@ use crate::api::queue::pass_of;
 use crate::call::Call;
 use crate::durable::{Settled, settle};
 use crate::problem::{Code, Problem};
-use crate::wire::line::{phase_word, state_word};
+use crate::wire::line::{chances_word, phase_word, state_word};
 
 /// A page that could not be made is asked for again after this, in seconds.
 const AGAIN_S: u64 = 5;
@@ -102,6 +102,7 @@ impl<'a> Visit<'a> {
         let pass = pass_of(&self.call.app, view, ticket.now);
         let page = Page {
             words: (phase_word(view.phase), state_word(view.state)),
+            chances: view.chances.map(|_| chances_word()),
             ticket: Some(&view.text),
             pass: pass.as_deref(),
             ..self.page(&sale, &line.value, scene)
@@ -143,6 +144,7 @@ impl<'a> Visit<'a> {
             sale: self.sale,
             name: &sale.rules.name,
             words: (phase_word(line.phase), ""),
+            chances: None,
             message: line.message.as_deref(),
             ticket: None,
             pass: None,
@@ -178,6 +180,7 @@ impl<'a> Visit<'a> {
             sale: "",
             name: "",
             words: ("", ""),
+            chances: None,
             message: None,
             ticket: None,
             pass: None,
