@@ -231,17 +231,18 @@ impl Day {
                             Some(ask) => plan(&mut agenda, &mut events, ask, Event::Ask(device)),
                             None if view.state == TicketState::Called && self.devices[device as usize].comes => {
                                 self.desk.core.use_pass(self.desk.now(), view.ticket).result.unwrap();
-                                let wants = [slot("one", 1)];
-                                if let Ok(cart) = self.desk.open("day", u128::from(device), &wants).result {
-                                    self.desk.checkout(cart.cart).result.unwrap();
-                                }
                                 let gone = self.desk.clock + terms.stays / 2 + dice.roll(terms.stays.max(1));
                                 plan(&mut agenda, &mut events, gone, Event::Leave(device));
                             }
                             None => {}
                         }
                     }
+                    // Has chosen, buys if there still is something, and goes.
                     Event::Leave(device) => {
+                        let wants = [slot("one", 1)];
+                        if let Ok(cart) = self.desk.open("day", u128::from(device), &wants).result {
+                            self.desk.checkout(cart.cart).result.unwrap();
+                        }
                         let ticket = self.devices[device as usize].ticket.clone();
                         self.desk.core.leave_line(self.desk.now(), &ticket).result.unwrap();
                     }

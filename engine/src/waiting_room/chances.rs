@@ -38,7 +38,9 @@ impl Line {
     pub(super) fn enough_for(&self, outlook: &Outlook) -> Option<f64> {
         self.flow.outlook?;
         let units = self.units_taken(outlook);
-        let called = f64::from(self.inside.called()) * (1.0 - outlook.no_shows.mid);
+        // Of the called, those who will not come are most: their windows are whole, the others have been used at once.
+        let called = f64::from(self.inside.called());
+        let called = (called - self.circling(outlook.no_shows.mid)).max(called * 0.1);
         // Who is inside and holds nothing yet wants something as well.
         let sessions = f64::from(self.inside.active() - self.inside.called());
         let holding = size(self.stock.held) / f64::from(self.rules.units_per_visitor);

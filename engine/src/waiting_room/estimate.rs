@@ -88,12 +88,16 @@ impl Line {
         mine + others.sum::<f64>()
     }
 
+    /// Calls that nobody will follow, of those that are open, once the line runs evenly.
+    pub(super) fn circling(&self, no_shows: f64) -> f64 {
+        no_shows / (1.0 - no_shows) * size(self.rules.claim.0) * self.rate()
+    }
+
     /// How long so many calls take if this share of the called does not come.
     fn lasts(&self, calls: f64, no_shows: f64) -> f64 {
         let rate = self.rate();
-        let claim = size(self.rules.claim.0);
         // Calls that nobody follows come back when their windows end: until the first do, the line is slower.
-        let circling = no_shows / (1.0 - no_shows) * claim * rate;
+        let circling = self.circling(no_shows);
         let back_soon = f64::from(self.inside.called()).min(circling);
         let slow = calls / rate;
         let steady = calls * (1.0 - no_shows) / rate + (circling - back_soon) / rate;

@@ -175,10 +175,10 @@ impl Grade {
         }
     }
 
-    /// What it adds to the digest of the lines; nothing while nobody has been told anything.
+    /// What it adds to the digest of the lines; nothing while nobody has been shown a range, as in journals of before there were any.
     #[must_use]
     pub fn digest(&self, lane: u8) -> u64 {
-        if *self == Self::default() {
+        if self.shown == 0 && self.raised.is_none() {
             return 0;
         }
         let mut hash = 0x6772_6164_6500_0000 | u64::from(lane);
@@ -237,8 +237,9 @@ mod tests {
 
     #[test]
     fn every_figure_is_in_the_digest_and_the_sum() {
-        let mut grade = Grade::default();
+        let mut grade = Grade { untold: 3, ..Grade::default() };
         assert_eq!(grade.digest(1), 0);
+        grade.shown = 1;
         grade.steady.mark(first(80, 120), Timestamp(1_090_000));
         let one = grade.digest(1);
         grade.raised.times += 1;

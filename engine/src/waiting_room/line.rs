@@ -544,3 +544,24 @@ impl Line {
         self.lanes[usize::from(lane)].registered = registered;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::mix;
+
+    /// Slabs have what is in them and no more, but for the last chunk.
+    #[test]
+    fn a_waiting_visitor_who_is_known_costs_at_most_64_bytes() {
+        let mut people = Index::default();
+        let (mut most, count) = (0, 200_000);
+        for person in 1..=count {
+            people.insert(mix(u64::from(person), 7), person);
+            if person >= 1_000 && person.is_power_of_two() || person % 10_000 == 0 {
+                most = most.max(people.bytes().div_ceil(person as usize));
+            }
+        }
+        let each = size_of::<Row>() + Told::EACH + Seen::EACH + most;
+        assert!(each <= 64, "{each}: a row of {}, {most} in the index", size_of::<Row>());
+    }
+}

@@ -1,6 +1,7 @@
 //! Who is still there: until when each ticket counts as present. No state: a restart forgets it, and the fact of a call
 //! says who was passed over.
 
+use crate::slab::Slab;
 use crate::time::{Millis, Timestamp};
 
 /// So long after the first look at the lane, everybody who has not been seen counts as there: twice the longest poll. After a
@@ -23,10 +24,13 @@ pub enum Presence {
 pub struct Seen {
     since: Option<Timestamp>,
     /// In tenths of a second after `since`, rounded up; 0 for never.
-    until: Vec<u32>,
+    until: Slab<u32>,
 }
 
 impl Seen {
+    /// Bytes of a ticket.
+    pub const EACH: usize = size_of::<u32>();
+
     fn tenths(since: Timestamp, at: Timestamp) -> u32 {
         u32::try_from(at.since(since).0.div_ceil(100)).unwrap_or(u32::MAX)
     }
@@ -34,18 +38,17 @@ impl Seen {
     /// A ticket was seen and counts as present until `until`.
     pub fn note(&mut self, number: u32, now: Timestamp, until: Timestamp) {
         let since = *self.since.get_or_insert(now);
-        let place = number as usize;
-        if self.until.len() <= place {
-            self.until.resize(place + 1, 0);
+        while self.until.places() <= number {
+            self.until.push(0);
         }
-        let until = Self::tenths(since, until);
-        self.until[place] = self.until[place].max(until);
+        let until = Self::tenths(since, until).max(self.until[number]);
+        self.until[number] = until;
     }
 
     /// Whether a ticket counts as present.
     pub fn is_present(&mut self, number: u32, now: Timestamp) -> bool {
         let since = *self.since.get_or_insert(now);
-        match self.until.get(number as usize) {
+        match self.until.get(number) {
             Some(until) if *until > 0 => *until >= Self::tenths(since, now),
             _ => now < since.plus(GRACE),
         }
@@ -55,7 +58,7 @@ impl Seen {
     #[must_use]
     pub fn presence(&self, number: u32, now: Timestamp) -> Presence {
         let Some(since) = self.since else { return Presence::Unknown };
-        match self.until.get(number as usize) {
+        match self.until.get(number) {
             Some(until) if *until > 0 => {
                 if *until >= Self::tenths(since, now) { Presence::There } else { Presence::Gone }
             }
@@ -66,8 +69,8 @@ impl Seen {
 
     /// A ticket is gone on purpose.
     pub fn forget(&mut self, number: u32) {
-        if let Some(until) = self.until.get_mut(number as usize) {
-            *until = 1;
+        if self.until.places() > number {
+            self.until[number] = 1;
         }
     }
 }

@@ -47,6 +47,9 @@ pub struct Told {
 }
 
 impl Told {
+    /// Bytes of a ticket.
+    pub const EACH: usize = size_of::<Last>();
+
     fn lane(&self, lane: u8) -> Option<&LaneTold> {
         self.lanes.get(usize::from(lane))
     }
