@@ -1,7 +1,11 @@
 //! Simulated days in a waiting room, told by what its visitors were told: whether the first range a ticket was shown came
 //! true, and whether an upper bound rose. One seed decides a day; time is virtual.
 
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a model of a crowd, in small numbers")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a model of a crowd, in small numbers"
+)]
 
 mod follow_support;
 
@@ -175,11 +179,12 @@ impl Day {
         let mut agenda = BinaryHeap::new();
         let mut events: BTreeMap<u64, Event> = BTreeMap::new();
         let mut next = 0_u64;
-        let mut plan = |agenda: &mut BinaryHeap<Reverse<(u64, u64)>>, events: &mut BTreeMap<u64, Event>, at, event| {
-            agenda.push(Reverse((at, next)));
-            events.insert(next, event);
-            next += 1;
-        };
+        let mut plan =
+            |agenda: &mut BinaryHeap<Reverse<(u64, u64)>>, events: &mut BTreeMap<u64, Event>, at, event| {
+                agenda.push(Reverse((at, next)));
+                events.insert(next, event);
+                next += 1;
+            };
         for number in 0..terms.devices + terms.latecomers {
             let at = if number < terms.devices {
                 dice.roll(OPENING - 60_000) + 1_000
@@ -191,13 +196,17 @@ impl Day {
         let wait = 60_000 * u64::from(terms.devices) / u64::from(terms.rate.max(1));
         while self.desk.clock < until {
             self.desk.clock += 250;
-            while let Some(Reverse((at, key))) = agenda.peek().copied().filter(|Reverse((at, _))| *at <= self.desk.clock) {
+            while let Some(Reverse((at, key))) =
+                agenda.peek().copied().filter(|Reverse((at, _))| *at <= self.desk.clock)
+            {
                 agenda.pop();
                 let Some(event) = events.remove(&key) else { continue };
                 match event {
                     Event::Join => {
                         let join = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
-                        let Ok(joined) = self.desk.core.join_line(self.desk.now(), &join).result else { continue };
+                        let Ok(joined) = self.desk.core.join_line(self.desk.now(), &join).result else {
+                            continue;
+                        };
                         let gone_at = if chance(&mut dice, terms.gone_before) {
                             at + dice.roll((OPENING - 30_000).saturating_sub(at).max(1))
                         } else if chance(&mut dice, terms.goes) {
@@ -229,7 +238,9 @@ impl Day {
                         let view = self.desk.core.ticket(self.desk.now(), &ticket).result.unwrap();
                         match self.hear(device, &view) {
                             Some(ask) => plan(&mut agenda, &mut events, ask, Event::Ask(device)),
-                            None if view.state == TicketState::Called && self.devices[device as usize].comes => {
+                            None if view.state == TicketState::Called
+                                && self.devices[device as usize].comes =>
+                            {
                                 self.desk.core.use_pass(self.desk.now(), view.ticket).result.unwrap();
                                 let gone = self.desk.clock + terms.stays / 2 + dice.roll(terms.stays.max(1));
                                 plan(&mut agenda, &mut events, gone, Event::Leave(device));
@@ -283,13 +294,30 @@ impl Day {
         let near = Outcome::share(marks.near, marks.called());
         println!(
             "{name}: {} called, {:.1} % inside, {} early, {} late, {:.1} % near; own {:.1} % inside, {:.1} % near; absent {}, left {}, untold {}; rose {:?}, own {} of {} tickets; errors {:?}; {} facts",
-            marks.called(), inside * 100.0, marks.early, marks.late, near * 100.0,
-            Outcome::share(own.inside, own.graded) * 100.0, Outcome::share(own.near, own.graded) * 100.0,
-            grade.absent, grade.left, grade.untold, grade.raised, own.rise_tickets, own.shown, marks.errors, self.facts,
+            marks.called(),
+            inside * 100.0,
+            marks.early,
+            marks.late,
+            near * 100.0,
+            Outcome::share(own.inside, own.graded) * 100.0,
+            Outcome::share(own.near, own.graded) * 100.0,
+            grade.absent,
+            grade.left,
+            grade.untold,
+            grade.raised,
+            own.rise_tickets,
+            own.shown,
+            marks.errors,
+            self.facts,
         );
         assert!(inside >= least_inside, "{name}: {inside} inside");
         assert!(near >= least_near, "{name}: {near} near");
-        assert!(own.rise_tickets * 50 <= own.shown, "{name}: {} bounds of {} rose", own.rise_tickets, own.shown);
+        assert!(
+            own.rise_tickets * 50 <= own.shown,
+            "{name}: {} bounds of {} rose",
+            own.rise_tickets,
+            own.shown
+        );
         self.same(name);
         grade
     }
@@ -353,8 +381,11 @@ fn a_cap_that_holds_the_line_back_is_measured() {
     let mut day = Day::new(&terms);
     day.run(&terms, 4, OPENING + 1_800_000, |_, _| {});
     let grade = day.grade();
-    let latecomers: Vec<_> = day.devices.iter().skip(2_000).filter_map(|device| Some((device.first?, device.called?))).collect();
-    let inside = latecomers.iter().filter(|((at, low, high), called)| (*low..=*high + 10_000).contains(&(called - at)));
+    let latecomers: Vec<_> =
+        day.devices.iter().skip(2_000).filter_map(|device| Some((device.first?, device.called?))).collect();
+    let inside = latecomers
+        .iter()
+        .filter(|((at, low, high), called)| (*low..=*high + 10_000).contains(&(called - at)));
     let (inside, all) = (inside.count(), latecomers.len());
     println!("cap: {inside} of {all} latecomers inside; {grade:?}");
     assert!(all > 500 && inside * 10 >= all * 8, "{inside} of {all}");
@@ -374,17 +405,26 @@ fn a_pause_and_a_dial_that_is_turned_are_causes() {
         match at.checked_sub(OPENING) {
             Some(60_000) => turn(LineChange { mode: Some(Mode::Pause), ..LineChange::default() }),
             Some(90_000) => {
-                let shown = day.devices.iter().find(|device| device.called.is_none() && device.first.is_some());
+                let shown =
+                    day.devices.iter().find(|device| device.called.is_none() && device.first.is_some());
                 let ticket = shown.unwrap().ticket.clone();
                 let view = day.desk.core.ticket(day.desk.now(), &ticket).result.unwrap();
                 assert_eq!((view.state, view.wait), (TicketState::Waiting, None));
             }
-            Some(120_000) => turn(LineChange { mode: Some(Mode::Queue), admit_per_minute: Some(150), ..LineChange::default() }),
+            Some(120_000) => turn(LineChange {
+                mode: Some(Mode::Queue),
+                admit_per_minute: Some(150),
+                ..LineChange::default()
+            }),
             _ => {}
         }
     });
     let grade = day.grade();
-    assert!(grade.raised.times > 100 && grade.raised.caused * 20 >= grade.raised.times * 19, "{:?}", grade.raised);
+    assert!(
+        grade.raised.times > 100 && grade.raised.caused * 20 >= grade.raised.times * 19,
+        "{:?}",
+        grade.raised
+    );
     assert!(grade.turned.late > 500 && grade.steady.called() > 100, "{grade:?}");
     assert!(grade.steady.inside * 10 >= grade.steady.called() * 9, "{grade:?}");
     day.same("pause");
@@ -399,7 +439,9 @@ fn chances_are_said_to_be_low_early_and_once() {
     day.run(&terms, 6, OPENING + 600_000, |day, at| {
         if at.is_multiple_of(1_000) {
             for (number, device) in day.devices.iter().enumerate().filter(|(_, device)| device.low) {
-                told_at.entry(number).or_insert_with(|| at.saturating_sub(OPENING) * u64::from(device.called.is_none()));
+                told_at
+                    .entry(number)
+                    .or_insert_with(|| at.saturating_sub(OPENING) * u64::from(device.called.is_none()));
             }
         }
     });
@@ -409,7 +451,10 @@ fn chances_are_said_to_be_low_early_and_once() {
         fine_never += u32::from(!told_at.contains_key(&number) && device.called.is_none());
         turned += u32::from(device.low_changes > 1);
     }
-    println!("low: {} told, {low_called} of them called, {fine_never} neither, {turned} more than once", told_at.len());
+    println!(
+        "low: {} told, {low_called} of them called, {fine_never} neither, {turned} more than once",
+        told_at.len()
+    );
     assert!(told_at.len() > 1_500 && low_called * 20 < 3_000, "{} told, {low_called} called", told_at.len());
     assert!(fine_never == 0 && turned * 100 < 3_000, "{fine_never} heard nothing, {turned} heard it twice");
     let early = told_at.values().filter(|at| **at < 20_000).count();

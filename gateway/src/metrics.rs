@@ -190,7 +190,8 @@ fn add_engine(registry: &mut Registry, engine: &Engine) {
         let family = Family::<Vec<(String, String)>, Counter>::default();
         for grades in engine.grades() {
             for (word, value) in of(&grades.all()) {
-                let labels = vec![("sale".to_owned(), grades.sale.clone()), (name.to_owned(), word.to_owned())];
+                let labels =
+                    vec![("sale".to_owned(), grades.sale.clone()), (name.to_owned(), word.to_owned())];
                 family.get_or_create(&labels).inc_by(value);
             }
         }

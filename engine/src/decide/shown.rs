@@ -44,9 +44,7 @@ impl Core {
         let Some(sale) = self.state.names.listing().sale(sale) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
-        self.on_line(now, sale, |decision| {
-            Ok(GradeView::of(decision.line(sale)))
-        })
+        self.on_line(now, sale, |decision| Ok(GradeView::of(decision.line(sale))))
     }
 
     /// The same of all lines, for counters.
@@ -94,7 +92,7 @@ impl Decision<'_> {
         if let Some((low, high)) = view.wait {
             let before = line.row(lane, number).and_then(|row| row.first());
             let range = (Span::at_most(low), Span::at_least(high));
-            line.told.note(lane, number, before, range, line.flow.epoch, at);
+            line.told.note(lane, number, before, range, line.moves.epoch, at);
         }
     }
 

@@ -3,8 +3,9 @@
 //! Nobody is told they have no chance: carts come back and people go away. "Low" is said only if those who are there ahead
 //! will want more than there is even if as many do not come as can be thought, and is taken back when it is not so any more.
 
-use super::flow::{Outlook, size};
 use super::line::Line;
+use super::moves::{Outlook, size};
+use crate::time::Timestamp;
 
 /// Low is said when what is wanted ahead is so much more than what is left, and taken back when it is not more.
 const ENTER: f64 = 1.1;
@@ -35,12 +36,12 @@ impl Line {
     }
 
     /// For how many people still outside, who come, the stock is enough; none while nobody has looked.
-    pub(super) fn enough_for(&self, outlook: &Outlook) -> Option<f64> {
-        self.flow.outlook?;
+    pub(super) fn enough_for(&self, outlook: &Outlook, at: Timestamp) -> Option<f64> {
+        self.moves.outlook?;
         let units = self.units_taken(outlook);
         // Of the called, those who will not come are most: their windows are whole, the others have been used at once.
         let called = f64::from(self.inside.called());
-        let called = (called - self.circling(outlook.no_shows.mid)).max(called * 0.1);
+        let called = (called - self.circling(outlook.no_shows.mid, at)).max(called * 0.1);
         // Who is inside and holds nothing yet wants something as well.
         let sessions = f64::from(self.inside.active() - self.inside.called());
         let holding = size(self.stock.held) / f64::from(self.rules.units_per_visitor);
@@ -51,10 +52,10 @@ impl Line {
 
     /// Whether the chances of a place (from 0) are low.
     #[must_use]
-    pub fn chances(&self, lane: u8, number: u32, place: u32) -> Option<LowChances> {
+    pub fn chances(&self, lane: u8, number: u32, place: u32, at: Timestamp) -> Option<LowChances> {
         self.drawn?;
         let outlook = self.outlook();
-        let left = self.enough_for(&outlook)?;
+        let left = self.enough_for(&outlook, at)?;
         let people = self.calls_before(lane, place);
         let coming = people * (1.0 - outlook.no_shows.high);
         let bound = if self.told.is_low(lane, number) { left } else { left * ENTER };

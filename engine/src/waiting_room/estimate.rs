@@ -6,9 +6,9 @@
 //! else than the rate decides (the cap, the stock, a brake), the measured pace is what counts. `docs/waiting-room.md` has
 //! the whole list.
 
-use super::flow::{Outlook, Share, size};
 use super::lane::{BACK_EVERY, LaneLine};
 use super::line::Line;
+use super::moves::{Outlook, Share, size};
 use super::span::Span;
 use crate::time::{Millis, Timestamp};
 
@@ -35,10 +35,10 @@ const UNMEASURED: Outlook = Outlook {
     units: None,
 };
 
-/// A whole number of milliseconds.
+/// A whole number, of milliseconds or of people.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
-fn whole(ms: f64) -> Millis {
-    Millis(ms.clamp(0.0, LONGEST) as u64)
+fn whole(number: f64) -> u64 {
+    number.clamp(0.0, LONGEST) as u64
 }
 
 /// Of so many who go away at this rate, the share that is still there when their turn comes within `span`: the first almost all,
@@ -51,19 +51,28 @@ fn staying(leaving: f64, span: f64) -> f64 {
 impl Line {
     /// What is expected of the next minutes.
     pub(super) fn outlook(&self) -> Outlook {
-        self.flow.outlook.unwrap_or(UNMEASURED)
+        self.moves.outlook.unwrap_or(UNMEASURED)
     }
 
-    /// People who come in, per millisecond: what the dial gives.
-    pub(super) fn rate(&self) -> f64 {
-        f64::from(self.dials.admit_per_minute) / 60_000.0
+    /// People who come in, per millisecond, at an instant: what the dial gives.
+    pub(super) fn rate(&self, at: Timestamp) -> f64 {
+        f64::from(self.pace().at(at)) / 60_000.0
+    }
+
+    /// How long the dial takes to let so many in, on its way to where it was turned as well; none if it never does.
+    pub(super) fn lets_in(&self, people: f64, at: Timestamp) -> Option<f64> {
+        let pace = self.pace();
+        if pace.is_moving(at) {
+            return pace.time_for(whole(people), at).map(|span| size(span.0));
+        }
+        (pace.rate > 0).then(|| people / self.rate(at))
     }
 
     /// How many of a lane are there ahead of a place.
     fn there(&self, lane: usize, place: u32) -> f64 {
         let here = &self.lanes[lane];
-        match self.flow.present.get(lane) {
-            Some(present) if self.flow.outlook.is_some() => present.ahead(here, place),
+        match self.moves.present.get(lane) {
+            Some(present) if self.moves.outlook.is_some() => present.ahead(here, place),
             _ => f64::from(place.saturating_sub(here.turns)),
         }
     }
@@ -89,30 +98,27 @@ impl Line {
     }
 
     /// Calls that nobody will follow, of those that are open, once the line runs evenly.
-    pub(super) fn circling(&self, no_shows: f64) -> f64 {
-        no_shows / (1.0 - no_shows) * size(self.rules.claim.0) * self.rate()
+    pub(super) fn circling(&self, no_shows: f64, at: Timestamp) -> f64 {
+        no_shows / (1.0 - no_shows) * size(self.rules.claim.0) * self.rate(at)
     }
 
     /// How long so many calls take if this share of the called does not come.
-    fn lasts(&self, calls: f64, no_shows: f64) -> f64 {
-        let rate = self.rate();
+    fn lasts(&self, calls: f64, no_shows: f64, at: Timestamp) -> Option<f64> {
         // Calls that nobody follows come back when their windows end: until the first do, the line is slower.
-        let circling = self.circling(no_shows);
+        let circling = self.circling(no_shows, at);
         let back_soon = f64::from(self.inside.called()).min(circling);
-        let slow = calls / rate;
-        let steady = calls * (1.0 - no_shows) / rate + (circling - back_soon) / rate;
-        slow.min(steady)
+        let steady = calls * (1.0 - no_shows) + circling - back_soon;
+        self.lets_in(calls.min(steady), at)
     }
 
     /// How long until a place (from 0) of a lane has its turn; none while nobody can say.
-    fn range(&self, lane: u8, place: u32) -> Option<(f64, f64)> {
-        let rate = self.rate();
-        if rate <= 0.0 || !self.mode.calls() || self.drawn.is_none() {
+    fn range(&self, lane: u8, place: u32, at: Timestamp) -> Option<(f64, f64)> {
+        if !self.mode.calls() || self.drawn.is_none() {
             return None;
         }
         let here = self.lanes.get(usize::from(lane))?;
-        if let Some(present) = self.flow.present.get(usize::from(lane))
-            && self.flow.outlook.is_some()
+        if let Some(present) = self.moves.present.get(usize::from(lane))
+            && self.moves.outlook.is_some()
             && !present.is_known(here)
         {
             return None;
@@ -121,11 +127,13 @@ impl Line {
         let calls = self.calls_before(lane, place);
         let Share { low: few, high: many, known, .. } = outlook.no_shows;
         let lasts = |calls: f64, no_shows: f64, leaving: f64| {
-            let mut span = self.lasts(calls, no_shows);
-            for _ in 0..3 {
-                span = self.lasts(calls * staying(leaving, span), no_shows);
+            let mut span = self.lasts(calls, no_shows, at)?;
+            if leaving > 0.0 {
+                for _ in 0..3 {
+                    span = self.lasts(calls * staying(leaving, span), no_shows, at)?;
+                }
             }
-            span
+            Some(span)
         };
         // Chance: each of the called comes or not, each place ahead is there or not.
         let gone = (1.0 - calls / f64::from(place.saturating_sub(here.turns)).max(1.0)).clamp(0.0, 1.0);
@@ -143,9 +151,9 @@ impl Line {
             }
             None => {
                 let (at_least, likely) = outlook.leaving;
-                let low = lasts(calls, many, likely) * (1.0 - margin);
-                let high = lasts(calls, few, at_least / 2.0) * (1.0 + margin);
-                (low, self.until_sold(high, &outlook), 1.0 / rate)
+                let low = lasts(calls, many, likely)? * (1.0 - margin);
+                let high = lasts(calls, few, at_least / 2.0)? * (1.0 + margin);
+                (low, self.until_sold(high, &outlook, at), self.lets_in(1.0, at)?)
             }
         };
         let scanned = f64::from(place.saturating_sub(here.turns)) / PLACES_A_SECOND * 1_000.0;
@@ -155,22 +163,23 @@ impl Line {
     }
 
     /// Whose turn comes at all has it before everything is gone: nobody is called beyond what the stock can serve.
-    fn until_sold(&self, high: f64, outlook: &Outlook) -> f64 {
-        let Some(left) = self.enough_for(outlook) else { return high };
-        let gone = left / self.rate() * (1.0 + MARGIN) + size(self.rules.claim.0) * outlook.no_shows.high;
+    fn until_sold(&self, high: f64, outlook: &Outlook, at: Timestamp) -> f64 {
+        let left = self.enough_for(outlook, at);
+        let Some(gone) = left.and_then(|left| self.lets_in(left, at)) else { return high };
+        let gone = gone * (1.0 + MARGIN) + size(self.rules.claim.0) * outlook.no_shows.high;
         high.min(gone.max(size(self.rules.claim.0)))
     }
 
     /// What a ticket's holder is told now: a range, rounded to what is kept. Its upper bound is no higher than the last one
     /// they were told, unless something has really changed or it cannot be true any more.
-    pub(super) fn promise(&self, lane: u8, number: u32, place: u32) -> Option<(Span, Span)> {
+    pub(super) fn promise(&self, lane: u8, number: u32, place: u32, at: Timestamp) -> Option<(Span, Span)> {
         let shown = self.row(lane, number).and_then(|row| row.first());
         if shown.is_none() && !self.told.is_pending(lane, number) && !self.told.has_room() {
             return None;
         }
-        let (low, high) = self.range(lane, place)?;
-        let (low, mut high) = (whole(low), Span::at_least(whole(high)));
-        if let Some(bound) = self.told.bound(lane, number, self.flow.epoch)
+        let (low, high) = self.range(lane, place, at)?;
+        let (low, mut high) = (Millis(whole(low)), Span::at_least(Millis(whole(high))));
+        if let Some(bound) = self.told.bound(lane, number, self.moves.epoch)
             && bound < high
             && low < bound.millis()
         {
@@ -181,18 +190,18 @@ impl Line {
 
     /// One step is done: who is there is looked at, and how the line moves is measured.
     pub(crate) fn measure(&mut self, at: Timestamp) {
-        self.flow.present.resize_with(self.lanes.len(), Default::default);
-        for ((present, lane), seen) in self.flow.present.iter_mut().zip(&self.lanes).zip(&self.seen) {
+        self.moves.present.resize_with(self.lanes.len(), Default::default);
+        for ((present, lane), seen) in self.moves.present.iter_mut().zip(&self.lanes).zip(&self.seen) {
             present.look(lane, seen, at);
         }
-        let known = self.flow.present.iter().zip(&self.lanes).all(|(present, lane)| present.is_known(lane));
-        let there = self.flow.present.iter().zip(&self.lanes).map(|(present, lane)| present.all(lane)).sum();
+        let known = self.moves.present.iter().zip(&self.lanes).all(|(present, lane)| present.is_known(lane));
+        let there = self.moves.present.iter().zip(&self.lanes).map(|(present, lane)| present.all(lane)).sum();
         let waiting = self.lanes.iter().any(|lane| lane.waiting() > 0 || !lane.back.is_empty());
-        let calls = self.drawn.is_some() && self.mode.calls() && self.dials.admit_per_minute > 0;
+        let calls = self.drawn.is_some() && self.mode.calls();
         let called: u64 = self.lanes.iter().map(|lane| lane.called).sum();
-        let earned = self.credit.people(self.dials.admit_per_minute, at);
-        let counts = self.flow.counts;
-        self.flow.step(super::flow::Step {
+        let earned = self.credit.people(self.pace(), at);
+        let counts = self.moves.counts;
+        self.moves.step(super::moves::Step {
             at,
             // Who goes before the opening says nothing of those who stay: the curious go first.
             present: (known && self.drawn.is_some()).then_some(there),

@@ -60,7 +60,11 @@ impl Seen {
         let Some(since) = self.since else { return Presence::Unknown };
         match self.until.get(number) {
             Some(until) if *until > 0 => {
-                if *until >= Self::tenths(since, now) { Presence::There } else { Presence::Gone }
+                if *until >= Self::tenths(since, now) {
+                    Presence::There
+                } else {
+                    Presence::Gone
+                }
             }
             _ if now < since.plus(GRACE) => Presence::Unknown,
             _ => Presence::Gone,

@@ -129,13 +129,7 @@ impl Told {
             if fresh {
                 last.flags |= ROSE;
             }
-            let one = Raised {
-                times: 1,
-                caused: u64::from(caused),
-                tickets: u64::from(fresh),
-                by,
-                most: by,
-            };
+            let one = Raised { times: 1, caused: u64::from(caused), tickets: u64::from(fresh), by, most: by };
             let raised = &mut self.lane_mut(lane).raised;
             *raised = raised.and(&one);
         }

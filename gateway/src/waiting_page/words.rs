@@ -116,7 +116,10 @@ mod tests {
             why(5_249, 96),
             "About 5,200 people ahead of you are here. What is left is enough for about 96."
         );
-        assert_eq!(why(9_960, 0), "About 10,000 people ahead of you are here. Nothing is free at the moment.");
+        assert_eq!(
+            why(9_960, 0),
+            "About 10,000 people ahead of you are here. Nothing is free at the moment."
+        );
     }
 
     #[test]

@@ -85,7 +85,10 @@ impl From<Grade> for WrittenGrade {
                 early: turned.early,
                 late: turned.late,
             },
-            errors: bounds.zip(marks.errors).map(|(below_percent, tickets)| Class { below_percent, tickets }).collect(),
+            errors: bounds
+                .zip(marks.errors)
+                .map(|(below_percent, tickets)| Class { below_percent, tickets })
+                .collect(),
             bounds: grade.raised.into(),
         }
     }

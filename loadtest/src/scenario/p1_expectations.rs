@@ -165,7 +165,8 @@ fn pace(day: &Day<'_>) -> Vec<Expectation> {
 /// The first range that was shown, and what came of it: by the server's count and by what devices heard. A day 30 times
 /// compressed has polls that are not: what is asked of a real day is only told here.
 fn promises(day: &Day<'_>) -> Vec<Expectation> {
-    let Estimates { called, inside, early, late, near, absent, left, called_without_estimate, bounds } = *day.estimates;
+    let Estimates { called, inside, early, late, near, absent, left, called_without_estimate, bounds } =
+        *day.estimates;
     let percent = |part: u64| (part * 100).checked_div(called).unwrap_or(0);
     let server = format!(
         "{} % of {called} called ({early} early, {late} late), {} % within 20 % of the middle; {absent} absent, {left} left, \
@@ -178,7 +179,11 @@ fn promises(day: &Day<'_>) -> Vec<Expectation> {
     let wanted = "90 % inside the first range; 90 % within 20 % of its middle";
     vec![
         Expectation::told("estimates, graded by the server", wanted, server),
-        Expectation::told("estimates, by what devices heard", wanted, day.room.seen.borrow().promises.words()),
+        Expectation::told(
+            "estimates, by what devices heard",
+            wanted,
+            day.room.seen.borrow().promises.words(),
+        ),
     ]
 }
 

@@ -91,8 +91,16 @@ impl Promises {
 mod tests {
     use super::*;
 
-    fn hear(promises: &mut Promises, device: &mut Promised, at_s: i64, state: &str, range: Option<(u64, u64)>, left: u64) {
-        let range = range.map_or("null".to_owned(), |(low, high)| format!("{{\"low\":{low}000,\"high\":{high}000}}"));
+    fn hear(
+        promises: &mut Promises,
+        device: &mut Promised,
+        at_s: i64,
+        state: &str,
+        range: Option<(u64, u64)>,
+        left: u64,
+    ) {
+        let range =
+            range.map_or("null".to_owned(), |(low, high)| format!("{{\"low\":{low}000,\"high\":{high}000}}"));
         let at = jiff::Timestamp::from_second(1_616_515_200 + at_s).unwrap();
         let text = format!(
             "{{\"ticket\":\"qt_1\",\"state\":\"{state}\",\"wait_ms\":{range},\"expires_in_ms\":{left},\
@@ -117,6 +125,10 @@ mod tests {
         hear(&mut promises, &mut late, 0, "waiting", Some((80, 120)), 0);
         hear(&mut promises, &mut late, 131, "called", None, 50_000);
         assert_eq!((promises.late, promises.near), (1, 1));
-        assert!(promises.words().starts_with("50.0 % of 2 called (0 early, 1 late), 50.0 %"), "{}", promises.words());
+        assert!(
+            promises.words().starts_with("50.0 % of 2 called (0 early, 1 late), 50.0 %"),
+            "{}",
+            promises.words()
+        );
     }
 }

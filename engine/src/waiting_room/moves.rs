@@ -79,7 +79,7 @@ pub struct Outlook {
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub struct Flow {
+pub struct Moves {
     /// What has been counted.
     pub counts: Counts,
     /// Who is there, by lane.
@@ -120,7 +120,7 @@ pub(super) fn size(count: u64) -> f64 {
     count as f64
 }
 
-impl Flow {
+impl Moves {
     /// Something has really changed: what was said under other conditions binds nobody.
     pub fn changed(&mut self, at: Timestamp) {
         self.epoch = self.epoch.wrapping_add(1);
@@ -192,8 +192,10 @@ impl Flow {
         let due = lagged(now.at).called.saturating_sub(lagged(first_at).called);
         let share = |part: u64, of: u64| if of == 0 { 0.0 } else { (size(part) / size(of)).min(1.0) };
         let lapsed = share(now.counts.lapsed - begin.lapsed.min(now.counts.lapsed), due);
-        let declined =
-            share(now.counts.declined - begin.declined.min(now.counts.declined), now.counts.called - begin.called);
+        let declined = share(
+            now.counts.declined - begin.declined.min(now.counts.declined),
+            now.counts.called - begin.called,
+        );
         let (mut mid, mut count) = ((lapsed + declined).min(0.95), size(due));
         if count < FEW && before.0 > 100 {
             // What the journal remembers of the time before a restart.
@@ -212,15 +214,20 @@ impl Flow {
 
     /// Who was there, has not been called, and is gone; less what chance makes of it.
     fn leaving(&self, now: &Sample) -> (f64, f64) {
-        let from = self.samples.iter().find(|sample| now.at.since(sample.at).0 <= PACE.0 && sample.present.is_some());
-        let Some((from, (then, there))) = from.and_then(|from| Some((from, from.present.zip(now.present)?))) else {
+        let from = self
+            .samples
+            .iter()
+            .find(|sample| now.at.since(sample.at).0 <= PACE.0 && sample.present.is_some());
+        let Some((from, (then, there))) = from.and_then(|from| Some((from, from.present.zip(now.present)?)))
+        else {
             return (0.0, 0.0);
         };
         let passed = now.at.since(from.at).0;
         if passed < 30_000 || then.max(there) < 50.0 {
             return (0.0, 0.0);
         }
-        let gone = then + size(now.joined - from.joined) - size(now.counts.called - from.counts.called) - there;
+        let gone =
+            then + size(now.joined - from.joined) - size(now.counts.called - from.counts.called) - there;
         let of = f64::midpoint(then, there) * size(passed);
         let rate = |gone: f64| (gone / of).max(0.0);
         (rate(gone - 3.0 * gone.max(1.0).sqrt()), rate(gone))
