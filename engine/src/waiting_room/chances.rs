@@ -42,12 +42,15 @@ impl Line {
         // Of the called, those who will not come are most: their windows are whole, the others have been used at once.
         let called = f64::from(self.inside.called());
         let called = (called - self.circling(outlook.no_shows.mid, at)).max(called * 0.1);
-        // Who is inside and holds nothing yet wants something as well.
+        let stock = size(self.stock.free) + size(self.stock.later);
+        Some((stock / units - called - self.looking()).max(0.0))
+    }
+
+    /// How many are inside and hold nothing yet, about: each will want something.
+    pub(super) fn looking(&self) -> f64 {
         let sessions = f64::from(self.inside.active() - self.inside.called());
         let holding = size(self.stock.held) / f64::from(self.rules.units_per_visitor);
-        let looking = (sessions - holding).max(0.0);
-        let stock = size(self.stock.free) + size(self.stock.later);
-        Some((stock / units - called - looking).max(0.0))
+        (sessions - holding).max(0.0)
     }
 
     /// Whether the chances of a place (from 0) are low.

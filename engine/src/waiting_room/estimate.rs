@@ -207,6 +207,7 @@ impl Line {
             present: (known && self.drawn.is_some()).then_some(there),
             joined: self.tickets(),
             free: self.stock.free,
+            looking: self.looking(),
             held: calls && waiting && earned > 0,
             claim: self.rules.claim,
             before: (called.saturating_sub(counts.called), self.admitted.saturating_sub(counts.came)),

@@ -47,6 +47,8 @@ struct Sample {
     joined: u64,
     /// Free units.
     free: u64,
+    /// People inside who have not taken anything yet.
+    looking: f64,
     /// Time during which something else than the rate decided, in all.
     held: u64,
 }
@@ -107,6 +109,8 @@ pub struct Step {
     pub joined: u64,
     /// Free units.
     pub free: u64,
+    /// People inside who have not taken anything yet.
+    pub looking: f64,
     /// Whether somebody could have been called by the rate and was not.
     pub held: bool,
     /// How long the called have.
@@ -136,8 +140,8 @@ impl Moves {
         if self.samples.back().is_some_and(|last| step.at.since(last.at).0 < every) {
             return;
         }
-        let Step { at, present, joined, free, .. } = step;
-        let sample = Sample { at, counts: self.counts, present, joined, free, held: self.held };
+        let Step { at, present, joined, free, looking, .. } = step;
+        let sample = Sample { at, counts: self.counts, present, joined, free, looking, held: self.held };
         self.samples.push_back(sample);
         let keep = (COMING.0 + step.claim.0).min(every * SAMPLES * 3);
         while self.samples.len() > 2 && self.samples.get(1).is_some_and(|second| at.since(second.at).0 > keep)
@@ -244,10 +248,11 @@ impl Moves {
         Some(if passed == 0 { 0.0 } else { size(calls) / size(passed) })
     }
 
-    /// Units gone and people who came, over the time what is known rests on.
+    /// Units gone and people who came and have chosen, over the time what is known rests on.
     fn units(&self, now: &Sample) -> Option<(f64, f64)> {
         let from = self.before(now.at, COMING)?;
-        let came = now.counts.came - from.counts.came;
-        (came > 0).then(|| (size(from.free) - size(now.free), size(came)))
+        let came = size(now.counts.came - from.counts.came);
+        let chose = came - now.looking + from.looking;
+        (chose > 0.0).then(|| (size(from.free) - size(now.free), chose))
     }
 }
