@@ -33,7 +33,7 @@ pub struct First {
 /// An instant as [`First::shown`] has it.
 #[must_use]
 pub fn tenths(at: Timestamp) -> u32 {
-    u32::try_from(at.0 / 100 & 0xffff_ffff).unwrap_or(0)
+    u32::try_from((at.0 / 100) & 0xffff_ffff).unwrap_or(0)
 }
 
 impl First {
