@@ -1,12 +1,6 @@
 //! Simulated days in a waiting room, told by what its visitors were told: whether the first range a ticket was shown came
 //! true, and whether an upper bound rose. One seed decides a day; time is virtual.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a model of a crowd, in small numbers"
-)]
-
 mod follow_support;
 
 use std::cmp::Reverse;
@@ -295,7 +289,7 @@ impl Day {
         let marks = grade.marks();
         let inside = Outcome::share(marks.inside, marks.called());
         let near = Outcome::share(marks.near, marks.called());
-        println!(
+        eprintln!(
             "{name}: {} called, {:.1} % inside, {} early, {} late, {:.1} % near; own {:.1} % inside, {:.1} % near; absent {}, left {}, untold {}; rose {:?}, own {} of {} tickets; errors {:?}; {} facts",
             marks.called(),
             inside * 100.0,
@@ -390,7 +384,7 @@ fn a_cap_that_holds_the_line_back_is_measured() {
         .iter()
         .filter(|((at, low, high), called)| (*low..=*high + 10_000).contains(&(called - at)));
     let (inside, all) = (inside.count(), latecomers.len());
-    println!("cap: {inside} of {all} latecomers inside; {grade:?}");
+    eprintln!("cap: {inside} of {all} latecomers inside; {grade:?}");
     assert!(all > 500 && inside * 10 >= all * 8, "{inside} of {all}");
     // The cap began to hold after the first ranges: they could not know, and it is said that bounds rose for a cause.
     assert!(grade.raised.caused * 10 >= grade.raised.times * 9, "{:?}", grade.raised);
@@ -455,7 +449,7 @@ fn chances_are_said_to_be_low_early_and_once() {
         fine_never += u32::from(!told_at.contains_key(&number) && device.called.is_none());
         turned += u32::from(device.low_changes > 1);
     }
-    println!(
+    eprintln!(
         "low: {} told, {low_bought} of {bought} who bought; {fine_never} never called nor told, {turned} heard it twice",
         told_at.len()
     );
