@@ -80,7 +80,7 @@ impl Core {
     /// Units of a sale as they stand, shard after shard.
     fn stock_in_view(&self, now: Now, sale: SaleIx) -> Stock {
         let mut stock = Stock { rests_on: Sequence::ZERO, ..Stock::default() };
-        let (mut later, mut capacity) = (false, 0);
+        let (mut later, mut some) = (false, false);
         for number in 0..self.state.shards() {
             let mut shard = self.state.lock_shard(number);
             shard.release_to(sale, now.wall);
@@ -91,13 +91,13 @@ impl Core {
                 stock.later += free_later;
                 stock.taken += group.taken;
                 stock.returned += group.returned;
-                capacity += group.counts.capacity;
+                some |= !group.slots.is_empty();
                 later |= next.is_some();
             }
             stock.rests_on = stock.rests_on.max(shard.stamp.sequence);
         }
-        // Where nothing was ever for sale, nothing is sold out.
-        stock.sold_out = capacity > 0 && stock.free == 0 && stock.held == 0 && !later;
+        // Where no slot was ever loaded, nothing is sold out.
+        stock.sold_out = some && stock.free == 0 && stock.held == 0 && !later;
         stock
     }
 

@@ -18,7 +18,8 @@ pub struct Stock {
     pub taken: u64,
     /// Were held and became free again, since the start.
     pub returned: u64,
-    /// Whether nothing of what there is is free, held, or released later; false while nobody has looked, and without any.
+    /// Whether nothing of what there is is free, held, or released later; false while nobody has looked, and
+    /// without any slot.
     pub sold_out: bool,
     /// The highest number seen by any lock this was counted under.
     pub rests_on: Sequence,
