@@ -12,8 +12,8 @@ use crate::state::Held;
 use crate::time::{Now, Timestamp, WallTime};
 use crate::waiting_room::draw::{Leaf, MOST_REGISTRATIONS};
 use crate::waiting_room::{
-    Claimed, LONGEST_POLL, Line, LineShard, LineView, Phase, Row, Standing, Ticket, TicketState, TicketView,
-    packed,
+    Claimed, LONGEST_POLL, Line, LineShard, LineView, Phase, Row, Standing, Ticket, TicketKey, TicketState,
+    TicketView, packed,
 };
 
 /// The most bytes the facts of one request need: a change with its texts (500 bytes each), or a draw and two small ones.
@@ -107,6 +107,19 @@ impl Core {
             let ticket = decision.proven(&claimed)?;
             Ok((ticket, decision.line(ticket.sale).row(ticket.lane, ticket.number).map_or(0, Row::person)))
         })
+    }
+
+    /// Whether a person has a ticket. Nobody counts as present by this.
+    pub fn has_place(&self, now: Now, sale: &str, person: u128) -> Answer<bool> {
+        let Some(sale) = self.state.names.listing().sale(sale) else {
+            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
+        };
+        self.on_line(now, sale, |decision| Ok(decision.line(sale).ticket_of(person).is_some()))
+    }
+
+    /// What the tickets of a line are signed with, as long as there is the line. For who gives them other names.
+    pub fn ticket_key(&self, now: Now, sale: SaleIx) -> Answer<TicketKey> {
+        self.on_line(now, sale, |decision| Ok(decision.line(sale).key))
     }
 
     /// The session's order is made: it makes no other cart. A session that is over stays over.
