@@ -264,6 +264,15 @@ pub enum LineFact {
         /// Why.
         reason: Option<String>,
     },
+    /// An enqueue token was shown for the first time, and made this ticket.
+    Shown {
+        /// The lane.
+        lane: u8,
+        /// The number.
+        number: u32,
+        /// A keyed hash of the token's own name.
+        token: u128,
+    },
 }
 
 /// A slot as it entered a shard.

@@ -77,6 +77,7 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
             let after = Turned { mode: *mode, dials: *dials, message: message.clone() };
             line.turn(after, at, *wall, *credential, reason.clone());
         }
+        LineFact::Shown { lane, number, token } => line.bind_token(digest, *lane, *number, *token),
     }
 }
 
@@ -184,6 +185,10 @@ pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineF
             demand!(ended == *stays as usize, "{stays} stays settled where {ended} have ended");
         }
         LineFact::Set { dials, .. } => demand!(dials.check().is_ok(), "dials out of bounds"),
+        LineFact::Shown { lane, number, token } => {
+            demand!(line.row(*lane, *number).is_some(), "a token of ticket {number} of lane {lane}");
+            demand!(!line.tokens.contains_key(token), "a token that makes a second ticket");
+        }
     }
     Ok(())
 }

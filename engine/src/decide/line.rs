@@ -28,6 +28,13 @@ pub enum Proof<'a> {
     Ticket(&'a str),
     /// A keyed hash of what was proven: always the same place.
     Person(u128),
+    /// The same, proven by a paper whose own name, as a keyed hash, is good for one person only.
+    Paper {
+        /// Who is coming.
+        person: u128,
+        /// The name of the paper.
+        paper: u128,
+    },
 }
 
 /// `POST /v1/sales/{sale}/queue`
@@ -272,7 +279,7 @@ impl Decision<'_> {
         self.draw_if_due(sale);
         let known = match request.proof {
             Proof::Nobody => None,
-            Proof::Person(person) => {
+            Proof::Person(person) | Proof::Paper { person, .. } => {
                 self.line(sale).ticket_of(person).map(|(lane, number)| Ticket { sale, lane, number })
             }
             Proof::Ticket(text) => {
@@ -280,6 +287,12 @@ impl Decision<'_> {
                 Some(self.proven(&claimed.ok_or_else(no_ticket)?)?)
             }
         };
+        if let Proof::Paper { paper, .. } = request.proof
+            && let Some(owner) = self.line(sale).tokens.get(&paper)
+            && known.is_none_or(|ticket| packed(ticket.lane, ticket.number) != *owner)
+        {
+            return Err(Refusal::PaperUsed);
+        }
         let wall = self.now_at().wall;
         let phase = self.line(sale).phase(wall);
         if let Some(ticket) = known {
@@ -309,10 +322,13 @@ impl Decision<'_> {
             return Err(Refusal::LimitReached { what: "tickets", limit: u64::from(MOST_REGISTRATIONS) });
         }
         let person = match request.proof {
-            Proof::Person(person) => person,
+            Proof::Person(person) | Proof::Paper { person, .. } => person,
             Proof::Nobody | Proof::Ticket(_) => 0,
         };
         self.commit(Kind::Joined(Joined { sale, lane, number, person, wall }));
+        if let Proof::Paper { paper: token, .. } = request.proof {
+            self.happen(sale, LineFact::Shown { lane, number, token });
+        }
         Ok(JoinedLine { ticket: self.seen(Ticket { sale, lane, number })?, created: true })
     }
 }

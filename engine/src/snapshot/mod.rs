@@ -12,6 +12,7 @@ mod generations;
 mod lines;
 mod restore;
 mod save;
+mod tokens;
 mod writer;
 
 pub use chunks::{HEADER_BYTES, Head, VERSION};

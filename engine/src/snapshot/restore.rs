@@ -55,7 +55,15 @@ pub fn restore<F: DiskFile>(from: &mut ChunkReader<F>, names: Names) -> Result<S
         tag::LINES => {
             let count = from.item(|take| take.small())?;
             super::lines::restore(from, &mut state, count)?;
-            section(from, tag::END, None)?;
+            match from.item(|take| take.byte())? {
+                tag::END => {}
+                tag::TOKENS => {
+                    let count = from.item(|take| take.small())?;
+                    super::tokens::restore(from, &mut state, count)?;
+                    section(from, tag::END, None)?;
+                }
+                _ => return Err(from.odd(Odd("another section"))),
+            }
         }
         _ => return Err(from.odd(Odd("another section"))),
     }

@@ -14,7 +14,7 @@ use super::phase::Phase;
 use super::rules::{Dials, Mode, RoomRules};
 use super::seen::Seen;
 use super::ticket::{Ticket, TicketKey};
-use crate::digest::Digest;
+use crate::digest::{Digest, mix};
 use crate::ids::SaleIx;
 use crate::index::Index;
 use crate::inventory::Stamp;
@@ -106,6 +106,9 @@ pub struct Line {
     pub stock: Stock,
     /// Who is inside and was refused what they wanted: what is free is for them as well. No state.
     pub empty_handed: BTreeSet<Packed>,
+    /// The enqueue tokens that made places, by a keyed hash of their own names: each belongs to one ticket for good. 24 bytes
+    /// each and what a tree takes for them.
+    pub tokens: BTreeMap<u128, Packed>,
     people: Index,
 }
 
@@ -168,6 +171,12 @@ pub fn unpacked(packed: Packed) -> (u8, u32) {
     (u8::try_from(packed >> 24).unwrap_or(u8::MAX), packed & NUMBER)
 }
 
+/// What a token adds to the line's digest.
+#[expect(clippy::cast_possible_truncation, reason = "both halves are kept")]
+pub(super) fn token_digest(token: u128, ticket: Packed) -> u64 {
+    mix(mix(token as u64, (token >> 64) as u64), u64::from(ticket))
+}
+
 fn hash(person: u128) -> u64 {
     (person >> 64) as u64
 }
@@ -199,6 +208,7 @@ impl Line {
             credit: Credit::default(),
             changes: VecDeque::new(),
             admitted: 0,
+            tokens: BTreeMap::new(),
             people: Index::default(),
         }
     }
@@ -305,6 +315,13 @@ impl Line {
         if person != 0 {
             self.people.insert(hash(person), packed(lane, number));
         }
+    }
+
+    /// A token has made a ticket, and makes no other.
+    pub(crate) fn bind_token(&mut self, digest: &mut Digest, lane: u8, number: u32, token: u128) {
+        let ticket = packed(lane, number);
+        digest.add(token_digest(token, ticket));
+        self.tokens.insert(token, ticket);
     }
 
     pub(crate) fn note_minute(&mut self, wall: WallTime) {

@@ -74,7 +74,7 @@ pub async fn join(call: Call) -> Outcome {
             // A server shows it from an address of its own.
             let address = call.address.filter(|_| !has_key);
             let connector = call.app.connector.as_ref();
-            Proof::Person(proof::person(call.engine(), connector, call.param(0), token, address)?)
+            proof::person(call.engine(), connector, call.param(0), token, address)?
         }
         (None, None, None) => Proof::Nobody,
         _ => return Err(Problem::malformed("One of `ticket`, `customer` and `enqueue_token`, not more.")),

@@ -222,7 +222,7 @@ pub const TABLE: [Entry; 47] = [
     Entry { accepts: Some("CancelInput"), answers: ORDER, problems: &[Code::NotFound, Code::Rule],
         ..sell(Route::OrderCancel, "POST", "/v1/orders/{order}/cancel", "Cancel an order, whole or listed holds") },
     Entry { verb: "POST", accepts: Some("JoinInput"), answers: &[(200, Some("Ticket")), (201, Some("Ticket"))],
-        problems: &[Code::NotFound, Code::NotAllowed, Code::NotReleased, Code::SaleClosed, Code::Rule, Code::LimitReached, Code::CodeScope],
+        problems: &[Code::NotFound, Code::NotAllowed, Code::NotReleased, Code::SaleClosed, Code::Rule, Code::LimitReached, Code::CodeScope, Code::CodeUsed],
         ..look(Route::LineJoin, "/v1/sales/{sale}/queue", &[], "", "Join the waiting room, or come back to it") },
     Entry { answers: &[(200, Some("Line"))],
         ..look(Route::LineGet, "/v1/sales/{sale}/queue", &[], "", "The waiting room as everybody sees it") },

@@ -52,21 +52,20 @@ async fn take(
     if let (Phase::PassThrough, Some(target)) = (line.value.phase, visit.target()) {
         return Ok(sent_on(admit::passed_through(call, connector, sale, target, line.now).await?));
     }
-    let person = match &arrival.enqueue_token {
-        Some(token) => Some(proof::person(engine, Some(connector), sale, token, call.address)?),
-        None => None,
+    let proof = match &arrival.enqueue_token {
+        Some(token) => proof::person(engine, Some(connector), sale, token, call.address)?,
+        None => Proof::Nobody,
     };
-    let has_place = match person {
-        Some(person) => settle(engine, engine.has_place(sale, person)).await?.value,
-        None => false,
+    let has_place = match proof {
+        Proof::Paper { person, .. } => settle(engine, engine.has_place(sale, person)).await?.value,
+        _ => false,
     };
     // Many connectors make up a new person for every token: a browser that has a place keeps it, unless the person has one.
     if let Some(ticket) = kept(call, sale).await?.filter(|_| !has_place)
-        && (person.is_none() || is_alive(ticket.state))
+        && (arrival.enqueue_token.is_none() || is_alive(ticket.state))
     {
         return Ok(visit.see(Some(&ticket.text)));
     }
-    let proof = person.map_or(Proof::Nobody, Proof::Person);
     // Who only looks, as a preview of a link does, joins nothing.
     let joins = matches!(line.value.phase, Phase::Prequeue | Phase::Open | Phase::Paused);
     if joins && call.method == Method::GET {

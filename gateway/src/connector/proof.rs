@@ -1,11 +1,13 @@
 //! What a shop says about who is coming: an enqueue token as the proof of a person.
 //!
 //! The visitor key `k` is the shop's name of the customer, the same one under which its server key joins and buys for
-//! them. A token without a key stands for itself: whoever shows the same one has the same place.
+//! them. A token without a key stands for itself: whoever shows the same one has the same place. A token's identifier
+//! that has made a place makes none for anybody else.
 
 use std::net::IpAddr;
 
 use onsale_engine::Engine;
+use onsale_engine::decide::Proof;
 
 use super::Connector;
 use crate::problem::{Code, Problem};
@@ -22,7 +24,7 @@ pub fn person(
     sale: &str,
     token: &str,
     address: Option<IpAddr>,
-) -> Result<u128, Problem> {
+) -> Result<Proof<'static>, Problem> {
     let connector = connector.ok_or_else(|| {
         Problem::new(Code::Rule, "This server takes no enqueue tokens: no shop's account and secret are set.")
     })?;
@@ -31,8 +33,9 @@ pub fn person(
     let expected = Expected { account: &connector.account, event: &event, now_ms, address };
     let token = EnqueueToken::read(token, &connector.secret, expected).map_err(refused)?;
     // No customer's name has a control character, so a token's own name is nobody's.
-    let name = token.key.clone().unwrap_or_else(|| format!("\u{1}enqueue token\u{1}{}", token.id));
-    Ok(engine.customer(&name).0)
+    let paper = engine.customer(&format!("\u{1}enqueue token\u{1}{}", token.id)).0;
+    let person = token.key.map_or(paper, |key| engine.customer(&key).0);
+    Ok(Proof::Paper { person, paper })
 }
 
 fn refused(error: EnqueueTokenError) -> Problem {

@@ -115,6 +115,19 @@ impl Served {
     }
 }
 
+/// The token with another person in it, signed anew: what no package makes, as its identifiers are all different.
+fn renamed(token: &str, key: &str) -> String {
+    let script = "const c = require('crypto'), [t, k, s] = process.argv.slice(1), h = t.split('.')[0];\
+        const iv = c.createHash('md5').update(JSON.parse(Buffer.from(h, 'base64url')).ti).digest();\
+        const a = c.createCipheriv('aes-256-cbc', c.createHash('sha256').update(s).digest(), iv);\
+        const p = Buffer.concat([a.update(JSON.stringify({k})), a.final()]).toString('base64url');\
+        const z = c.createHash('sha256').update(`${h}.${p}${s}`).digest('base64url');\
+        process.stdout.write(`${h}.${p}.${z}`);";
+    let output = Command::new("node").args(["-e", script, token, key, SECRET]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -276,6 +289,10 @@ fn who_the_shop_signs_for_has_one_place() {
         let answer = served.join(std::str::from_utf8(&changed).unwrap());
         assert!(matches!(answer.status, 400 | 401), "{at}: {answer:?}");
     }
+    // Its identifier under another person's name: the shop itself would have to sign that.
+    let again = served.join(&renamed(token(0), "c-9999"));
+    again.problem(422, "code-used");
+    assert_eq!(place(&served.join(&renamed(token(0), "c-8231"))), place(&first));
     for both in [
         json!({"enqueue_token": token(0), "ticket": place(&first)}),
         json!({"enqueue_token": token(0), "customer": "c"}),
