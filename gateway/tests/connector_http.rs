@@ -324,7 +324,7 @@ fn each_mode_has_its_way() {
     assert!(there(&go(&server, &joined)).starts_with("/queue/sh/"));
     turn(&server, &json!({"mode": "queue"}));
     assert_eq!(
-        server.json("PATCH", "/v1/sales/sh/slots/sh-a", OPERATOR, "k", &json!({"capacity": 0})).status,
+        server.json("PATCH", "/v1/sales/sh/slots/sh-a", OPERATOR, "k", &json!({"blocked": 50})).status,
         200
     );
     let started = Instant::now();
