@@ -231,7 +231,7 @@ async function scenes() {
     tickets[name] = (await join(input.url, name)).ticket;
   }
   await admit(input.url, 'late', 1);
-  await api(input.url, 'PATCH', '/v1/sales/gone/slots/a', { capacity: 0 });
+  await api(input.url, 'PATCH', '/v1/sales/gone/slots/a', { blocked: 500 });
   await turn(input.url, 'shut', { mode: 'closed' });
   await turn(input.url, 'drain', { mode: 'drain' });
   await turn(input.url, 'through', { mode: 'pass_through' });
