@@ -282,7 +282,7 @@ pub enum LineFact {
         reason: Option<String>,
     },
     /// An enqueue token was shown for the first time, and made this ticket.
-    Shown {
+    Bound {
         /// The lane.
         lane: u8,
         /// The number.

@@ -80,7 +80,7 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
         LineFact::Admitted { people, wall, credential, reason } => {
             line.note_admitted(*people, (*wall, *credential, reason.clone()));
         }
-        LineFact::Shown { lane, number, token } => line.bind_token(digest, *lane, *number, *token),
+        LineFact::Bound { lane, number, token } => line.bind_token(digest, *lane, *number, *token),
     }
 }
 
@@ -193,7 +193,7 @@ pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineF
             demand!(ramp.as_ref().is_none_or(fits), "a ramp out of bounds");
         }
         LineFact::Admitted { people, .. } => demand!(*people > 0, "nobody admitted"),
-        LineFact::Shown { lane, number, token } => {
+        LineFact::Bound { lane, number, token } => {
             demand!(line.row(*lane, *number).is_some(), "a token of ticket {number} of lane {lane}");
             demand!(!line.tokens.contains_key(token), "a token that makes a second ticket");
         }

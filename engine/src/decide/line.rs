@@ -358,7 +358,7 @@ impl Decision<'_> {
         };
         self.commit(Kind::Joined(Joined { sale, lane, number, person, wall }));
         if let Proof::Paper { paper: token, .. } = request.proof {
-            self.happen(sale, LineFact::Shown { lane, number, token });
+            self.happen(sale, LineFact::Bound { lane, number, token });
         }
         Ok(JoinedLine { ticket: self.seen(Ticket { sale, lane, number })?, created: true })
     }

@@ -26,7 +26,7 @@ pub(super) mod tag {
     /// Only in a state that has any.
     pub const LINES: u8 = 6;
     /// Only in a state that has any.
-    pub const TOKENS: u8 = 7;
+    pub const TOKENS: u8 = 8;
     pub const END: u8 = 255;
 }
 
