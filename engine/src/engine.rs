@@ -14,7 +14,7 @@ use crate::commit::{Ack, Failure, Mark, Step, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{
     AdmitNow, Availability, BundleOffer, Core, GradeView, JoinLine, JoinedLine, LineChange, LineTurned,
-    OrderQuery, Page, Registered, SalePut, SlotChange, SlotQuery, SlotsAdded,
+    OrderQuery, Page, Registered, SalePut, Session, SlotChange, SlotQuery, SlotsAdded,
 };
 use crate::door::Door;
 use crate::follower::{Followed, Follower};
@@ -37,7 +37,7 @@ pub use crate::start::{OpenError, Start};
 use crate::state::MAX_SHARDS;
 use crate::ticker::Ticker;
 use crate::time::{Millis, Now, Timestamp, WallTime};
-use crate::waiting_room::{Change, LineView, TicketView};
+use crate::waiting_room::{Change, LineView, Ticket, TicketKey, TicketView};
 
 /// How a data folder is opened.
 #[derive(Clone, Debug)]
@@ -459,6 +459,12 @@ requests! {
     fn join_line(request: &JoinLine<'_>) -> JoinedLine;
     /// How a ticket stands. Who asks is there.
     fn ticket(ticket: &str) -> TicketView;
+    /// Whether a person has a ticket in the line of a sale.
+    fn has_place(sale: &str, person: u128) -> bool;
+    /// Uses a pass: its session begins, or is found.
+    fn use_pass(ticket: Ticket) -> Session;
+    /// What the tickets of a sale's line are signed with. For who gives them other names.
+    fn ticket_key(sale: SaleIx) -> TicketKey;
     /// Goes away from a line.
     fn leave_line(ticket: &str) -> TicketView;
     /// A line as everybody sees it.

@@ -290,6 +290,15 @@ pub enum LineFact {
         /// How often bounds rose since the fact before.
         raised: Raised,
     },
+    /// An enqueue token was shown for the first time, and made this ticket.
+    Bound {
+        /// The lane.
+        lane: u8,
+        /// The number.
+        number: u32,
+        /// A keyed hash of the token's own name.
+        token: u128,
+    },
 }
 
 /// The most first ranges in one fact.

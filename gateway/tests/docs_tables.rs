@@ -63,6 +63,12 @@ fn the_settings_are_those_of_the_table() {
                 Kind::Ack => "`fsync`, `interval:Nms`, `none`".to_owned(),
                 Kind::Filter => "`tracing` filter".to_owned(),
                 Kind::Shop => "https address".to_owned(),
+                Kind::Account => "letters, digits, hyphens".to_owned(),
+                Kind::Secret => "text, never shown".to_owned(),
+                Kind::Hosts => "hosts, with commas".to_owned(),
+                Kind::Host => "host".to_owned(),
+                Kind::Pages => "sales and paths, with commas".to_owned(),
+                Kind::Switch => "`true`, `false`".to_owned(),
                 Kind::Networks => "addresses and networks, with commas".to_owned(),
             };
             let default = if setting.default.is_empty() { "none" } else { setting.default };

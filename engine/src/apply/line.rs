@@ -91,6 +91,7 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
             let entries: Vec<_> = entries.iter().map(of).collect();
             line.show(digest, *lane, &entries, raised);
         }
+        LineFact::Bound { lane, number, token } => line.bind_token(digest, *lane, *number, *token),
     }
 }
 
@@ -215,6 +216,10 @@ pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineF
                 demand!(fresh, "a first range of ticket {number}: {row:?}");
                 demand!(low <= high && !high.is_zero(), "a range from {low:?} to {high:?}");
             }
+        }
+        LineFact::Bound { lane, number, token } => {
+            demand!(line.row(*lane, *number).is_some(), "a token of ticket {number} of lane {lane}");
+            demand!(!line.tokens.contains_key(token), "a token that makes a second ticket");
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ mod grades;
 mod lines;
 mod restore;
 mod save;
+mod tokens;
 mod writer;
 
 pub use chunks::{HEADER_BYTES, Head, VERSION};

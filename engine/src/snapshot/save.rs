@@ -6,7 +6,7 @@
 
 use super::bytes::{put_postcard, put_text, put_time, put_varint, put_wall};
 use super::chunks::ChunkWriter;
-use super::{grades, lines};
+use super::{grades, lines, tokens};
 use crate::carts::{Cart, Stage};
 use crate::inventory::{ALWAYS, Shard};
 use crate::journal::StorageError;
@@ -25,6 +25,8 @@ pub(super) mod tag {
     /// Only in a state that has any.
     pub const LINES: u8 = 6;
     pub const GRADES: u8 = 7;
+    /// Only in a state that has any.
+    pub const TOKENS: u8 = 8;
     pub const END: u8 = 255;
 }
 
@@ -45,6 +47,8 @@ enum Part {
     LinesHead,
     Lines(lines::Place),
     Grades,
+    TokensHead,
+    Tokens(tokens::Place),
     End,
     Done,
 }
@@ -141,8 +145,20 @@ impl Saver {
             Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::Grades, Part::Lines)),
             Part::Grades => {
                 grades::save(state, out)?;
-                Ok(Part::End)
+                Ok(Part::TokensHead)
             }
+            Part::TokensHead => {
+                let count = tokens::count(state);
+                if count == 0 {
+                    return Ok(Part::End);
+                }
+                out.item(|out| {
+                    out.push(tag::TOKENS);
+                    put_varint(out, count as u64);
+                })?;
+                Ok(Part::Tokens(tokens::Place::default()))
+            }
+            Part::Tokens(place) => Ok(tokens::save(state, place, out)?.map_or(Part::End, Part::Tokens)),
             Part::End => {
                 out.item(|out| out.push(tag::END))?;
                 Ok(Part::Done)

@@ -23,7 +23,7 @@ use super::seen::Seen;
 use super::stock::{Flow, Stock};
 use super::ticket::{Ticket, TicketKey};
 use super::told::Told;
-use crate::digest::Digest;
+use crate::digest::{Digest, mix};
 use crate::ids::SaleIx;
 use crate::index::Index;
 use crate::inventory::Stamp;
@@ -137,6 +137,9 @@ pub struct Line {
     pub brake: Brake,
     /// Carts that were asked for without a pass while nobody needs one, since the last second. No state.
     pub arrivals: Arrivals,
+    /// The enqueue tokens that made places, by a keyed hash of their own names: each belongs to one ticket for good. 24 bytes
+    /// each and what a tree takes for them.
+    pub tokens: BTreeMap<u128, Packed>,
     people: Index,
 }
 
@@ -161,6 +164,12 @@ pub fn packed(lane: u8, number: u32) -> Packed {
 #[must_use]
 pub fn unpacked(packed: Packed) -> (u8, u32) {
     (u8::try_from(packed >> 24).unwrap_or(u8::MAX), packed & NUMBER)
+}
+
+/// What a token adds to the line's digest.
+#[expect(clippy::cast_possible_truncation, reason = "both halves are kept")]
+pub(super) fn token_digest(token: u128, ticket: Packed) -> u64 {
+    mix(mix(token as u64, (token >> 64) as u64), u64::from(ticket))
 }
 
 fn hash(person: u128) -> u64 {
@@ -204,6 +213,7 @@ impl Line {
             turned_at: Timestamp::default(),
             moves: Moves::default(),
             told: Told::default(),
+            tokens: BTreeMap::new(),
             people: Index::default(),
         }
     }
@@ -310,6 +320,13 @@ impl Line {
         if person != 0 {
             self.people.insert(hash(person), packed(lane, number));
         }
+    }
+
+    /// A token has made a ticket, and makes no other.
+    pub(crate) fn bind_token(&mut self, digest: &mut Digest, lane: u8, number: u32, token: u128) {
+        let ticket = packed(lane, number);
+        digest.add(token_digest(token, ticket));
+        self.tokens.insert(token, ticket);
     }
 
     pub(crate) fn note_minute(&mut self, wall: WallTime) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::inside::Stay;
 use super::lane::{LaneLine, Standing};
-use super::line::{Line, packed};
+use super::line::{Line, packed, token_digest, unpacked};
 use crate::digest::Digest;
 
 macro_rules! demand {
@@ -43,6 +43,11 @@ impl Line {
                     "ticket {ticket} of lane {number} is not its person's"
                 );
             }
+        }
+        for (token, ticket) in &self.tokens {
+            let (lane, number) = unpacked(*ticket);
+            demand!(self.row(lane, number).is_some(), "a token of ticket {number} of lane {lane}");
+            digest.add(token_digest(*token, *ticket));
         }
         demand!(stays == self.inside.active(), "{} stays of {stays} tickets", self.inside.active());
         let called = self.inside.iter().filter(|(_, stay, _)| *stay == Stay::Called).count();

@@ -56,7 +56,8 @@ fn lines() -> Value {
     json!({
         "JoinInput": {"type": "object", "additionalProperties": false, "properties": {
             "ticket": id(), "customer": {"type": "string", "minLength": 1, "maxLength": 128},
-            "lane": {"type": "string", "minLength": 1, "maxLength": 32}}},
+            "lane": {"type": "string", "minLength": 1, "maxLength": 32},
+            "enqueue_token": {"type": "string", "minLength": 1, "maxLength": 4096}}},
         "Ticket": {"type": "object",
             "required": ["ticket", "sale", "lane", "state", "phase", "message", "place", "ahead", "wait_ms", "chances",
                 "chances_reason", "poll_after_ms", "server_time"],
@@ -71,7 +72,7 @@ fn lines() -> Value {
                     {"people_ahead": count(), "enough_for": count(), "text": {"type": "string"}}},
                 "poll_after_ms": count(), "pass": {"type": "string"}, "expires_at": time(),
                 "expires_in_ms": count(), "server_time": time()}},
-        "PlaceForm": {"type": "object", "required": ["do"], "properties": {"do": {"enum": ["again", "leave"]}}},
+        "PlaceForm": {"type": "object", "required": ["do"], "properties": {"do": {"enum": ["again", "leave", "go"]}}},
         "TicketEvents": {"type": "string", "description":
             "Server-Sent Events: `event: ticket`, `data:` a Ticket on one line; comments as heartbeats"},
         "Line": {"type": "object",

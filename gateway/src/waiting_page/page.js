@@ -39,6 +39,8 @@
 
   async function swap(next) {
     if (swapping || next === shown) { return; }
+    // Where a connector sent somebody who could not join yet: by going there again they join, or go on to the shop.
+    if (location.pathname === '/') { location.reload(); return; }
     swapping = true;
     try {
       const answer = await fetch(location.href, { cache: 'no-store' });

@@ -23,6 +23,8 @@ pub enum Act {
     Watch(Watch),
     /// Go to the shop, with a pass if one is needed; until when, in milliseconds from now.
     Go { needs_pass: bool, button: &'static str, left_ms: Option<u64> },
+    /// Go on waiting, with these words on the button and these fields for `/`.
+    Return { button: &'static str, fields: Vec<(&'static str, String)> },
     /// Join again with the ticket, or without it where that would not work yet.
     Again { fresh: bool },
 }

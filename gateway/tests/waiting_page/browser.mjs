@@ -28,7 +28,7 @@ async function sale(base, name, { opens_in_s, room = {}, capacity = 500 } = {}) 
   if (opens_in_s) { settings.opens_at = new Date(Date.now() + opens_in_s * 1000).toISOString(); }
   await api(base, 'PUT', `/v1/sales/${name}`, settings);
   await api(base, 'POST', `/v1/sales/${name}/slots`, { slots: [{ id: 'a', venue: 'kiel', capacity: 500 }] });
-  if (capacity !== 500) { await api(base, 'PATCH', `/v1/sales/${name}/slots/a`, { capacity }); }
+  if (capacity !== 500) { await api(base, 'PATCH', `/v1/sales/${name}/slots/a`, { blocked: 500 - capacity }); }
 }
 
 // A person with a browser of their own: no request leaves for elsewhere, nothing complains, no page is too large.
@@ -262,7 +262,7 @@ async function scenes() {
     tickets[name] = (await join(input.url, name)).ticket;
   }
   await admit(input.url, 'late', 1);
-  await api(input.url, 'PATCH', '/v1/sales/gone/slots/a', { capacity: 0 });
+  await api(input.url, 'PATCH', '/v1/sales/gone/slots/a', { blocked: 500 });
   await turn(input.url, 'shut', { mode: 'closed' });
   await turn(input.url, 'drain', { mode: 'drain' });
   await turn(input.url, 'through', { mode: 'pass_through' });
