@@ -11,6 +11,7 @@ use onsale_engine::inventory::SlotSpec;
 use onsale_engine::limits::Limits;
 use onsale_engine::outcome::{CartState, CartView};
 use onsale_engine::ports::Disk;
+use onsale_engine::refusal::Refusal;
 use onsale_engine::request::{KeyUse, Notes, OnCart, OpenCart};
 use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::start::{StartOptions, Started, start};
@@ -20,7 +21,7 @@ use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::testing::rng::SimRng;
 use onsale_engine::ticker::Ticker;
 use onsale_engine::time::{Millis, Now, WallTime};
-use onsale_engine::waiting_room::RoomRules;
+use onsale_engine::waiting_room::{RoomRules, TicketState};
 
 /// Opens the folder with these limits.
 fn begin(disk: &SimDisk, clock: &SimClock, limits: &Limits) -> Started<SimDisk> {
@@ -169,4 +170,37 @@ fn a_call_and_a_session_run_on_while_nothing_is_held() {
     let called = engine.core.ticket(later, &tickets[0]).result.unwrap();
     assert_eq!(called.until.map(|until| until.since(later.engine)), Some(Millis(10_000)), "of 60 seconds");
     assert_eq!(engine.core.use_pass(later, inside).result.unwrap().until, session.until);
+}
+
+/// Seeds 1827 and 7846: somebody came back to a session whose time was over, was told so and left. Nothing had been written
+/// down, the machine lost power before the next tick, and they were inside again.
+#[test]
+fn a_session_that_somebody_was_told_is_over_does_not_run_again() {
+    let limits = Limits::default();
+    let (disk, clock) = (SimDisk::new(1), SimClock::new(WallTime(1_616_515_200_000)));
+    let mut engine = begin(&disk, &clock, &limits);
+    let now = engine.door.now(&engine.core).unwrap();
+    let room = RoomRules { session: Millis(10_000), ..RoomRules::default() };
+    let rules = SaleRules { room: Some(Arc::new(room)), ..SaleRules::new("day", "UTC") };
+    engine.core.put_sale(now, rules, IfMatch::Absent).result.unwrap();
+    let join = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+    let ticket = engine.core.join_line(now, &join).result.unwrap().ticket;
+    engine.core.admit(now, "day", 1).result.unwrap();
+    engine.core.use_pass(now, ticket.ticket).result.unwrap();
+    for _ in 0..6 {
+        clock.step(Millis(1_900));
+        engine.door.now(&engine.core).unwrap();
+    }
+    let now = engine.door.now(&engine.core).unwrap();
+    let told = engine.core.leave_line(now, &ticket.text);
+    assert_eq!(told.result.unwrap().state, TicketState::Lapsed);
+    engine.writer.step();
+    assert!(engine.mark.durable() >= told.rests_on);
+    drop(engine);
+
+    disk.crash(1);
+    clock.step(Millis(1_000));
+    let engine = begin(&disk, &clock, &limits);
+    let later = engine.door.now(&engine.core).unwrap();
+    assert_eq!(engine.core.use_pass(later, ticket.ticket).result, Err(Refusal::PassExpired));
 }

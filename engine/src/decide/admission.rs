@@ -206,7 +206,7 @@ impl Decision<'_> {
     }
 
     /// Puts away calls that nobody followed and sessions that are over.
-    fn settle_stays(&mut self, sale: SaleIx) {
+    pub(super) fn settle_stays(&mut self, sale: SaleIx) {
         let at = self.at();
         let line = self.line_mut(sale);
         line.empty_handed.retain(|ticket| line.inside.get(*ticket).is_some_and(|(_, until)| until > at));

@@ -112,6 +112,7 @@ impl World {
         let books = &self.ledger.books;
         assert!(now.engine >= books.latest, "engine time went back to {}, {} was", now.engine, books.latest);
         self.ledger.check_told(now.engine);
+        self.ledger.asks.start(now.engine);
         self.seen.jumped_ms = 0;
         // A life that left nothing has not interrupted the outage before it.
         if last < self.left.first_frame || last == Sequence::ZERO {

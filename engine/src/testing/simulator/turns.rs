@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::fact::{Cold, Fact, Kind, LineFact};
 use crate::sequence::Sequence;
-use crate::time::Timestamp;
-use crate::waiting_room::{Line, Standing, Stay, packed};
+use crate::time::{Millis, Timestamp};
+use crate::waiting_room::{LONGEST_POLL, Line, Standing, Stay, packed};
 
 use super::line_books::Place;
 
@@ -25,6 +25,15 @@ impl Asks {
     pub fn cut(&mut self, last: Sequence) {
         for asks in self.0.values_mut() {
             asks.retain(|(rests_on, _)| *rests_on <= last);
+        }
+    }
+
+    /// A process starts at a time that may lie before what its predecessor told last, where nothing was written down since.
+    /// It has seen nobody, and waits twice the longest poll for everybody.
+    pub fn start(&mut self, now: Timestamp) {
+        let most = now.plus(Millis(2 * LONGEST_POLL.0));
+        for (_, until) in self.0.values_mut().flatten() {
+            *until = until.map(|until| until.min(most));
         }
     }
 
