@@ -8,7 +8,7 @@ use std::sync::{Barrier, Mutex};
 
 use onsale_engine::apply::{apply, fits};
 use onsale_engine::commit::Batch;
-use onsale_engine::decide::{JoinLine, Proof};
+use onsale_engine::decide::{AdmitNow, JoinLine, Proof};
 use onsale_engine::fact::{Cold, Fact, Kind, LineFact, decode};
 use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
@@ -79,7 +79,7 @@ fn a_pass_begins_one_session_whoever_is_first() {
                 desk.core.join_line(now, &join).result.unwrap().ticket
             })
             .collect();
-        desk.core.admit(now, "day", 50).result.unwrap();
+        desk.core.admit(now, "day", AdmitNow { count: 50, ..AdmitNow::default() }).result.unwrap();
         let sessions: Vec<Vec<_>> = std::thread::scope(|scope| {
             let asks: Vec<_> = (0..4)
                 .map(|_| {
@@ -139,7 +139,13 @@ fn a_thousand_parallel_first_uses_begin_one_session() {
         for round in 1..=rounds {
             let join = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
             let ticket = desk.core.join_line(desk.now(), &join).result.unwrap().ticket;
-            assert_eq!(desk.core.admit(desk.now(), "day", 1).result.unwrap(), 1);
+            assert_eq!(
+                desk.core
+                    .admit(desk.now(), "day", AdmitNow { count: 1, ..AdmitNow::default() })
+                    .result
+                    .unwrap(),
+                1
+            );
             *pass.lock().unwrap() = Some(ticket.ticket);
             start.wait();
             done.wait();
@@ -194,7 +200,7 @@ fn a_crowd_keeps_its_places_and_the_cap() {
         let follower = scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 desk.core.tick_lines(desk.now());
-                let _ = desk.core.admit(desk.now(), "day", 7);
+                let _ = desk.core.admit(desk.now(), "day", AdmitNow { count: 7, ..AdmitNow::default() });
                 copy.follow(&desk);
             }
         });

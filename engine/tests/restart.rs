@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use onsale_engine::commit::Ack;
 use onsale_engine::customers::{CustomerKey, KEY_FILE};
-use onsale_engine::decide::{JoinLine, Proof};
+use onsale_engine::decide::{AdmitNow, JoinLine, Proof};
 use onsale_engine::ids::CustomerHash;
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::limits::Limits;
@@ -147,7 +147,7 @@ fn a_call_and_a_session_run_on_while_nothing_is_held() {
     let join = || JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
     let tickets: Vec<_> =
         (0..2).map(|_| engine.core.join_line(now, &join()).result.unwrap().ticket.text).collect();
-    engine.core.admit(now, "day", 2).result.unwrap();
+    engine.core.admit(now, "day", AdmitNow { count: 2, ..AdmitNow::default() }).result.unwrap();
     let (inside, _) = engine.core.ticket_holder(now, &tickets[1]).result.unwrap();
     let session = engine.core.use_pass(now, inside).result.unwrap();
     let mut ticker = Ticker::new(engine.core.state.shards());
@@ -185,7 +185,7 @@ fn a_session_that_somebody_was_told_is_over_does_not_run_again() {
     engine.core.put_sale(now, rules, IfMatch::Absent).result.unwrap();
     let join = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
     let ticket = engine.core.join_line(now, &join).result.unwrap().ticket;
-    engine.core.admit(now, "day", 1).result.unwrap();
+    engine.core.admit(now, "day", AdmitNow { count: 1, ..AdmitNow::default() }).result.unwrap();
     engine.core.use_pass(now, ticket.ticket).result.unwrap();
     for _ in 0..6 {
         clock.step(Millis(1_900));

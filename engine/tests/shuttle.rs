@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use onsale_engine::decide::{Core, JoinLine, Proof};
+use onsale_engine::decide::{AdmitNow, Core, JoinLine, Proof};
 use onsale_engine::ids::{CartId, CustomerHash};
 use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
@@ -348,7 +348,10 @@ fn one_pass_from_two_devices_is_one_session() {
     explore(|| {
         let core = room(10);
         let (ticket, _) = join(&core, Proof::Nobody);
-        assert_eq!(core.admit(at(0), "day", 1).result.expect("an answer"), 1);
+        assert_eq!(
+            core.admit(at(0), "day", AdmitNow { count: 1, ..AdmitNow::default() }).result.expect("an answer"),
+            1
+        );
         let uses: Vec<_> = (0..2)
             .map(|device| {
                 let core = Arc::clone(&core);
@@ -376,7 +379,11 @@ fn the_cap_holds_while_the_ticker_and_an_operator_call() {
         };
         let operator = {
             let core = Arc::clone(&core);
-            thread::spawn(move || core.admit(at(50), "day", 2).result.expect("an answer"))
+            thread::spawn(move || {
+                core.admit(at(50), "day", AdmitNow { count: 2, ..AdmitNow::default() })
+                    .result
+                    .expect("an answer")
+            })
         };
         let looking = {
             let core = Arc::clone(&core);

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use onsale_engine::decide::{JoinLine, Proof};
+use onsale_engine::decide::{AdmitNow, JoinLine, Proof};
 use onsale_engine::digest::mix;
 use onsale_engine::engine::{Engine, EngineOptions, Start};
 use onsale_engine::inventory::SlotSpec;
@@ -184,7 +184,7 @@ fn opening(engine: &Engine, tickets: &[TicketView], record: &mut Record) -> Resu
 fn half_a_turn(engine: &Engine) -> Result<(), String> {
     let mut rests_on = Sequence::ZERO;
     while engine.line(SALE).result.map_err(said)?.lanes[0].called_up_to < WAITING / 2 {
-        let answer = engine.admit(SALE, 1_000);
+        let answer = engine.admit(SALE, AdmitNow { count: 1_000, ..AdmitNow::default() });
         match answer.result {
             Ok(_) => rests_on = answer.rests_on,
             Err(Refusal::Overloaded) => std::thread::sleep(Duration::from_millis(1)),

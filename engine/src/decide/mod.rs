@@ -14,6 +14,7 @@ mod cancel;
 mod cart;
 mod checkout;
 mod choose;
+mod dials;
 mod exchange;
 mod extend;
 mod housekeeping;
@@ -28,7 +29,7 @@ mod stock;
 mod views;
 mod wants;
 
-pub use admission::LineChange;
+pub use dials::{AdmitNow, LineChange, LineTurned};
 pub use housekeeping::Ticked;
 pub use import::{SlotRejection, SlotsAdded};
 pub use line::{JoinLine, JoinedLine, Proof, Registered, Session, has_pass};
@@ -73,6 +74,8 @@ pub struct Core {
     pub costs: Costs,
     /// Where the secrets of new lines come from.
     pub secrets: Secrets,
+    /// How selling goes; noted by whoever answers requests.
+    pub pulse: crate::pulse::Pulse,
 }
 
 /// Secrets nobody can guess, made from one that the random source gave at the start.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::decide::{Core, JoinLine, OrderQuery, Page, Proof, SlotQuery};
+use crate::decide::{AdmitNow, Core, JoinLine, LineChange, OrderQuery, Page, Proof, SlotQuery};
 use crate::ids::CartId;
 use crate::outcome::Answer;
 use crate::request::OpenCart;
@@ -165,8 +165,13 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
         Request::Stand { ticket } => put!(standing, core.ticket(now, ticket)),
         Request::Leave { ticket } => put!(standing, core.leave_line(now, ticket)),
         Request::UsePass { ticket } => put!(session, core.use_pass(now, *ticket)),
-        Request::Turn { change, dry_run } => put!(room, core.set_line(now, DOOR, change, *dry_run)),
-        Request::Admit { count } => put!(called_at_once, core.admit(now, DOOR, *count)),
+        Request::Turn { change, dry_run } => {
+            let change = LineChange { dry_run: *dry_run, ..change.clone() };
+            put!(room, core.set_line(now, DOOR, &change).map(|turned| turned.line))
+        }
+        Request::Admit { count } => {
+            put!(called_at_once, core.admit(now, DOOR, AdmitNow { count: *count, ..AdmitNow::default() }))
+        }
         Request::ReadLine => put!(room, core.line(now, DOOR)),
         Request::ReadDraw => put!(room, core.draw(now, DOOR)),
         Request::ReadRegistered { lane, from, most } => {

@@ -122,7 +122,8 @@ fn turn(dice: &mut SimRng) -> Request {
     let modes =
         [Mode::Queue, Mode::Queue, Mode::Queue, Mode::Pause, Mode::Drain, Mode::Closed, Mode::PassThrough];
     let change = LineChange {
-        mode: dice.chance(50).then(|| *dice.pick(&modes)),
+        // Always said, so that every change is one of the dials as well.
+        mode: Some(*dice.pick(&modes)),
         admit_per_minute: dial(dice, &[0, 60, 6_000, 60_000, 600_000, MAX_DIAL + 1]),
         max_active: dial(dice, &[0, 1, 2, 5, 50, MAX_DIAL]),
         message: match dice.below(6) {
@@ -133,6 +134,7 @@ fn turn(dice: &mut SimRng) -> Request {
         beacon: dice.chance(25).then(|| if dice.chance(10) { String::new() } else { words(dice, "beacon") }),
         reason: dice.chance(50).then(|| words(dice, "because")),
         credential: OPERATOR.credential,
+        ..LineChange::default()
     };
     Request::Turn { change, dry_run: dice.chance(20) }
 }

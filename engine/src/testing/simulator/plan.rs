@@ -173,6 +173,7 @@ fn room(dice: &mut SimRng) -> RoomRules {
         units_per_visitor: u32::try_from(dice.between(1, 2)).unwrap_or(1),
         lanes,
         open_channels: if dice.chance(20) { vec!["phone".to_owned()] } else { Vec::new() },
+        ..RoomRules::default()
     }
 }
 
