@@ -176,6 +176,7 @@ impl Core {
     pub(super) fn note_wish(&self, now: Now, ticket: Ticket, wish: Wish) {
         // Without room in the buffer nothing is noted; it is no state.
         let _ = self.on_line(now, ticket.sale, |decision| {
+            let at = decision.at();
             let (line, packed) = (decision.line_mut(ticket.sale), packed(ticket.lane, ticket.number));
             match wish {
                 Wish::Refused => line.in_vain += u64::from(line.empty_handed.insert(packed)),
@@ -184,7 +185,8 @@ impl Core {
                     line.flow.note_taken(units);
                     line.idle.stir(packed, until);
                 }
-                Wish::Extended { until } => line.idle.stir(packed, until),
+                // Who asks is not idle, however soon the cart lapses; after a restart nothing else is known of the session.
+                Wish::Extended { until } => line.idle.stir(packed, until.max(at.plus(line.rules.idle))),
             }
             Ok(())
         });
