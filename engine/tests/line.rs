@@ -1,12 +1,14 @@
 //! The waiting room's line, told as short days: who joins, who is called, who comes in.
 
 use onsale_engine::decide::{JoinLine, LineChange, Proof, Session};
+use onsale_engine::ids::{ChannelIx, CustomerHash};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::outcome::Answer;
 use onsale_engine::refusal::{Missing, Refusal};
+use onsale_engine::request::{Caller, Holder, Notes, OpenCart};
 use onsale_engine::sale::SaleRules;
 use onsale_engine::testing::desk::{Desk, START_MS, slot};
-use onsale_engine::time::WallTime;
+use onsale_engine::time::{Millis, Now, WallTime};
 use onsale_engine::waiting_room::draw::{Registrations, RunningDigest, Seed};
 use onsale_engine::waiting_room::permutation::Permutation;
 use onsale_engine::waiting_room::{Dials, Lane, Mode, Phase, RoomRules, TicketState, TicketView};
@@ -301,4 +303,104 @@ fn the_dials_are_bounded_and_a_dry_run_changes_nothing() {
     let long = LineChange { message: Some(Some("x".repeat(501))), ..LineChange::default() };
     assert!(matches!(desk.core.set_line(desk.now(), "day", &long).result, Err(Refusal::TooLarge { .. })));
     assert!(matches!(desk.core.line(desk.now(), "night").result, Err(Refusal::NotFound(Missing::Sale))));
+}
+
+/// Somebody who was called came back in the instant in which the call had ended and nobody had put it away yet: whoever
+/// did not come gives the admission back then as well.
+#[test]
+fn a_call_that_ended_gives_back_also_to_who_comes_back_at_once() {
+    let mut desk = room(
+        |rules| {
+            rules.dials.admit_per_minute = 1;
+            rules.claim = Millis(10_000);
+        },
+        100,
+    );
+    let tickets: Vec<_> = (0..4).map(|_| join(&desk, Proof::Nobody).text).collect();
+    desk.clock = OPENING - 1_000;
+    // What was earned before the opening is worth nearly two people.
+    pass(&mut desk, 4, &tickets);
+    let called = |desk: &Desk| {
+        let called = tickets.iter().filter(|ticket| look(desk, ticket).state == TicketState::Called);
+        called.cloned().collect::<Vec<_>>()
+    };
+    let first = called(&desk);
+    assert_eq!(first.len(), 2);
+    desk.clock += 10_000;
+    for ticket in &first {
+        assert_eq!(join(&desk, Proof::Ticket(ticket)).state, TicketState::Waiting);
+    }
+    desk.core.tick_lines(desk.now());
+    assert_eq!(called(&desk).len(), 1, "ten seconds earn a sixth of a person: the next comes in their place");
+}
+
+/// A room without an opening closes registration at once, with nobody in it. When its lanes were changed then, what had been
+/// published spoke of lanes that were no longer there, and the draw could not be checked.
+#[test]
+fn what_was_published_of_nobody_speaks_of_the_lanes_there_are() {
+    let desk = Desk::new(4);
+    let sale = |lanes: &[&str]| {
+        let lanes = lanes.iter().map(|name| Lane { name: (*name).into(), weight: 1 }).collect();
+        let room = Some(Arc::new(RoomRules { lanes, ..RoomRules::default() }));
+        desk.sale(SaleRules { room, ..SaleRules::new("day", "UTC") });
+    };
+    sale(&["general"]);
+    desk.core.tick_lines(desk.now());
+    sale(&["phone", "general"]);
+    desk.core
+        .join_line(desk.now(), &JoinLine { sale: "day", proof: Proof::Nobody, lane: None })
+        .result
+        .unwrap();
+    let draw = desk.core.draw(desk.now(), "day").result.unwrap();
+    let published = draw.minutes.last().expect("registration is closed");
+    assert_eq!((published.registrations, &published.by_lane), (draw.registrations, &vec![0, 0]));
+}
+
+/// Who shows the pass of a ticket.
+fn holder(desk: &Desk, ticket: &str) -> Caller {
+    let (ticket, _) = desk.core.ticket_holder(desk.now(), ticket).result.unwrap();
+    let holder = Holder { ticket, customer: CustomerHash(1 << 90 | u128::from(ticket.number)) };
+    Caller { credential: 9, channel: ChannelIx(0), operator: false, holder: Some(holder) }
+}
+
+fn open(desk: &mut Desk, now: Now, caller: Caller) -> Answer<onsale_engine::outcome::CartView> {
+    let (key, customer) = (desk.key(), caller.holder.map_or(CustomerHash(5), |holder| holder.customer));
+    let (wants, notes) = ([slot("one", 1)], Notes::default());
+    desk.core.open_cart(now, &OpenCart { caller, key, sale: "day", customer, wants: &wants, notes })
+}
+
+/// Somebody inside read the time at the door before the session ended, and reached the stock when others had been there
+/// later: the cart would have been made after the end of its session.
+#[test]
+fn a_cart_is_not_made_after_its_session_by_who_is_late() {
+    let mut desk = room(|rules| rules.session = Millis(10_000), 10);
+    let tickets = [join(&desk, Proof::Nobody).text];
+    desk.clock = OPENING - 1_000;
+    pass(&mut desk, 2, &tickets);
+    let session = use_pass(&desk, &tickets[0]).result.unwrap();
+    let (late, inside) = (desk.now(), holder(&desk, &tickets[0]));
+    desk.clock += 20_000;
+    let operator = Caller { credential: 3, channel: ChannelIx(0), operator: true, holder: None };
+    let now = desk.now();
+    let other = open(&mut desk, now, operator);
+    assert!(other.result.is_ok() && other.now.engine > session.until);
+    let refused = open(&mut desk, late, inside);
+    assert_eq!(refused.result.unwrap_err(), Refusal::PassExpired);
+    assert!(refused.now.engine >= session.until, "it is true at its own time");
+}
+
+/// The line had seen the session end; whoever had read the time before was told so at a time at which it had not.
+#[test]
+fn an_expired_pass_is_told_at_a_time_at_which_it_has_expired() {
+    let mut desk = room(|rules| rules.session = Millis(10_000), 10);
+    let tickets = [join(&desk, Proof::Nobody).text];
+    desk.clock = OPENING - 1_000;
+    pass(&mut desk, 2, &tickets);
+    let session = use_pass(&desk, &tickets[0]).result.unwrap();
+    let (late, inside) = (desk.now(), holder(&desk, &tickets[0]));
+    desk.clock += 20_000;
+    desk.core.tick_lines(desk.now());
+    let refused = open(&mut desk, late, inside);
+    assert_eq!(refused.result.unwrap_err(), Refusal::PassExpired);
+    assert!(refused.now.engine >= session.until);
 }

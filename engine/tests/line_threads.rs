@@ -3,7 +3,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "threads are what is tested")]
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Barrier, Mutex};
 
 use onsale_engine::apply::{apply, fits};
 use onsale_engine::commit::Batch;
@@ -15,6 +16,7 @@ use onsale_engine::journal::records::Records;
 use onsale_engine::sale::SaleRules;
 use onsale_engine::state::State;
 use onsale_engine::testing::desk::Desk;
+use onsale_engine::time::{Millis, Now};
 use onsale_engine::waiting_room::{Dials, RoomRules, TicketState};
 use std::sync::Arc;
 
@@ -129,6 +131,61 @@ fn a_paper_is_good_for_whoever_is_first() {
     copy.follow(&desk);
     assert_eq!(u128::from(copy.joined), papers);
     assert_eq!(desk.core.state.lock_lines(0).digest, copy.state.lock_lines(0).digest);
+}
+
+/// So many use one pass at the same instant.
+const PARALLEL: u64 = 1_000;
+
+/// A thousand threads use one pass for the first time at the same instant, each with a time of its own: one session begins,
+/// and all find it. `PASS_ROUNDS` says how often.
+#[test]
+fn a_thousand_parallel_first_uses_begin_one_session() {
+    let rounds = std::env::var("PASS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20_u32);
+    let desk = desk();
+    let mut copy = Copy { state: State::new(SHARDS, [5, 6]), claimed: 0, joined: 0 };
+    let start = Barrier::new(usize::try_from(PARALLEL).unwrap() + 1);
+    let done = Barrier::new(usize::try_from(PARALLEL).unwrap() + 1);
+    let pass = Mutex::new(None);
+    let (first, last, found) = (AtomicU64::new(u64::MAX), AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for thread in 0..PARALLEL {
+            let (desk, start, done, pass) = (&desk, &start, &done, &pass);
+            let (first, last, found) = (&first, &last, &found);
+            let uses = move || {
+                for _ in 0..rounds {
+                    start.wait();
+                    let ticket = pass.lock().unwrap().expect("there is a pass");
+                    let now = desk.now();
+                    let now = Now { engine: now.engine.plus(Millis(thread)), ..now };
+                    let until = desk.core.use_pass(now, ticket).result.expect("it is called").until.0;
+                    first.fetch_min(until, Ordering::Relaxed);
+                    last.fetch_max(until, Ordering::Relaxed);
+                    found.fetch_add(1, Ordering::Relaxed);
+                    done.wait();
+                }
+            };
+            std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, uses).unwrap();
+        }
+        for round in 1..=rounds {
+            let join = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+            let ticket = desk.core.join_line(desk.now(), &join).result.unwrap().ticket;
+            assert_eq!(
+                desk.core
+                    .admit(desk.now(), "day", AdmitNow { count: 1, ..AdmitNow::default() })
+                    .result
+                    .unwrap(),
+                1
+            );
+            *pass.lock().unwrap() = Some(ticket.ticket);
+            start.wait();
+            done.wait();
+            copy.follow(&desk);
+            let (first, last) = (first.swap(u64::MAX, Ordering::Relaxed), last.swap(0, Ordering::Relaxed));
+            assert_eq!((first, found.swap(0, Ordering::Relaxed)), (last, PARALLEL), "round {round}");
+            assert_eq!(copy.claimed, round, "sessions begun");
+            desk.core.leave_line(desk.now(), &ticket.text).result.unwrap();
+        }
+    });
 }
 
 /// Four threads join as the same few people, look, come in and leave, while a fifth calls: one place each, never more

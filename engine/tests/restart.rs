@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use onsale_engine::commit::Ack;
 use onsale_engine::customers::{CustomerKey, KEY_FILE};
+use onsale_engine::decide::{AdmitNow, JoinLine, Proof};
 use onsale_engine::ids::CustomerHash;
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::limits::Limits;
 use onsale_engine::outcome::{CartState, CartView};
 use onsale_engine::ports::Disk;
+use onsale_engine::refusal::Refusal;
 use onsale_engine::request::{KeyUse, Notes, OnCart, OpenCart};
 use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::start::{StartOptions, Started, start};
@@ -17,7 +19,9 @@ use onsale_engine::testing::clock::SimClock;
 use onsale_engine::testing::desk::{SHOP, slot};
 use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::testing::rng::SimRng;
+use onsale_engine::ticker::Ticker;
 use onsale_engine::time::{Millis, Now, WallTime};
+use onsale_engine::waiting_room::{RoomRules, TicketState};
 
 /// Opens the folder with these limits.
 fn begin(disk: &SimDisk, clock: &SimClock, limits: &Limits) -> Started<SimDisk> {
@@ -126,4 +130,77 @@ fn an_outage_moves_deadlines_and_not_what_has_happened() {
     let (before, hard_before) = shown(now, &kept);
     let (after, hard_after) = shown(later, &engine.core.cart(later, SHOP, kept.cart).result.expect("live"));
     assert_eq!((after.0 - before.0, hard_after.0 - hard_before.0), (3_600_000, 3_600_000));
+}
+
+/// Clocks were written down only while units were held. Who had been called, or was inside without a cart, got all the time
+/// since the last fact once more when the process died: a pass that had lapsed counted again.
+#[test]
+fn a_call_and_a_session_run_on_while_nothing_is_held() {
+    let limits = Limits::default();
+    let (disk, clock) = (SimDisk::new(1), SimClock::new(WallTime(1_616_515_200_000)));
+    let mut engine = begin(&disk, &clock, &limits);
+    let now = engine.door.now(&engine.core).unwrap();
+    let room = RoomRules { session: Millis(120_000), ..RoomRules::default() };
+    let rules = SaleRules { room: Some(Arc::new(room)), ..SaleRules::new("day", "UTC") };
+    engine.core.put_sale(now, rules, IfMatch::Absent).result.unwrap();
+    engine.core.add_slots(now, "day", &[SlotSpec::new("a", "kiel", 9)], true).result.unwrap();
+    let join = || JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+    let tickets: Vec<_> =
+        (0..2).map(|_| engine.core.join_line(now, &join()).result.unwrap().ticket.text).collect();
+    engine.core.admit(now, "day", AdmitNow { count: 2, ..AdmitNow::default() }).result.unwrap();
+    let (inside, _) = engine.core.ticket_holder(now, &tickets[1]).result.unwrap();
+    let session = engine.core.use_pass(now, inside).result.unwrap();
+    let mut ticker = Ticker::new(engine.core.state.shards());
+    for _ in 0..50 {
+        clock.step(Millis(1_000));
+        ticker.tick(&engine.core, &engine.door, || false);
+        engine.writer.step();
+    }
+    let before = engine.door.now(&engine.core).unwrap();
+    drop(engine);
+
+    disk.crash(1);
+    clock.step(Millis(600_000));
+    let engine = begin(&disk, &clock, &limits);
+    let later = engine.door.now(&engine.core).unwrap();
+    assert_eq!(
+        later.engine, before.engine,
+        "engine time went on while we served, and stood still while we were away"
+    );
+    let called = engine.core.ticket(later, &tickets[0]).result.unwrap();
+    assert_eq!(called.until.map(|until| until.since(later.engine)), Some(Millis(10_000)), "of 60 seconds");
+    assert_eq!(engine.core.use_pass(later, inside).result.unwrap().until, session.until);
+}
+
+/// Seeds 1827 and 7846: somebody came back to a session whose time was over, was told so and left. Nothing had been written
+/// down, the machine lost power before the next tick, and they were inside again.
+#[test]
+fn a_session_that_somebody_was_told_is_over_does_not_run_again() {
+    let limits = Limits::default();
+    let (disk, clock) = (SimDisk::new(1), SimClock::new(WallTime(1_616_515_200_000)));
+    let mut engine = begin(&disk, &clock, &limits);
+    let now = engine.door.now(&engine.core).unwrap();
+    let room = RoomRules { session: Millis(10_000), ..RoomRules::default() };
+    let rules = SaleRules { room: Some(Arc::new(room)), ..SaleRules::new("day", "UTC") };
+    engine.core.put_sale(now, rules, IfMatch::Absent).result.unwrap();
+    let join = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+    let ticket = engine.core.join_line(now, &join).result.unwrap().ticket;
+    engine.core.admit(now, "day", AdmitNow { count: 1, ..AdmitNow::default() }).result.unwrap();
+    engine.core.use_pass(now, ticket.ticket).result.unwrap();
+    for _ in 0..6 {
+        clock.step(Millis(1_900));
+        engine.door.now(&engine.core).unwrap();
+    }
+    let now = engine.door.now(&engine.core).unwrap();
+    let told = engine.core.leave_line(now, &ticket.text);
+    assert_eq!(told.result.unwrap().state, TicketState::Lapsed);
+    engine.writer.step();
+    assert!(engine.mark.durable() >= told.rests_on);
+    drop(engine);
+
+    disk.crash(1);
+    clock.step(Millis(1_000));
+    let engine = begin(&disk, &clock, &limits);
+    let later = engine.door.now(&engine.core).unwrap();
+    assert_eq!(engine.core.use_pass(later, ticket.ticket).result, Err(Refusal::PassExpired));
 }

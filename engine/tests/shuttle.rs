@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use onsale_engine::decide::Core;
+use onsale_engine::decide::{AdmitNow, Core, JoinLine, Proof};
 use onsale_engine::ids::{CartId, CustomerHash};
 use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
@@ -18,6 +18,7 @@ use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::testing::desk::{Desk, SHOP, START_MS, slot};
 use onsale_engine::testing::follower::Follower;
 use onsale_engine::time::{Millis, Now, Timestamp, WallTime};
+use onsale_engine::waiting_room::{Dials, RoomRules, Ticket};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner, thread};
 
@@ -299,6 +300,104 @@ fn two_imports_of_a_new_venue_agree_where_it_lives() {
             Ok(_) | Err(Refusal::NotFound(_)) => {}
             Err(refusal) => panic!("{refusal:?}"),
         }
+        close(&core);
+    });
+}
+
+/// A sale with a waiting room that has been drawn: everybody who joins waits.
+fn room(max_active: u32) -> Arc<Core> {
+    let core = Desk::new(2).core;
+    let dials = Dials { admit_per_minute: 6_000_000, max_active };
+    let room = Some(Arc::new(RoomRules { dials, ..RoomRules::default() }));
+    let rules = SaleRules { room, ..SaleRules::new("day", "UTC") };
+    core.put_sale(at(0), rules, IfMatch::Absent).result.expect("a sale");
+    core.add_slots(at(0), "day", &[SlotSpec::new("a", "kiel", 100)], true).result.expect("slots");
+    core.tick_lines(at(0));
+    Arc::new(core)
+}
+
+fn join(core: &Core, proof: Proof<'_>) -> (Ticket, bool) {
+    let joined = core.join_line(at(0), &JoinLine { sale: "day", proof, lane: None }).result.expect("a place");
+    (joined.ticket.ticket, joined.created)
+}
+
+#[test]
+fn one_proof_from_two_devices_is_one_place() {
+    explore(|| {
+        let core = room(10);
+        let devices: Vec<_> = (0..2)
+            .map(|_| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || join(&core, Proof::Person(7 << 64)))
+            })
+            .collect();
+        let other = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || join(&core, Proof::Nobody))
+        };
+        let places: Vec<_> = devices.into_iter().map(|device| device.join().unwrap()).collect();
+        assert_eq!(places[0].0, places[1].0, "one person, one place");
+        assert_eq!(places.iter().filter(|(_, created)| *created).count(), 1);
+        assert_ne!(other.join().unwrap().0, places[0].0);
+        close(&core);
+    });
+}
+
+#[test]
+fn one_pass_from_two_devices_is_one_session() {
+    explore(|| {
+        let core = room(10);
+        let (ticket, _) = join(&core, Proof::Nobody);
+        assert_eq!(
+            core.admit(at(0), "day", AdmitNow { count: 1, ..AdmitNow::default() }).result.expect("an answer"),
+            1
+        );
+        let uses: Vec<_> = (0..2)
+            .map(|device| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || core.use_pass(at(device), ticket).result.expect("called").until)
+            })
+            .collect();
+        let ends: Vec<_> = uses.into_iter().map(|one| one.join().unwrap()).collect();
+        assert_eq!(ends[0], ends[1], "both found the same session");
+        let line = core.line(at(0), "day").result.expect("a room");
+        assert_eq!((line.admitted, line.active), (1, 1));
+        close(&core);
+    });
+}
+
+#[test]
+fn the_cap_holds_while_the_ticker_and_an_operator_call() {
+    explore(|| {
+        let core = room(2);
+        for _ in 0..5 {
+            join(&core, Proof::Nobody);
+        }
+        let ticking = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || core.tick_lines(at(50)))
+        };
+        let operator = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || {
+                core.admit(at(50), "day", AdmitNow { count: 2, ..AdmitNow::default() })
+                    .result
+                    .expect("an answer")
+            })
+        };
+        let looking = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    let line = core.line(at(50), "day").result.expect("a room");
+                    assert!(line.active <= 2, "{} of 2", line.active);
+                }
+            })
+        };
+        ticking.join().unwrap();
+        operator.join().unwrap();
+        looking.join().unwrap();
+        assert_eq!(core.line(at(50), "day").result.expect("a room").active, 2);
         close(&core);
     });
 }

@@ -31,6 +31,7 @@ fn forty_kills_lose_nothing() {
     assert!(outcome.passed(), "{outcome}");
     assert_eq!((outcome.rounds, outcome.restarts.len()), (40, 40), "{outcome}");
     assert!(outcome.orders > 400, "a loop with hardly any load proves nothing: {outcome}");
+    assert!(outcome.places > 400 && outcome.sessions > 40, "hardly anybody has waited: {outcome}");
 }
 
 /// Before its third start the data folder is put back to what it was at the second: one round of answers is gone.

@@ -4,6 +4,7 @@
 //! what another has left with the allocator. Times are ratios of sides that alternate in one process.
 
 mod journal;
+mod line;
 mod loaded;
 mod memory;
 
@@ -24,6 +25,12 @@ struct Options {
     /// Leave out what needs 10 million slots.
     #[arg(long)]
     small: bool,
+    /// Measure a waiting room of a million instead: its opening, and how soon it is back after a kill.
+    #[arg(long)]
+    line: bool,
+    /// Where its data folder is made; on the disk that is to be measured.
+    #[arg(long, default_value = "/var/tmp")]
+    folder: PathBuf,
     /// One measurement of memory, in this process; its figure goes to standard output.
     #[arg(long, hide = true)]
     measure: Option<Measure>,
@@ -59,6 +66,13 @@ pub fn run() -> Result<(), String> {
         return Ok(());
     }
     let mut record = Record::begin(Path::new("."))?;
+    if options.line {
+        let folder = tempfile::tempdir_in(&options.folder).map_err(|error| error.to_string())?;
+        line::measure(&mut record, folder.path())?;
+        let file = record.finish(&options.runs, "line")?;
+        eprintln!("kept in {}", file.display());
+        return Ok(());
+    }
     let note = "1 M live carts over 100 k slots, each with a customer of its own under the limit";
     record.figure("12", alone(Measure::Carts)?, None, note);
     record.figure("12b", alone(Measure::CartsWithKeys)?, None, note);

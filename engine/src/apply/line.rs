@@ -70,7 +70,7 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
             line.call(digest, *lane, *places, passed, *until, at);
         }
         LineFact::CalledBack { lane, people, until } => line.call_back(digest, *lane, *people, *until, at),
-        LineFact::CameBack { lane, number } => line.come_back(digest, *lane, *number),
+        LineFact::CameBack { lane, number } => line.come_back(digest, *lane, *number, at),
         LineFact::Claimed { lane, number, until } => line.claim(digest, *lane, *number, *until),
         LineFact::Ended { lane, number } => line.end(digest, *lane, *number, Standing::Over, at),
         LineFact::Left { lane, number } => line.end(digest, *lane, *number, Standing::Left, at),

@@ -146,9 +146,17 @@ impl Core {
         Ok(digest)
     }
 
-    /// Whether anything is held anywhere: then clocks are written down every second.
+    /// Whether anything is held anywhere, or anybody called or inside: then clocks are written down every second.
     #[must_use]
     pub fn anything_held(&self) -> bool {
-        (0..self.state.shards()).any(|shard| self.state.lock_shard(shard).expiry.live() > 0)
+        (0..self.state.shards()).any(|shard| {
+            let held = self.state.lock_shard(shard).expiry.live() > 0;
+            held || self.anybody_inside(shard)
+        })
+    }
+
+    fn anybody_inside(&self, shard: u8) -> bool {
+        let lines = self.state.lock_lines(usize::from(shard));
+        lines.lines.values().any(|line| line.inside.active() > 0)
     }
 }

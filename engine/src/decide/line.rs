@@ -19,6 +19,9 @@ use crate::waiting_room::{
 /// The most bytes the facts of one request need: a change with its texts (500 bytes each), or a draw and two small ones.
 pub(super) const LINE_BYTES: usize = 2_048;
 
+/// The most facts of stays put away before somebody is told that theirs is over.
+const PUT_AWAY: u32 = 16;
+
 /// Who joins.
 #[derive(Clone, Copy, Debug)]
 pub enum Proof<'a> {
@@ -102,6 +105,7 @@ impl Core {
         self.on_line(now, claimed.sale(), |decision| {
             let ticket = decision.proven(&claimed)?;
             decision.draw_if_due(ticket.sale);
+            decision.put_away(ticket);
             if decision.standing(ticket) == Some(Standing::Passed) {
                 decision.happen(ticket.sale, LineFact::CameBack { lane: ticket.lane, number: ticket.number });
             }
@@ -115,6 +119,7 @@ impl Core {
         self.on_line(now, claimed.sale(), |decision| {
             let ticket = decision.proven(&claimed)?;
             let Ticket { sale, lane, number } = ticket;
+            decision.put_away(ticket);
             if !matches!(
                 decision.standing(ticket),
                 None | Some(Standing::Left | Standing::Over | Standing::Lapsed)
@@ -163,6 +168,7 @@ impl Core {
     pub fn use_pass(&self, now: Now, ticket: Ticket) -> Answer<Session> {
         self.on_line(now, ticket.sale, |decision| {
             let Ticket { sale, lane, number } = ticket;
+            decision.put_away(ticket);
             if decision.standing(ticket) == Some(Standing::Called) {
                 let called_until =
                     decision.line(sale).inside.get(packed(lane, number)).map(|(_, until)| until);
@@ -190,6 +196,7 @@ impl Core {
     pub(super) fn note_wish(&self, now: Now, ticket: Ticket, wish: Wish) {
         // Without room in the buffer nothing is noted; it is no state.
         let _ = self.on_line(now, ticket.sale, |decision| {
+            let at = decision.at();
             let (line, packed) = (decision.line_mut(ticket.sale), packed(ticket.lane, ticket.number));
             match wish {
                 Wish::Refused => line.in_vain += u64::from(line.empty_handed.insert(packed)),
@@ -198,7 +205,8 @@ impl Core {
                     line.flow.note_taken(units);
                     line.idle.stir(packed, until);
                 }
-                Wish::Extended { until } => line.idle.stir(packed, until),
+                // Who asks is not idle, however soon the cart lapses; after a restart nothing else is known of the session.
+                Wish::Extended { until } => line.idle.stir(packed, until.max(at.plus(line.rules.idle))),
             }
             Ok(())
         });
@@ -293,6 +301,18 @@ impl Decision<'_> {
         standing.map(|(standing, _)| standing)
     }
 
+    /// Whoever is told that a call or a session is over is told so on a fact: after a restart it does not run again. There are
+    /// bounds; beyond them the ticker is behind, and what is told is true at its time.
+    fn put_away(&mut self, ticket: Ticket) {
+        for _ in 0..PUT_AWAY {
+            let stay = self.line(ticket.sale).inside.get(packed(ticket.lane, ticket.number));
+            if stay.is_none_or(|(_, until)| until > self.at()) {
+                return;
+            }
+            self.settle_stays(ticket.sale);
+        }
+    }
+
     fn view(&self, ticket: Ticket) -> Result<TicketView, Refusal> {
         self.line(ticket.sale).ticket(ticket, self.now_at()).ok_or_else(no_ticket)
     }
@@ -328,6 +348,7 @@ impl Decision<'_> {
         let wall = self.now_at().wall;
         let phase = self.line(sale).phase(wall);
         if let Some(ticket) = known {
+            self.put_away(ticket);
             let missed = [Standing::Passed, Standing::Lapsed, Standing::Over, Standing::Left];
             let may_return = self.line(sale).mode.joins() && self.line(sale).drawn.is_some();
             if may_return && self.standing(ticket).is_some_and(|standing| missed.contains(&standing)) {

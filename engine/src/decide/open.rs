@@ -16,7 +16,7 @@ use crate::refusal::{Missing, Refusal};
 use crate::request::{Caller, Notes, OpenCart, Want};
 use crate::sale::SaleRules;
 use crate::state::Held;
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 use crate::visitors::VisitorShard;
 use crate::waiting_room::{LineShard, Mode};
 
@@ -40,12 +40,12 @@ impl Core {
     /// Makes a cart. A refusal has changed nothing but what was past its deadline. With a pass its session begins, if this
     /// is the first use: a refused cart costs nothing of it but time.
     pub fn open_cart(&self, now: Now, request: &OpenCart<'_>) -> Answer<CartView> {
-        let Some(holder) = request.caller.holder else { return self.open_cart_of_key(now, request) };
-        let Answer { rests_on, result: used, .. } = self.use_pass(now, holder.ticket);
+        let Some(holder) = request.caller.holder else { return self.open_cart_of_key(now, request, None) };
+        let Answer { rests_on, now: used_at, result: used, .. } = self.use_pass(now, holder.ticket);
         let mut answer = match used {
             Ok(session) => self.open_in_session(now, request, session),
             // What was answered once is answered again, whatever became of the pass.
-            Err(refusal) => self.kept_cart(now, request).unwrap_or_else(|| Self::refuse(now, refusal)),
+            Err(refusal) => self.kept_cart(now, request).unwrap_or_else(|| Self::refuse(used_at, refusal)),
         };
         answer.rests_on = answer.rests_on.max(rests_on);
         answer
@@ -53,7 +53,7 @@ impl Core {
 
     /// What is refused for want of stock leaves somebody inside with nothing, until a later wish is granted.
     fn open_in_session(&self, now: Now, request: &OpenCart<'_>, session: Session) -> Answer<CartView> {
-        let answer = self.open_cart_of_key(now, request);
+        let answer = self.open_cart_of_key(now, request, Some(session.until));
         let wish = match &answer.result {
             Ok(cart) => {
                 let units = cart.items.iter().map(|item| u64::from(item.quantity)).sum();
@@ -83,7 +83,13 @@ impl Core {
         decision.replay_cart(request.key)
     }
 
-    fn open_cart_of_key(&self, now: Now, request: &OpenCart<'_>) -> Answer<CartView> {
+    /// `until`: when the session ends that the cart is made in. The cart's locks may know a later time than the session's did.
+    fn open_cart_of_key(
+        &self,
+        now: Now,
+        request: &OpenCart<'_>,
+        until: Option<Timestamp>,
+    ) -> Answer<CartView> {
         let Some(sale) = self.state.names.listing().sale(request.sale) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
@@ -105,7 +111,7 @@ impl Core {
             Ok(resolved) => resolved,
             Err(refusal) => return decision.answer(Err(refusal)),
         };
-        let result = decision.open_somewhere(now, sale, request, &mut resolved);
+        let result = decision.open_somewhere(now, sale, request, until, &mut resolved);
         let result = result.map(|cart| {
             #[expect(clippy::cast_possible_truncation, reason = "a cart that was made lives in a shard")]
             self.note_opened(cart.shard() as u8, decision.guards.shard_locks());
@@ -125,6 +131,7 @@ impl Decision<'_> {
         now: Now,
         sale: SaleIx,
         request: &OpenCart<'_>,
+        until: Option<Timestamp>,
         resolved: &mut Resolved,
     ) -> Result<CartId, Refusal> {
         if resolved.mask().count_ones() > 1 && !resolved.choices.is_empty() {
@@ -132,7 +139,7 @@ impl Decision<'_> {
                 let Some(aim) = self.core.aim(now, sale, request.wants, resolved) else { break };
                 self.guards.lock_shards(locks_for(resolved, Some(&aim)));
                 self.fix_time();
-                match self.open(sale, request, &mut resolved.clone(), Some(&aim)) {
+                match self.open(sale, request, until, &mut resolved.clone(), Some(&aim)) {
                     Ok(cart) => return Ok(cart),
                     Err(Missed::Refused(refusal)) => return Err(refusal),
                     Err(Missed::Lost) => self.guards.unlock_shards(),
@@ -141,7 +148,7 @@ impl Decision<'_> {
         }
         self.guards.lock_shards(resolved.mask());
         self.fix_time();
-        match self.open(sale, request, resolved, None) {
+        match self.open(sale, request, until, resolved, None) {
             Ok(cart) => Ok(cart),
             Err(Missed::Refused(refusal)) => Err(refusal),
             Err(Missed::Lost) => unreachable!("without an aim nothing is lost"),
@@ -152,6 +159,7 @@ impl Decision<'_> {
         &mut self,
         sale: SaleIx,
         request: &OpenCart<'_>,
+        until: Option<Timestamp>,
         resolved: &mut Resolved,
         aim: Option<&Aim>,
     ) -> Result<CartId, Missed> {
@@ -161,7 +169,7 @@ impl Decision<'_> {
         };
         let rules = self.rules(sale, any_shard)?;
         self.check_room()?;
-        self.check_admitted(sale, &rules, request)?;
+        self.check_admitted(sale, &rules, request, until)?;
         self.check_wants(sale, &rules, wall, request.wants, resolved)?;
         let units = Self::units_wanted(&rules, request.wants, resolved);
         self.check_limits(sale, &rules, request.customer, units, 0)?;
@@ -202,9 +210,13 @@ impl Decision<'_> {
         sale: SaleIx,
         rules: &SaleRules,
         request: &OpenCart<'_>,
+        until: Option<Timestamp>,
     ) -> Result<(), Refusal> {
         let Caller { channel, operator, holder, .. } = request.caller;
         if holder.is_some() {
+            if until.is_some_and(|until| until <= self.at()) {
+                return Err(Refusal::PassExpired);
+            }
             let having = self.guards.look_visitors().having(request.customer, sale, self.at());
             return if having.carts > 0 { Err(Refusal::SessionBusy) } else { Ok(()) };
         }

@@ -42,7 +42,8 @@ impl Credit {
 
     /// So many who were called did not come.
     pub(super) fn give_back(&mut self, pace: Pace, at: Timestamp, people: u32) {
-        let most = (u64::from(pace.at(at)) * 1_000 * MOST_SECONDS).max(PERSON);
+        // A part of a person more, as above: at a slow rate every one who does not come would take a half of the next along.
+        let most = (u64::from(pace.at(at)) * 1_000 * MOST_SECONDS).max(PERSON) + PERSON - 1;
         let saved = self.earned(pace, at) + u64::from(people) * PERSON;
         *self = Self { saved: saved.min(most.max(self.saved)), at };
     }
@@ -107,6 +108,35 @@ mod tests {
                 called += some;
             }
             assert_eq!(called, people, "{from} to {to}");
+        }
+    }
+
+    /// Three of ten who are called do not come, and say so by their silence a minute later. At a slow rate each of them took a
+    /// half of the next person along, because no more than one was ever saved.
+    #[test]
+    fn a_slow_rate_is_one_of_people_who_come_too() {
+        for rate in [1, 6, 60] {
+            let (mut credit, mut came, mut called) = (Credit::default(), 0_u64, 0_u64);
+            let mut lapses = std::collections::VecDeque::new();
+            for step in 1..=600 * 1_200_u64 {
+                let at = Timestamp(step * 50);
+                while lapses.front().is_some_and(|lapse| *lapse <= at.0) {
+                    lapses.pop_front();
+                    credit.give_back(still(rate), at, 1);
+                }
+                let people = credit.people(still(rate), at);
+                credit.spend(still(rate), at, people);
+                for _ in 0..people {
+                    called += 1;
+                    if called * 7 % 10 < 3 {
+                        lapses.push_back(at.0 + 61_037);
+                    } else {
+                        came += 1;
+                    }
+                }
+            }
+            let wanted = u64::from(rate) * 600;
+            assert!(came * 100 >= wanted * 99 && came <= wanted, "{came} of {wanted} at {rate} a minute");
         }
     }
 }

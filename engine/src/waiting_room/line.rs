@@ -228,6 +228,11 @@ impl Line {
             self.set(Turned { dials: room.dials, ramp: None, ..self.turned() }, at);
         }
         (self.opens_at, self.rules) = (sale.opens_at, room.clone());
+        // What was published of nobody speaks of the lanes there are.
+        let (registrations, lanes) = (self.registrations(), self.lanes.len());
+        for minute in self.minutes.iter_mut().filter(|minute| minute.registrations.count == 0) {
+            (minute.registrations, minute.by_lane) = (registrations, vec![0; lanes]);
+        }
         if let Some(drawn) = self.drawn.take() {
             self.restore_draw(drawn);
         }
@@ -404,8 +409,11 @@ impl Line {
         self.credit.spend(self.pace(), at, called);
     }
 
-    pub(crate) fn come_back(&mut self, digest: &mut Digest, lane: u8, number: u32) {
-        self.inside.remove(packed(lane, number));
+    pub(crate) fn come_back(&mut self, digest: &mut Digest, lane: u8, number: u32, at: Timestamp) {
+        // A call that has ended and that nobody has put away yet.
+        if self.inside.remove(packed(lane, number)) == Some(Stay::Called) {
+            self.credit.give_back(self.pace(), at, 1);
+        }
         self.stand(digest, lane, number, Standing::Back);
         self.lanes[usize::from(lane)].back.push_back(number);
     }

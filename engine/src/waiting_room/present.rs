@@ -6,10 +6,13 @@
 
 use super::lane::{LaneLine, Standing};
 use super::seen::{Presence, Seen};
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// Tickets looked at in one step of a lane: a million are looked at in twelve seconds.
 const LOOKS: u32 = 4_096;
+
+/// A round is not begun again before: a short line is counted no more often than anybody can notice.
+const ROUND: Millis = Millis(500);
 
 /// Tickets of one block of those who came later.
 const BLOCK: u32 = 1_024;
@@ -19,6 +22,8 @@ const BLOCK: u32 = 1_024;
 pub struct Present {
     /// The next number to be looked at.
     cursor: u32,
+    /// When the next round may begin.
+    next: Timestamp,
     /// Of the round that runs: there, and nobody can say yet.
     round: (u32, u32),
     /// Of the last whole round: those who were drawn and are there, of so many places without a turn.
@@ -35,6 +40,12 @@ pub struct Present {
 impl Present {
     /// Looks at the next tickets.
     pub fn look(&mut self, lane: &LaneLine, seen: &Seen, at: Timestamp) {
+        if self.cursor == 0 {
+            if at < self.next {
+                return;
+            }
+            self.next = at.plus(ROUND);
+        }
         let count = lane.registered.count();
         let mut looks = 0;
         while looks < LOOKS && self.cursor < lane.len() {

@@ -4,15 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::decide::{Core, OrderQuery, Page, SlotQuery};
+use crate::decide::{AdmitNow, Core, JoinLine, LineChange, OrderQuery, Page, Proof, SlotQuery};
 use crate::ids::CartId;
 use crate::outcome::Answer;
 use crate::request::OpenCart;
 use crate::time::Now;
 
 use super::judge::Judge;
-use super::plan::PAIR;
-use super::request::{Asked, Request};
+use super::line_home;
+use super::plan::{DOOR, PAIR};
+use super::request::{Asked, Proved, Request};
 use super::world::World;
 
 impl World {
@@ -108,7 +109,16 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
         }
         Request::Extend { cart } => put!(cart, core.extend(now, asked.on(*cart))),
         Request::Abandon { cart } => put!(cart, core.abandon(now, asked.on(*cart))),
-        Request::Checkout { cart } => put!(checkout, core.checkout(now, asked.on(*cart))),
+        Request::Checkout { cart } => match asked.caller.holder {
+            None => put!(checkout, core.checkout(now, asked.on(*cart))),
+            Some(holder) => {
+                let runs = line_home::has_session(core, holder.ticket);
+                let answer = core.checkout(now, asked.on(*cart));
+                let ended = runs && !line_home::has_session(core, holder.ticket);
+                judge.checkout_of_holder(&answer, holder, ended);
+                told(&answer)
+            }
+        },
         Request::Cancel { cart, holds } => {
             put!(order, core.cancel_order(now, asked.on(*cart), holds.as_deref()))
         }
@@ -144,6 +154,30 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
             put!(slots_added, core.add_slots(now, sale, slots, *atomic))
         }
         Request::ChangeSlot { sale, slot, change } => put!(slot, core.change_slot(now, sale, slot, change)),
+        Request::Join { proof, lane } => {
+            let proof = match proof {
+                Proved::Nobody => Proof::Nobody,
+                Proved::Person(person) => Proof::Person(*person),
+                Proved::Ticket(text) => Proof::Ticket(text),
+            };
+            put!(joined, core.join_line(now, &JoinLine { sale: DOOR, proof, lane: *lane }))
+        }
+        Request::Stand { ticket } => put!(standing, core.ticket(now, ticket)),
+        Request::Leave { ticket } => put!(standing, core.leave_line(now, ticket)),
+        Request::UsePass { ticket } => put!(session, core.use_pass(now, *ticket)),
+        Request::Turn { change, dry_run } => {
+            let change = LineChange { dry_run: *dry_run, ..change.clone() };
+            put!(room, core.set_line(now, DOOR, &change).map(|turned| turned.line))
+        }
+        Request::Admit { count } => {
+            put!(called_at_once, core.admit(now, DOOR, AdmitNow { count: *count, ..AdmitNow::default() }))
+        }
+        Request::ReadLine => put!(room, core.line(now, DOOR)),
+        Request::ReadDraw => put!(room, core.draw(now, DOOR)),
+        Request::ReadRegistered { lane, from, most } => {
+            put!(registered, core.registered(now, DOOR, *lane, *from, *most))
+        }
+        Request::ReadChanges => put!(changes, core.changes(now, Some(DOOR))),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::sale::SaleRules;
 use crate::sequence::Sequence;
 use crate::time::{Timestamp, WallTime};
 
+use super::line_books::LineBook;
 use super::plan::START;
 
 /// A sale as it was last answered.
@@ -102,6 +103,8 @@ pub(super) struct Books {
     pub carts: BTreeMap<CartId, CartBook>,
     pub keys: BTreeMap<u128, KeyBook>,
     pub customers: BTreeMap<CustomerHash, Sequence>,
+    /// The one waiting room.
+    pub line: LineBook,
     /// The latest time anything was decided at.
     pub latest: Timestamp,
 }
@@ -231,7 +234,7 @@ impl Books {
     /// What a caller sees of a cart, when those that ended by some time may have been forgotten.
     pub fn sight(&self, caller: Caller, cart: CartId, ended_by: Timestamp) -> Sight<'_> {
         match self.carts.get(&cart) {
-            Some(book) if !caller.operator && book.channel != caller.channel => Sight::Never,
+            Some(book) if !caller.may_see(book.channel, book.customer) => Sight::Never,
             Some(book) if book.stage != Stage::Ordered && book.deadline <= ended_by => Sight::Maybe(book),
             Some(book) => Sight::Sure(book),
             None => Sight::Never,

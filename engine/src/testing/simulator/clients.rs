@@ -11,7 +11,9 @@ use crate::testing::rng::SimRng;
 use crate::time::WallTime;
 
 use super::books::Books;
-use super::plan::{self, ARENA, BLOCKS, CENTRES, DOSES, OPERATOR, PAIR, PHONE, SHOW, START, WEB};
+use super::line_clients;
+use super::plan::Plan;
+use super::plan::{self, ARENA, BLOCKS, CENTRES, DOOR, DOSES, OPERATOR, PAIR, PHONE, SHOW, START, WEB};
 use super::request::{Asked, Request};
 
 /// What clients remember.
@@ -40,21 +42,27 @@ impl Clients {
         remember(&mut self.carts, cart);
     }
 
-    /// Requests that had a key.
-    pub fn asked(&self) -> impl DoubleEndedIterator<Item = &Asked> {
-        self.asked.iter()
+    /// Requests that had a key, of callers who are still who they were.
+    pub fn asked<'a>(&'a self, books: &'a Books) -> impl DoubleEndedIterator<Item = &'a Asked> {
+        self.asked.iter().filter(|asked| line_clients::stands(asked.caller, books))
     }
 
     /// The next request.
-    pub fn next(&mut self, dice: &mut SimRng, customers: u64, books: &Books, wall: WallTime) -> Asked {
-        if !self.asked.is_empty() && dice.chance(12) {
-            return self.again(dice, customers, books);
+    pub fn next(&mut self, dice: &mut SimRng, plan: &Plan, books: &Books, wall: WallTime) -> Asked {
+        if dice.chance(12)
+            && let Some(asked) = self.again(dice, plan.customers, books)
+        {
+            return asked;
         }
-        if !books.sales.contains_key(DOSES) || !books.sales.contains_key(SHOW) || dice.chance(8) {
+        if [DOSES, SHOW, DOOR].iter().any(|sale| !books.sales.contains_key(sale)) || dice.chance(8) {
             return operator(dice, books, wall);
         }
-        let caller = *dice.pick(&[WEB, WEB, WEB, PHONE, OPERATOR]);
-        let request = self.request(dice, customers, books);
+        let (caller, request) = if dice.chance(plan.waiting) {
+            line_clients::visit(dice, books)
+        } else {
+            let caller = *dice.pick(&[WEB, WEB, WEB, PHONE, OPERATOR]);
+            (caller, self.request(dice, plan.customers, books))
+        };
         let asked = self.keyed(dice, caller, request);
         if asked.key.is_some() {
             remember(&mut self.asked, asked.clone());
@@ -81,22 +89,27 @@ impl Clients {
     }
 
     /// An old key, with the body it had or with another.
-    fn again(&mut self, dice: &mut SimRng, customers: u64, books: &Books) -> Asked {
-        let places = self.asked.len() as u64;
-        let place = usize::try_from(dice.below(places)).unwrap_or(0);
-        let asked = self.asked[place].clone();
+    fn again(&mut self, dice: &mut SimRng, customers: u64, books: &Books) -> Option<Asked> {
+        let known: Vec<_> = self.asked(books).cloned().collect();
+        if known.is_empty() {
+            return None;
+        }
+        let asked = dice.pick(&known).clone();
         if dice.chance(80) || books.sales.is_empty() {
-            return asked;
+            return Some(asked);
         }
         let other = self.request(dice, customers, books);
-        match (&asked.request, &other) {
-            (Request::Open { .. }, Request::Open { .. }) => asked.with_body(other),
+        Some(match (&asked.request, &other) {
+            // Whose cart a pass makes is not the body's to say.
+            (Request::Open { .. }, Request::Open { .. }) if asked.caller.holder.is_none() => {
+                asked.with_body(other)
+            }
             _ => asked,
-        }
+        })
     }
 
     fn request(&mut self, dice: &mut SimRng, customers: u64, books: &Books) -> Request {
-        let sale = *dice.pick(&[DOSES, SHOW]);
+        let sale = *dice.pick(&[DOSES, SHOW, DOSES, SHOW, DOOR]);
         let kind = if self.carts.is_empty() { 0 } else { dice.weighted(&[30, 8, 6, 8, 6, 3, 14, 5, 14, 6]) };
         if kind == 0 {
             let customer = CustomerHash(u128::from(dice.below(customers)) << 64 | u128::from(dice.below(2)));
@@ -213,7 +226,7 @@ fn notes(dice: &mut SimRng) -> Notes {
 
 /// An operator makes sales, imports, and changes his mind.
 fn operator(dice: &mut SimRng, books: &Books, wall: WallTime) -> Asked {
-    let sale = *dice.pick(&[DOSES, SHOW]);
+    let sale = *dice.pick(&[DOSES, SHOW, DOOR]);
     let known = books.sales.get(sale);
     let stocked = books.slots.keys().any(|(of, _)| *of == sale);
     if dice.chance(10) {

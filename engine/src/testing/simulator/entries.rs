@@ -10,6 +10,9 @@ use crate::sequence::Sequence;
 use crate::time::{Timestamp, WallTime};
 
 use super::books::{Books, CartBook, KeyBook, Line, SaleBook, SlotBook, Stage};
+use super::line_books::LineEntry;
+use super::plan::DOOR;
+use super::turns::Asks;
 
 /// What a success changed.
 #[derive(Clone, Debug)]
@@ -22,6 +25,7 @@ pub(super) enum Entry {
     Changed { cart: CartId, out: Vec<u8>, lines: Vec<Line> },
     Extended { cart: CartId, deadline: Timestamp },
     Confirmed { cart: CartId, wall: WallTime },
+    Line(Box<LineEntry>),
 }
 
 /// An entry with its number, its time and the key it was made under.
@@ -40,6 +44,8 @@ pub(super) struct Ledger {
     pub books: Books,
     /// Carts somebody was told have expired, and what that rests on.
     told: BTreeMap<CartId, Sequence>,
+    /// Who of the waiting room has asked when.
+    pub asks: Asks,
 }
 
 impl Ledger {
@@ -65,6 +71,7 @@ impl Ledger {
             self.books.enter(numbered);
         }
         let books = &self.books;
+        self.asks.cut(last);
         self.told.retain(|cart, rests_on| *rests_on <= last && books.carts.contains_key(cart));
         before - self.entries.len()
     }
@@ -93,6 +100,10 @@ impl Books {
             Entry::Channel { name } => self.channels.push(name.clone()),
             Entry::Sale { sale, rules, revision } => {
                 let book = SaleBook { rules: (**rules).clone(), revision: *revision, touched: *number };
+                if let Some(room) = rules.room.as_deref().filter(|_| *sale == DOOR) {
+                    let before = self.sales.get(sale).and_then(|book| book.rules.room.as_deref());
+                    self.line.set(before, room, *number);
+                }
                 self.sales.insert(sale, book);
             }
             Entry::Slots { sale, specs } => {
@@ -138,6 +149,7 @@ impl Books {
                 }
                 self.touch(*cart, *number);
             }
+            Entry::Line(entry) => self.line.enter(*number, entry),
             Entry::Confirmed { cart, wall } => {
                 if let Some(book) = self.carts.get_mut(cart) {
                     book.stage = Stage::Ordered;

@@ -8,10 +8,12 @@ use crate::refusal::{Conflict, Refusal};
 use crate::request::Want;
 use crate::sale::{IfMatch, SaleRules};
 use crate::time::{Now, Timestamp, WallTime};
+use crate::waiting_room::MAX_DIAL;
 
 use super::books::{Books, Line, Stage};
 use super::judge::Judge;
 use super::legal::{is_bundle, sums};
+use super::plan::DOOR;
 use super::request::Request;
 
 /// What a request would have taken, and what would have left in the same step.
@@ -45,9 +47,21 @@ impl Judge<'_> {
             Refusal::Overloaded => {}
             Refusal::DiskFull => assert!(self.disk_full, "the disk has room"),
             Refusal::NotFound(missing) => self.missing(missing, answer),
-            // No sale of a run has a waiting room.
-            Refusal::NotAdmitted | Refusal::PassExpired | Refusal::SessionBusy | Refusal::PaperUsed => {
-                panic!("{refusal:?} without a waiting room")
+            // Nobody shows an enqueue token in a run.
+            Refusal::PaperUsed => panic!("{refusal:?} without a token"),
+            Refusal::NotAdmitted | Refusal::PassExpired | Refusal::SessionBusy => {
+                self.kept_out(refusal, answer);
+            }
+            Refusal::NotReleased { .. } | Refusal::SaleClosed
+                if matches!(self.asked.request, Request::Join { .. }) =>
+            {
+                self.no_joining(refusal, answer);
+            }
+            Refusal::TooLarge { field: "message", most } => {
+                let Request::Turn { change, .. } = &self.asked.request else { panic!("no message") };
+                let message = change.message.clone().flatten();
+                let texts = [message.as_ref(), change.reason.as_ref(), change.beacon.as_ref()];
+                assert!(texts.into_iter().flatten().any(|text| text.len() as u64 > *most), "{change:?}");
             }
             Refusal::CartExpired => {
                 let Some(cart) = self.asked.cart() else { panic!("which cart?") };
@@ -153,7 +167,27 @@ impl Judge<'_> {
     fn rule(&self, why: &str) {
         match &self.asked.request {
             Request::Open { wants, .. } | Request::Add { wants, .. } => assert!(wants.is_empty(), "{why}"),
-            Request::PutSale { rules, .. } => assert!(rules.check().is_err(), "{why}"),
+            Request::PutSale { rules, .. } => {
+                let known = self.ledger.books.sales.get(rules.id.as_str());
+                let lanes = |rules: &SaleRules| {
+                    let lanes = rules.room.as_deref().map(|room| room.lanes.iter());
+                    lanes.map(|lanes| lanes.map(|lane| lane.name.clone()).collect::<Vec<_>>())
+                };
+                let moved = known.is_some_and(|book| lanes(&book.rules) != lanes(rules));
+                let stood_in = moved && !self.ledger.books.line.tickets.is_empty();
+                assert!(stood_in || rules.check().is_err(), "{why}");
+            }
+            Request::Join { lane, .. } => {
+                let lane = lane.expect("the first lane is always there");
+                let room = self.ledger.books.sales[DOOR].rules.room.as_deref();
+                assert!(room.is_some_and(|room| room.lane(lane).is_none()), "{why}");
+            }
+            Request::Turn { change, .. } => {
+                let dials = [change.admit_per_minute, change.max_active];
+                let over = dials.into_iter().flatten().any(|dial| dial > MAX_DIAL);
+                // When registration closed is known to who looks at the draw only: a beacon may be early or late.
+                assert!(over || change.beacon.is_some(), "{why}");
+            }
             Request::Cancel { cart, holds } => {
                 let book = self.seen(*cart);
                 let out = holds.clone().unwrap_or_else(|| book.present());

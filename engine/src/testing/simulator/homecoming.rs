@@ -12,7 +12,7 @@ use crate::testing::disk::{Fault, Faults, SimDisk};
 use crate::ticker::Ticker;
 use crate::time::Millis;
 
-use super::plan::{DOSES, OPERATOR, SHOW};
+use super::plan::{DOOR, DOSES, OPERATOR, SHOW};
 use super::request::{Asked, Request};
 use super::world::{Left, Life, Seen, World};
 
@@ -92,7 +92,7 @@ impl World {
         let Left { acknowledged, handed_in, incarnation, .. } = self.left;
         // The follower's reading is not what is tried here.
         self.disk.set_faults(Faults::None);
-        let last = self.side.read_again(started.writer.journal(), incarnation);
+        let last = self.side.read_again(started.writer.journal(), incarnation, &self.ledger.asks);
         self.disk.set_faults(self.faults);
         assert!(last >= acknowledged, "fact {acknowledged} was acknowledged, {last} is the last one found");
         assert!(last <= handed_in, "{last} facts found, {handed_in} handed in");
@@ -112,6 +112,7 @@ impl World {
         let books = &self.ledger.books;
         assert!(now.engine >= books.latest, "engine time went back to {}, {} was", now.engine, books.latest);
         self.ledger.check_told(now.engine);
+        self.ledger.asks.start(now.engine);
         self.seen.jumped_ms = 0;
         // A life that left nothing has not interrupted the outage before it.
         if last < self.left.first_frame || last == Sequence::ZERO {
@@ -132,6 +133,7 @@ impl World {
 
     /// Asks for everything there should be, and once more what was asked before.
     pub fn check_all(&mut self) {
+        self.check_line();
         let operator = |request| Asked { caller: OPERATOR, key: None, request };
         let mut all: Vec<Asked> = Vec::new();
         for cart in self.books().carts.keys() {
@@ -141,13 +143,14 @@ impl World {
         for (sale, slot) in self.books().slots.keys() {
             all.push(operator(Request::ReadSlot { sale, slot: slot.clone() }));
         }
-        for sale in [DOSES, SHOW] {
+        for sale in [DOSES, SHOW, DOOR] {
             all.push(operator(Request::ListOrders { sale, page: 1_000 }));
             all.push(operator(Request::ListSlots { sale, page: 7 }));
             all.push(operator(Request::ReadSale { sale }));
             all.push(operator(Request::Totals { sale }));
         }
-        all.extend(self.clients.asked().rev().take(12).cloned());
+        all.extend([Request::ReadLine, Request::ReadDraw, Request::ReadChanges].map(operator));
+        all.extend(self.clients.asked(self.books()).rev().take(12).cloned());
         let late = self.life.as_mut().and_then(|life| life.late.take());
         for asked in all {
             self.ask(&asked);

@@ -105,6 +105,7 @@ impl Judge<'_> {
                 let rules = &self.ledger.books.sales[sale].rules;
                 let lines = expected_lines(rules, wants, 0, &view.items);
                 assert!(!self.disk_full, "a cart was made while the disk was full");
+                self.let_in(sale, at);
                 let notes = Notes {
                     customer: notes.customer.clone().filter(|_| rules.keep_customer),
                     ..notes.clone()

@@ -5,7 +5,8 @@ use crate::refusal::Missing;
 
 use super::books::{Sight, Stage};
 use super::judge::Judge;
-use super::request::Request;
+use super::plan::DOOR;
+use super::request::{Proved, Request};
 
 impl Judge<'_> {
     pub fn missing<T>(&self, missing: &Missing, answer: &Answer<T>) {
@@ -22,6 +23,7 @@ impl Judge<'_> {
                     | Request::ReadSale { sale }
                     | Request::Totals { sale }
                     | Request::Bundles { sale } => *sale,
+                    other if other.is_of_the_line() => DOOR,
                     other => panic!("{other:?} names no sale"),
                 };
                 assert!(!books.sales.contains_key(sale), "sale {sale} is there");
@@ -44,7 +46,16 @@ impl Judge<'_> {
                     }
                 }
             }
-            Missing::WaitingRoom | Missing::Ticket => panic!("{missing:?}: no request asks for one"),
+            // A ticket that nobody was given may name a sale that nobody made.
+            Missing::Ticket | Missing::WaitingRoom => {
+                let (Request::Stand { ticket: text }
+                | Request::Leave { ticket: text }
+                | Request::Join { proof: Proved::Ticket(text), .. }) = &self.asked.request
+                else {
+                    panic!("{:?} names no ticket", self.asked)
+                };
+                assert!(books.line.by_text(text).is_none(), "ticket {text} was given");
+            }
             Missing::Hold => {
                 let Some(cart) = self.asked.cart() else { panic!("which cart?") };
                 let book = self.seen(cart);

@@ -12,6 +12,8 @@
 //! | `request`, `clients`, `asking` | what can be asked, who asks what next, and how it is put |
 //! | `books`, `entries` | a naive twin of the sale, kept from the answers alone |
 //! | `judge`, `orders`, `stock`, `legal`, `seats`, `grounds`, `missing` | whether an answer was right: a success allowed, a refusal justified, a replay the same |
+//! | `line_books`, `line_clients`, `line_judge`, `line_home` | the same of the waiting room: its twin, who waits, answers, restarts |
+//! | `turns` | a naive line lived from the durable facts: who is called, and whom nobody may pass |
 //! | `homecoming` | whether after a crash all is there that was acknowledged, and the rest whole or not at all |
 //! | `side` | the durable journal replayed on the side: same facts, same digests |
 //! | `faults` | what goes wrong: clocks, disk, power |
@@ -31,6 +33,10 @@ mod grounds;
 mod homecoming;
 mod judge;
 mod legal;
+mod line_books;
+mod line_clients;
+mod line_home;
+mod line_judge;
 mod missing;
 mod orders;
 mod plan;
@@ -39,6 +45,7 @@ mod run;
 mod seats;
 mod side;
 mod stock;
+mod turns;
 mod vandal;
 mod world;
 

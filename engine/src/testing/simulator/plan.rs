@@ -1,6 +1,8 @@
 //! What a seed decides before the first step: the settings of the engine, the sales and their stock, and how hostile the
 //! world is.
 
+use std::sync::Arc;
+
 use crate::commit::Ack;
 use crate::ids::ChannelIx;
 use crate::inventory::SlotSpec;
@@ -14,6 +16,7 @@ use crate::sequence::Sequence;
 use crate::start::StartOptions;
 use crate::testing::rng::SimRng;
 use crate::time::{Millis, WallTime};
+use crate::waiting_room::{Dials, Lane, RoomRules};
 
 /// Where the wall clock begins: 2021-03-23T16:00:00Z.
 pub(super) const START: WallTime = WallTime(1_616_515_200_000);
@@ -22,6 +25,8 @@ pub(super) const START: WallTime = WallTime(1_616_515_200_000);
 pub(super) const DOSES: &str = "doses";
 /// The sale of seats, with limits.
 pub(super) const SHOW: &str = "show";
+/// The sale with a waiting room.
+pub(super) const DOOR: &str = "door";
 /// The bundle rule of [`DOSES`].
 pub(super) const PAIR: &str = "pair";
 /// The venues of [`DOSES`].
@@ -30,6 +35,16 @@ pub(super) const CENTRES: [&str; 3] = ["kiel", "husum", "plön-not"];
 pub(super) const ARENA: &str = "arena";
 /// Its sections.
 pub(super) const BLOCKS: [&str; 3] = ["a", "b", "c"];
+
+/// The slots of [`DOOR`], all in one venue.
+pub(super) const GATES: [&str; 4] = ["g0", "g1", "g2", "g3"];
+/// The lanes of its waiting room.
+pub(super) const LANES: [&str; 2] = ["general", "phone"];
+
+/// A sale by its id.
+pub(super) fn known(id: &str) -> &'static str {
+    [DOSES, SHOW, DOOR].into_iter().find(|known| *known == id).unwrap_or(SHOW)
+}
 
 /// A shop on the web.
 pub(super) const WEB: Caller = Caller { credential: 1, channel: ChannelIx(0), operator: false, holder: None };
@@ -54,6 +69,8 @@ pub(super) struct Plan {
     pub crashes: u64,
     /// How many customers there are: few meet their limits, many meet each other.
     pub customers: u64,
+    /// How many of a hundred requests are made at the waiting room.
+    pub waiting: u64,
 }
 
 impl Plan {
@@ -64,7 +81,8 @@ impl Plan {
             idempotency_keys: *dice.pick(&[100_000, 100_000, 40]),
             idempotency_keep: Millis(keep),
             cart_keep: Millis(keep + dice.between(0, 60_000)),
-            journal_buffer: *dice.pick(&[8_192, 16_384, 65_536, 1 << 20]),
+            // A step of a waiting room reserves 36 KiB: in a smaller buffer nobody is ever called.
+            journal_buffer: *dice.pick(&[8_192, 65_536, 65_536, 1 << 20]),
             max_away: Millis(*dice.pick(&[20_000, 120_000, 86_400_000])),
         };
         let largest = *dice.pick(&[4_096, 16_384, 65_536]);
@@ -87,6 +105,7 @@ impl Plan {
             faults: *dice.pick(&[0, 1, 3]),
             crashes: *dice.pick(&[0, 1, 3, 6]),
             customers: *dice.pick(&[2, 6, 30]),
+            waiting: *dice.pick(&[0, 15, 40, 75]),
         }
     }
 }
@@ -123,6 +142,11 @@ pub(super) fn rules(dice: &mut SimRng, sale: &str, wall: WallTime) -> SaleRules 
             ..base
         };
     }
+    if sale == DOOR {
+        let room = Some(Arc::new(room(dice)));
+        let opens_at = dice.chance(60).then_some(soon);
+        return SaleRules { opens_at, room, limit_orders: dice.chance(20).then_some(few), ..base };
+    }
     SaleRules {
         limit_units: dice.chance(60).then_some(many),
         limit_orders: dice.chance(30).then_some(few),
@@ -130,10 +154,38 @@ pub(super) fn rules(dice: &mut SimRng, sale: &str, wall: WallTime) -> SaleRules 
     }
 }
 
+fn room(dice: &mut SimRng) -> RoomRules {
+    let mut weight = || u16::try_from(dice.between(1, 3)).unwrap_or(1);
+    let mut lanes = LANES.map(|name| Lane { name: name.to_owned(), weight: weight() }).to_vec();
+    if dice.chance(5) {
+        lanes.swap(0, 1);
+    }
+    let opens_before = dice.below(60_000);
+    RoomRules {
+        opens_before: Millis(opens_before),
+        closes_before: Millis(if dice.chance(50) { 0 } else { dice.below(opens_before + 1) }),
+        dials: Dials {
+            admit_per_minute: *dice.pick(&[60, 6_000, 60_000, 600_000]),
+            max_active: *dice.pick(&[1, 3, 3, 8, 50]),
+        },
+        claim: Millis(dice.between(5_000, 20_000)),
+        session: Millis(dice.between(10_000, 60_000)),
+        units_per_visitor: u32::try_from(dice.between(1, 2)).unwrap_or(1),
+        lanes,
+        open_channels: if dice.chance(20) { vec!["phone".to_owned()] } else { Vec::new() },
+        ..RoomRules::default()
+    }
+}
+
 /// Slots as somebody may import them. Repeating an import gives known ones, some of them changed.
 pub(super) fn slots(dice: &mut SimRng, sale: &str, wall: WallTime) -> Vec<SlotSpec> {
     let count = dice.between(1, 20);
-    (0..count).map(|_| if sale == DOSES { dose(dice) } else { seat(dice, wall) }).collect()
+    let slot = |dice: &mut SimRng| match sale {
+        DOSES => dose(dice),
+        DOOR => gate(dice, wall),
+        _ => seat(dice, wall),
+    };
+    (0..count).map(|_| slot(dice)).collect()
 }
 
 fn dose(dice: &mut SimRng) -> SlotSpec {
@@ -167,4 +219,11 @@ fn seat(dice: &mut SimRng, wall: WallTime) -> SlotSpec {
         labels: vec![("gate".to_owned(), "north".to_owned())],
         ..SlotSpec::new(&format!("{block}{number}"), ARENA, u32::try_from(capacity).unwrap_or(1))
     }
+}
+
+fn gate(dice: &mut SimRng, wall: WallTime) -> SlotSpec {
+    let releases = WallTime(wall.0.saturating_add_unsigned(dice.below(30_000)));
+    let capacity = u32::try_from(dice.between(0, 12)).unwrap_or(0);
+    let (releases_at, gate) = (dice.chance(10).then_some(releases), *dice.pick(&GATES));
+    SlotSpec { releases_at, ..SlotSpec::new(gate, "gate", capacity) }
 }

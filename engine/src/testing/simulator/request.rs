@@ -1,11 +1,20 @@
 //! What can be asked: a request as a value, so that it can be asked again, under its key or with another body.
 
-use crate::decide::SlotChange;
+use crate::decide::{LineChange, SlotChange};
 use crate::digest::mix;
 use crate::ids::{CartId, CustomerHash};
 use crate::inventory::SlotSpec;
 use crate::request::{Caller, KeyUse, Notes, OnCart, Want};
 use crate::sale::{IfMatch, SaleRules};
+use crate::waiting_room::Ticket;
+
+/// What somebody who joins proves.
+#[derive(Clone, Debug)]
+pub(super) enum Proved {
+    Nobody,
+    Person(u128),
+    Ticket(String),
+}
 
 /// Everything a client or an operator asks.
 #[derive(Clone, Debug)]
@@ -31,6 +40,16 @@ pub(super) enum Request {
     PutSale { rules: Box<SaleRules>, if_match: IfMatch },
     AddSlots { sale: &'static str, slots: Vec<SlotSpec>, atomic: bool },
     ChangeSlot { sale: &'static str, slot: String, change: SlotChange },
+    Join { proof: Proved, lane: Option<&'static str> },
+    Stand { ticket: String },
+    Leave { ticket: String },
+    UsePass { ticket: Ticket },
+    Turn { change: LineChange, dry_run: bool },
+    Admit { count: u32 },
+    ReadLine,
+    ReadDraw,
+    ReadRegistered { lane: u8, from: u32, most: u32 },
+    ReadChanges,
 }
 
 /// A request, who asks it, and under which key.
@@ -39,6 +58,25 @@ pub(super) struct Asked {
     pub caller: Caller,
     pub key: Option<KeyUse>,
     pub request: Request,
+}
+
+impl Request {
+    /// Whether it is asked of the waiting room.
+    pub const fn is_of_the_line(&self) -> bool {
+        matches!(
+            self,
+            Self::Join { .. }
+                | Self::Stand { .. }
+                | Self::Leave { .. }
+                | Self::UsePass { .. }
+                | Self::Turn { .. }
+                | Self::Admit { .. }
+                | Self::ReadLine
+                | Self::ReadDraw
+                | Self::ReadRegistered { .. }
+                | Self::ReadChanges
+        )
+    }
 }
 
 impl Asked {

@@ -9,6 +9,7 @@ use crate::state::State;
 use crate::testing::disk::Faults;
 use crate::time::Millis;
 
+use super::turns::Tally;
 use super::world::World;
 
 /// What happened under a seed.
@@ -30,6 +31,14 @@ pub struct Report {
     pub snapshots: u64,
     /// Successes that were never acknowledged and that a crash took.
     pub lost: u64,
+    /// Places given in the waiting room, for good.
+    pub places: u64,
+    /// Of those, called.
+    pub called: u64,
+    /// Of those, passed over.
+    pub passed: u64,
+    /// Sessions begun with a pass.
+    pub sessions: u64,
 }
 
 impl std::ops::AddAssign for Report {
@@ -42,6 +51,10 @@ impl std::ops::AddAssign for Report {
         self.power_cuts += other.power_cuts;
         self.snapshots += other.snapshots;
         self.lost += other.lost;
+        self.places += other.places;
+        self.called += other.called;
+        self.passed += other.passed;
+        self.sessions += other.sessions;
     }
 }
 
@@ -49,7 +62,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} refused, {} replayed; {} starts ({} from a snapshot), {} kills, {} power cuts, {} unacknowledged successes lost",
+            "{} requests, {} refused, {} replayed; {} starts ({} from a snapshot), {} kills, {} power cuts, {} unacknowledged successes lost; {} places in line, {} called, {} passed over, {} sessions",
             self.requests,
             self.refusals,
             self.replays,
@@ -57,7 +70,11 @@ impl fmt::Display for Report {
             self.snapshots,
             self.kills,
             self.power_cuts,
-            self.lost
+            self.lost,
+            self.places,
+            self.called,
+            self.passed,
+            self.sessions
         )
     }
 }
@@ -101,6 +118,8 @@ pub fn run(seed: u64) -> Report {
     if world.dice.chance(30) {
         world.wind_up();
     }
+    let Tally { places, called, passed, sessions } = world.side.tally();
+    world.report = Report { places, called, passed, sessions, ..world.report };
     world.vandalise();
     world.report
 }
@@ -128,8 +147,7 @@ impl World {
         match self.dice.weighted(&weights) {
             0 => {
                 let wall = self.clock.wall();
-                let customers = self.plan.customers;
-                let asked = self.clients.next(&mut self.dice, customers, &self.ledger.books, wall);
+                let asked = self.clients.next(&mut self.dice, &self.plan, &self.ledger.books, wall);
                 self.ask(&asked);
             }
             1 => {
@@ -183,7 +201,7 @@ impl World {
         }
         // Ours goes first: it wants to see what the other may trim.
         self.disk.set_faults(Faults::None);
-        self.side.follow(life.writer.journal());
+        self.side.follow(life.writer.journal(), &self.ledger.asks);
         self.disk.set_faults(self.faults);
         let followed = life.snapshots.step(self.clock.boot());
         let (seen, durable) = (life.snapshots.last(), life.mark.durable());
@@ -215,7 +233,7 @@ impl World {
         if self.faults != Faults::None {
             return;
         }
-        self.side.follow(life.writer.journal());
+        self.side.follow(life.writer.journal(), &self.ledger.asks);
         if self.side.last() == life.core.buffer.last() {
             self.side.compare(&life.core.state);
         }

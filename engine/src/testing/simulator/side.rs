@@ -1,10 +1,15 @@
 //! The durable journal, replayed on the side like a standby would: the same facts again after every restart, and at rest
 //! the same state as the live one, bit for bit.
 
+use crate::fact::{self, Cold, Fact, Kind};
+use crate::ids::SaleIx;
 use crate::journal::Journal;
 use crate::recovery::Replay;
 use crate::sequence::Sequence;
 use crate::state::State;
+use crate::waiting_room::{Line, LineShard};
+
+use super::turns::{Asks, Tally, Turns};
 
 /// A copy that only ever reads.
 #[derive(Debug)]
@@ -12,6 +17,20 @@ pub(super) struct Side {
     replay: Replay,
     /// Every durable record so far; fact 1 is the first.
     records: Vec<Vec<u8>>,
+    /// The one waiting room.
+    turns: Turns,
+}
+
+/// The sale whose waiting room a fact is about.
+fn sale_of_line(fact: &Fact) -> Option<SaleIx> {
+    match &fact.kind {
+        Kind::Joined(joined) => Some(joined.sale),
+        Kind::Cold(cold) => match **cold {
+            Cold::Line { sale, .. } | Cold::SaleSetWithRoom { sale, .. } => Some(sale),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Names are hashed under other seeds than the live state's: a state must not depend on them.
@@ -19,7 +38,7 @@ const SEEDS: [u64; 2] = [0x5eed, 0xf0110];
 
 impl Side {
     pub fn new() -> Self {
-        Self { replay: Replay::new(SEEDS), records: Vec::new() }
+        Self { replay: Replay::new(SEEDS), records: Vec::new(), turns: Turns::default() }
     }
 
     pub fn last(&self) -> Sequence {
@@ -33,19 +52,19 @@ impl Side {
     }
 
     /// Reads on to the durable mark.
-    pub fn follow(&mut self, journal: &impl Journal) {
+    pub fn follow(&mut self, journal: &impl Journal, asks: &Asks) {
         let mut reader =
             journal.reader(self.last().next()).expect("nothing is trimmed that was not followed");
         while let Some(frame) = reader.next_frame().expect("what was durable can be read") {
             for (number, record) in frame.records() {
-                self.take(number, record);
+                self.take(number, record, asks);
             }
         }
     }
 
     /// Reads everything again after a restart: what was durable is what it was. Gives the last number that was written
     /// in `incarnation` or before it.
-    pub fn read_again(&mut self, journal: &impl Journal, incarnation: u32) -> Sequence {
+    pub fn read_again(&mut self, journal: &impl Journal, incarnation: u32, asks: &Asks) -> Sequence {
         // What was trimmed is in a snapshot, so it was durable.
         let first = journal.first();
         let mut last = Sequence(first.0 - 1);
@@ -57,16 +76,27 @@ impl Side {
             for (number, record) in frame.records() {
                 match usize::try_from(number.0 - 1).ok().and_then(|place| self.records.get(place)) {
                     Some(known) => assert!(known == record, "durable fact {number} is another one now"),
-                    None => self.take(number, record),
+                    None => self.take(number, record, asks),
                 }
             }
         }
         last
     }
 
-    fn take(&mut self, number: Sequence, record: &[u8]) {
+    fn take(&mut self, number: Sequence, record: &[u8], asks: &Asks) {
         self.replay.record(number, record).unwrap_or_else(|error| panic!("the side: {error}"));
         self.records.push(record.to_vec());
+        let fact = fact::decode(record).expect("it was just replayed");
+        let Some((sale, state)) = sale_of_line(&fact).zip(self.replay.state()) else { return };
+        let lines = state.lock_lines(LineShard::of(sale, state.shards()));
+        if let Some(line) = lines.lines.get(&sale) {
+            self.turns.live(number, &fact, line, asks);
+        }
+    }
+
+    /// What has happened in the waiting room so far.
+    pub fn tally(&self) -> Tally {
+        self.turns.tally
     }
 
     /// The live state, all of which is durable and followed, is the same.
@@ -87,6 +117,13 @@ impl Side {
             let place = usize::from(number);
             let (here, there) = (state.lock_visitors(place), live.lock_visitors(place));
             assert!(here.iter().eq(there.iter()), "the visitors of shard {number}");
+            let (here, there) = (state.lock_lines(place), live.lock_lines(place));
+            assert_eq!(here.digest, there.digest, "the digest of lines {number}");
+            assert!(here.lines.keys().eq(there.lines.keys()), "the lines of {number}");
+            for (here, there) in here.lines.values().zip(there.lines.values()) {
+                same_line(here, there);
+                self.turns.compare(here);
+            }
             let (here, there) = (state.lock_keys(place), live.lock_keys(place));
             let told = |key: &crate::keys::KeyRecord| (key.fingerprint, key.cart, key.at(), key.version());
             assert!(here.iter().map(told).eq(there.iter().map(told)), "the keys of shard {number}");
@@ -99,5 +136,23 @@ impl Side {
             catalog.sales.iter().map(|sale| sale.revision).collect::<Vec<_>>()
         };
         assert_eq!(revisions(&here), revisions(&there));
+    }
+}
+
+/// Two copies of a line have lived the same; who was seen when is no part of it.
+fn same_line(here: &Line, there: &Line) {
+    assert!(here.seed == there.seed && here.key == there.key, "the secrets of a line");
+    assert_eq!((here.made, here.opens_at, &here.rules), (there.made, there.opens_at, &there.rules));
+    assert_eq!((here.mode, here.dials, &here.message), (there.mode, there.dials, &there.message));
+    assert_eq!((here.closed, &here.beacon, here.drawn), (there.closed, &there.beacon, there.drawn));
+    assert_eq!((&here.minutes, &here.changes), (&there.minutes, &there.changes));
+    assert_eq!((here.credit, here.admitted), (there.credit, there.admitted));
+    for (lane, (here, there)) in here.lanes.iter().zip(&there.lanes).enumerate() {
+        assert_eq!((here.turns, here.called), (there.turns, there.called), "lane {lane}");
+        assert_eq!((here.registered, &here.back), (there.registered, &there.back), "lane {lane}");
+        for number in 0..there.len() {
+            assert_eq!(here.row(number), there.row(number), "ticket {number} of lane {lane}");
+            assert_eq!(here.place(number), there.place(number), "the place of {number} in lane {lane}");
+        }
     }
 }

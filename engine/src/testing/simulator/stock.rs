@@ -13,7 +13,7 @@ use super::books::Stage;
 use super::entries::{Entry, Numbered};
 use super::judge::Judge;
 use super::legal::is_bundle;
-use super::plan::{DOSES, SHOW};
+use super::plan;
 use super::request::Request;
 
 impl Judge<'_> {
@@ -32,7 +32,7 @@ impl Judge<'_> {
                 assert_eq!(put.created, known.is_none());
                 assert_eq!(put.sale.revision, known.map_or(0, |book| book.revision) + 1, "the revision");
                 assert_eq!(*put.sale.rules, **rules);
-                let sale = if rules.id == DOSES { DOSES } else { SHOW };
+                let sale = plan::known(&rules.id);
                 let (rules, revision) = (rules.clone(), put.sale.revision);
                 self.set(Entry::Sale { sale, rules, revision }, answer);
             }

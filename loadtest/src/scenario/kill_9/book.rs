@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::asked::{Ack, Asked};
+use super::line::LineBook;
 use super::view::View;
 use crate::client::Answer;
 
@@ -107,6 +108,8 @@ pub struct Book {
     pub totals: Totals,
     /// What should not have been answered while the server lived.
     pub oddities: Vec<String>,
+    /// The waiting room.
+    pub line: LineBook,
     /// Answers by what they said.
     pub told: BTreeMap<String, u64>,
 }
@@ -169,6 +172,7 @@ impl Book {
         self.archive.extend(self.fresh.drain(..).map(Ack::small));
         self.touched.clear();
         self.witnessed.clear();
+        self.line.archive_round();
     }
 
     /// Counts an answer.

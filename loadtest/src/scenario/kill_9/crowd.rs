@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::book::{Deed, Sale};
 use super::floor::{Floor, Told, said};
+use super::line;
 use super::shelf;
 use super::view::View;
 use crate::client::Call;
@@ -19,17 +20,24 @@ use crate::draw::chance;
 
 const VISITORS: u64 = 16;
 const WITNESSES: u64 = 2;
+/// Who stand in the waiting room.
+const WAITERS: u64 = 4;
+/// Numbers of the people of the waiting room, behind everybody else: a seed means the same visitors with it as without.
+const LINE_OPERATOR: u64 = VISITORS + WITNESSES + 1;
+const FIRST_WAITER: u64 = LINE_OPERATOR + 1;
 /// Between two requests of one person, at most.
 const PAUSE_MS: u64 = 16;
 /// Sends everybody in; they come out when the server is dead. `stream` makes each person's chances.
 pub fn enter(floor: &Rc<Floor>, stream: impl Fn(u64) -> ChaCha8Rng) -> Vec<tokio::task::JoinHandle<()>> {
-    (0..=VISITORS + WITNESSES)
+    (0..=VISITORS + WITNESSES + WAITERS + 1)
         .map(|person| {
             let (floor, mut rng) = (Rc::clone(floor), stream(person));
             tokio::task::spawn_local(async move {
                 match person {
                     0 => while operate(&floor, &mut rng).await.is_some() {},
                     1..=WITNESSES => while witness(&floor, &mut rng).await.is_some() {},
+                    LINE_OPERATOR => while dial(&floor, &mut rng).await.is_some() {},
+                    FIRST_WAITER.. => while wait(&floor, &mut rng).await.is_some() {},
                     _ => while visit(&floor, &mut rng).await.is_some() {},
                 }
             })
@@ -39,6 +47,17 @@ pub fn enter(floor: &Rc<Floor>, stream: impl Fn(u64) -> ChaCha8Rng) -> Vec<tokio
 
 async fn pause(rng: &mut ChaCha8Rng) {
     tokio::time::sleep(Duration::from_millis(rng.random_range(0..PAUSE_MS))).await;
+}
+
+async fn wait(floor: &Floor, rng: &mut ChaCha8Rng) -> Option<()> {
+    pause(rng).await;
+    line::wait(floor, rng).await
+}
+
+async fn dial(floor: &Floor, rng: &mut ChaCha8Rng) -> Option<()> {
+    pause(rng).await;
+    pause(rng).await;
+    line::turn(floor, rng).await
 }
 
 /// One cart from beginning to end; `None` when the server is dead.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::audit::Check;
 
 /// The checks, in the order of the summary.
-pub const CHECKS: [&str; 9] = [
+pub const CHECKS: [&str; 12] = [
     "nothing acknowledged lost",
     "every key honoured, word for word",
     "unanswered requests: all or nothing, once",
@@ -15,6 +15,9 @@ pub const CHECKS: [&str; 9] = [
     "what anybody read is durable",
     "the list of orders is complete",
     "while it lived it answered as promised",
+    "every place in line kept, none given twice",
+    "a pass opened one session",
+    "dials stand as they were turned",
 ];
 /// Indices into [`CHECKS`], by name.
 pub const LOST: usize = 0;
@@ -34,6 +37,12 @@ pub const WITNESSED: usize = 6;
 pub const LISTED: usize = 7;
 /// Answers under load.
 pub const ANSWERS: usize = 8;
+/// Places in the waiting room.
+pub const PLACES: usize = 9;
+/// Passes.
+pub const SESSIONS: usize = 10;
+/// Dials.
+pub const TURNED: usize = 11;
 
 /// Looked at and found, by check.
 #[derive(Debug, Default)]

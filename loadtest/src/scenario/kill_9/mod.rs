@@ -10,6 +10,8 @@ mod book;
 mod crowd;
 mod findings;
 mod floor;
+mod line;
+mod line_audit;
 mod lists;
 mod reckoning;
 mod shelf;
@@ -87,6 +89,7 @@ pub async fn run(wish: &Kill9) -> Result<Outcome, Failure> {
     };
     let (mut book, mut findings) = (Book::default(), Findings::default());
     shelf::set_up(&course.clerk(), &mut book).await?;
+    line::set_up(&course.clerk()).await?;
     let mut rounds = 0;
     while rounds < wish.times && findings.none() {
         (book, findings) = match course.round(rounds, book, findings).await {
@@ -106,6 +109,8 @@ pub async fn run(wish: &Kill9) -> Result<Outcome, Failure> {
         acknowledged: book.archive.len(),
         carts: book.carts.len(),
         orders: book.carts.values().filter(|cart| cart.view.order.is_some()).count(),
+        places: book.line.waiters.len(),
+        sessions: book.line.waiters.values().filter(|waiter| waiter.cart.is_some()).count(),
         told: book.told,
         checks: findings.checks(),
         data: course.server.data().to_owned(),
@@ -182,6 +187,7 @@ impl Course {
         let sample = floor.book.borrow().archive.sample(&mut chances, SAMPLE).cloned().collect();
         let audit = self.audit(floor.clone(), findings);
         let slots = audit.round(sample).await?;
+        audit.line(&mut chances).await?;
         let (mut book, findings) = close(audit, floor)?;
         if findings.none() {
             shelf::top_up(&self.clerk(), &mut book, &slots).await?;
@@ -207,6 +213,7 @@ impl Course {
         audit.ask_again(acks).await?;
         audit.orders().await?;
         audit.round(Vec::new()).await?;
+        audit.whole_line().await?;
         close(audit, floor)
     }
 

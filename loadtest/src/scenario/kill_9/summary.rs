@@ -35,6 +35,10 @@ pub struct Outcome {
     pub carts: usize,
     /// Of these, orders.
     pub orders: usize,
+    /// Places given in the waiting room.
+    pub places: usize,
+    /// Carts made there with a pass.
+    pub sessions: usize,
     /// Answers by what they said.
     pub told: BTreeMap<String, u64>,
     /// The audits together.
@@ -77,6 +81,7 @@ impl fmt::Display for Outcome {
         writeln!(f, "kill-9: {} of {times} kills in {seconds:.0} s, seed {seed}", self.rounds)?;
         let (acks, carts, orders) = (self.acknowledged, self.carts, self.orders);
         writeln!(f, "  {acks} changes acknowledged, {carts} carts, {orders} orders")?;
+        writeln!(f, "  {} places in line, {} carts with a pass", self.places, self.sessions)?;
         for (what, count) in &self.told {
             writeln!(f, "  {count:>9}  {what}")?;
         }
