@@ -206,8 +206,7 @@ impl Counter {
             sale: SALE,
             customer: CustomerHash(customer),
             wants,
-            notes: Notes::default(),
-        };
+            notes: Notes::default(), code: None, };
         act(&request)
     }
 

@@ -12,7 +12,7 @@ use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::sequence::Sequence;
 use crate::time::{Millis, Now};
-use crate::waiting_room::{Change, Dials, LineView, Mode, Standing, Stock};
+use crate::waiting_room::{Change, Dials, LineView, MAX_LANES, Mode, Standing, Stock};
 
 /// One of so many calls goes to somebody who missed the turn.
 const BACK_EVERY: u64 = 20;
@@ -124,7 +124,7 @@ impl Core {
             let line = decision.line(sale);
             let room = line.dials.max_active.saturating_sub(line.inside.active());
             let before = line.inside.called();
-            decision.call(sale, count.min(room).min(BATCH));
+            decision.call(sale, count.min(room).min(BATCH), u32::MAX);
             Ok(decision.line(sale).inside.called() - before)
         })
     }
@@ -149,8 +149,8 @@ impl Core {
             decision.draw_if_due(sale);
             decision.note_minute(sale);
             decision.settle_stays(sale);
-            let may_call = decision.may_call(sale);
-            decision.call(sale, may_call);
+            let (may_call, in_view) = decision.may_call(sale);
+            decision.call(sale, may_call, in_view);
             Ok(())
         });
     }
@@ -171,7 +171,43 @@ impl Core {
             stock.rests_on = stock.rests_on.max(shard.stamp.sequence);
         }
         stock.sold_out = stock.free == 0 && stock.held == 0 && !later;
+        stock.backed = self.backed(now, sale);
         stock
+    }
+
+    /// Of each lane of a sale, the codes that hold units. Codes for any lane count for the first.
+    fn backed(&self, now: Now, sale: SaleIx) -> [u32; MAX_LANES] {
+        let mut backed = [0; MAX_LANES];
+        let listing = self.state.names.listing();
+        let room = listing.sales.get(usize::from(sale.0)).and_then(|sale| sale.rules.room.clone());
+        let Some(room) = room.filter(|_| !self.state.lock_codes(0).waves().is_empty()) else { return backed };
+        for shard in 0..usize::from(self.state.shards()) {
+            let codes = self.state.lock_codes(shard);
+            for (wave, holding) in codes.waves().iter().zip(codes.holding()) {
+                let over = wave.terms.expires_at.is_some_and(|end| now.wall >= end);
+                if wave.sale != sale || *holding == 0 || over {
+                    continue;
+                }
+                let lane = wave.terms.lane.as_deref().and_then(|lane| room.lane(lane)).unwrap_or(0);
+                backed[usize::from(lane)] += *holding;
+            }
+        }
+        backed
+    }
+
+    /// Writes down the digest of the codes under one lock if it has changed since `known`, and gives it.
+    ///
+    /// # Errors
+    /// [`Refusal::Overloaded`] if the journal's buffer has no room for it now.
+    pub fn note_code_digest(&self, now: Now, shard: u8, known: u64) -> Result<u64, Refusal> {
+        let mut decision = Decision::begin(self, now, LINE_BYTES)?;
+        decision.guards.lock_codes(shard);
+        decision.fix_time();
+        let digest = decision.guards.look_codes(shard).digest.0;
+        if digest != known {
+            decision.commit(Kind::Cold(Box::new(Cold::CodeDigest { shard, digest })));
+        }
+        Ok(digest)
     }
 
     /// Writes down the digest of the lines under one lock if it has changed since `known`, and gives it.
@@ -216,22 +252,23 @@ impl Decision<'_> {
         }
     }
 
-    /// How many may be called now: earned by the rate, within the cap, with stock in view.
-    fn may_call(&self, sale: SaleIx) -> u32 {
+    /// How many may be called now: earned by the rate, within the cap; and for how many of them there is stock in view.
+    fn may_call(&self, sale: SaleIx) -> (u32, u32) {
         let line = self.line(sale);
         if line.drawn.is_none() || !line.mode.calls() {
-            return 0;
+            return (0, 0);
         }
         let earned = line.credit.people(line.dials.admit_per_minute, self.at());
         let room = line.dials.max_active.saturating_sub(line.inside.active());
         let servable = line.stock.free / u64::from(line.rules.units_per_visitor);
         let unserved = u64::from(line.inside.called()) + line.empty_handed.len() as u64;
         let in_view = u32::try_from(servable.saturating_sub(unserved)).unwrap_or(u32::MAX);
-        earned.min(room).min(in_view).min(BATCH)
+        (earned.min(room).min(BATCH), in_view)
     }
 
-    /// Calls so many, lane by lane: always the one that is furthest behind its share.
-    fn call(&mut self, sale: SaleIx, people: u32) {
+    /// Calls so many, lane by lane: always the one that is furthest behind its share. Those whose units are set aside need
+    /// none in view; of all others `in_view` are called at most.
+    fn call(&mut self, sale: SaleIx, people: u32, mut in_view: u32) {
         if people == 0 || self.line(sale).drawn.is_none() {
             return;
         }
@@ -240,14 +277,20 @@ impl Decision<'_> {
         let weight = |lane: usize| line.rules.lanes.get(lane).map_or(1, |lane| u64::from(lane.weight));
         let waiting =
             |lane: usize| u64::from(line.lanes[lane].waiting()) + line.lanes[lane].back.len() as u64;
+        let backed = |lane: usize| line.stock.backed.get(lane).copied().unwrap_or(0);
         for _ in 0..people {
-            let next = (0..wanted.len()).filter(|lane| waiting(*lane) > u64::from(wanted[*lane])).min_by_key(
-                |lane| {
-                    // Compared as fractions: called so far over weight.
-                    (line.lanes[*lane].called + u64::from(wanted[*lane])) * 1_000_000 / weight(*lane)
-                },
-            );
+            let may = |lane: &usize| {
+                let (lane, wanted) = (*lane, wanted[*lane]);
+                waiting(lane) > u64::from(wanted) && (in_view > 0 || wanted < backed(lane))
+            };
+            let next = (0..wanted.len()).filter(may).min_by_key(|lane| {
+                // Compared as fractions: called so far over weight.
+                (line.lanes[*lane].called + u64::from(wanted[*lane])) * 1_000_000 / weight(*lane)
+            });
             let Some(next) = next else { break };
+            if wanted[next] >= backed(next) {
+                in_view -= 1;
+            }
             wanted[next] += 1;
         }
         for (lane, people) in (0_u8..).zip(wanted) {

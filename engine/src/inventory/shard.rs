@@ -12,6 +12,7 @@ use super::slot::{ALWAYS, Slot, SlotExtra, SlotInfo};
 use super::spec::SlotSpec;
 use super::text::{Interned, Texts};
 use crate::carts::Cart;
+use crate::codes::Coded;
 use crate::digest::Digest;
 use crate::expiry::{Expiry, Node, Schedule, UNSCHEDULED};
 use crate::ids::{Quantity, SaleIx};
@@ -54,6 +55,8 @@ pub struct Shard {
     pub notes: Map<u32, Arc<Notes>>,
     /// Carts by the shop's reference.
     pub references: Map<(SaleIx, Box<str>), Vec<u32>>,
+    /// Carts that were made with an access code, those few.
+    pub coded: Map<u32, Coded>,
     /// The live holds on its slots.
     pub expiry: Expiry,
     /// The terms of each sale, by its index. Every shard has its own copy, read under its own lock: what all shards

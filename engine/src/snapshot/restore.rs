@@ -49,15 +49,19 @@ pub fn restore<F: DiskFile>(from: &mut ChunkReader<F>, names: Names) -> Result<S
         let keys = state.alone();
         keys_of(from, keys, number, shards, configuration.as_ref())?;
     }
-    // A state without lines says nothing of them.
-    match from.item(|take| take.byte())? {
-        tag::END => {}
-        tag::LINES => {
-            let count = from.item(|take| take.small())?;
-            super::lines::restore(from, &mut state, count)?;
-            section(from, tag::END, None)?;
-        }
-        _ => return Err(from.odd(Odd("another section"))),
+    // A state without lines, or without codes, says nothing of them.
+    let mut next = from.item(|take| take.byte())?;
+    if next == tag::LINES {
+        let count = from.item(|take| take.small())?;
+        super::lines::restore(from, &mut state, count)?;
+        next = from.item(|take| take.byte())?;
+    }
+    if next == tag::CODES {
+        super::codes::restore(from, &mut state)?;
+        next = from.item(|take| take.byte())?;
+    }
+    if next != tag::END {
+        return Err(from.odd(Odd("another section")));
     }
     from.end()?;
     Ok(state)

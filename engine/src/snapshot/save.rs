@@ -6,7 +6,7 @@
 
 use super::bytes::{put_postcard, put_text, put_time, put_varint, put_wall};
 use super::chunks::ChunkWriter;
-use super::lines;
+use super::{codes, lines};
 use crate::carts::{Cart, Stage};
 use crate::inventory::{ALWAYS, Shard};
 use crate::journal::StorageError;
@@ -24,6 +24,8 @@ pub(super) mod tag {
     pub const KEYS: u8 = 5;
     /// Only in a state that has any.
     pub const LINES: u8 = 6;
+    /// The same.
+    pub const CODES: u8 = 7;
     pub const END: u8 = 255;
 }
 
@@ -43,6 +45,8 @@ enum Part {
     Keys(u8, u32),
     LinesHead,
     Lines(lines::Place),
+    CodesHead,
+    Codes(u8, u32),
     End,
     Done,
 }
@@ -128,7 +132,7 @@ impl Saver {
             Part::LinesHead => {
                 let count = lines::count(state);
                 if count == 0 {
-                    return Ok(Part::End);
+                    return Ok(Part::CodesHead);
                 }
                 out.item(|out| {
                     out.push(tag::LINES);
@@ -136,7 +140,19 @@ impl Saver {
                 })?;
                 Ok(Part::Lines(lines::Place::default()))
             }
-            Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::End, Part::Lines)),
+            Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::CodesHead, Part::Lines)),
+            Part::CodesHead => {
+                if !codes::any(state) {
+                    return Ok(Part::End);
+                }
+                out.item(|out| out.push(tag::CODES))?;
+                codes::save_head(state, out)?;
+                Ok(Part::Codes(0, 0))
+            }
+            Part::Codes(number, from) => {
+                let next = codes::save(state, number, from, out)?;
+                Ok(next.map_or(Part::End, |(number, from)| Part::Codes(number, from)))
+            }
             Part::End => {
                 out.item(|out| out.push(tag::END))?;
                 Ok(Part::Done)

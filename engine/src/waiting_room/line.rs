@@ -147,6 +147,8 @@ pub struct Stock {
     pub free: u64,
     /// Are held.
     pub held: u64,
+    /// Of each lane: how many of those who were invited into it have units set aside, so that they need nothing free.
+    pub backed: [u32; super::rules::MAX_LANES],
     /// Whether nothing is free, held, or released later; false while nobody has looked.
     pub sold_out: bool,
     /// The highest number seen by any lock this was counted under.

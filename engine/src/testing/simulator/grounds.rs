@@ -49,6 +49,11 @@ impl Judge<'_> {
             Refusal::NotAdmitted | Refusal::PassExpired | Refusal::SessionBusy => {
                 panic!("{refusal:?} without a waiting room")
             }
+            // Nor has any of them access codes.
+            Refusal::CodeRequired
+            | Refusal::CodeUsed { .. }
+            | Refusal::CodeScope { .. }
+            | Refusal::AllotmentExhausted { .. } => panic!("{refusal:?} without access codes"),
             Refusal::CartExpired => {
                 let Some(cart) = self.asked.cart() else { panic!("which cart?") };
                 let book = self.seen(cart);
