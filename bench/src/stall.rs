@@ -206,7 +206,9 @@ impl Counter {
             sale: SALE,
             customer: CustomerHash(customer),
             wants,
-            notes: Notes::default(), code: None, };
+            notes: Notes::default(),
+            code: None,
+        };
         act(&request)
     }
 

@@ -9,6 +9,7 @@ use onsale_engine::Engine;
 use onsale_engine::engine::Health;
 
 use crate::auth::Doorkeeper;
+use crate::edge::guesses::Guesses;
 use crate::edge::proxies::Proxies;
 use crate::edge::ratelimit::RateLimit;
 use crate::metrics::Metrics;
@@ -86,6 +87,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Buckets of those who show no key.
     pub rate: RateLimit,
+    /// Who was wrong about access codes.
+    pub guesses: Guesses,
     in_flight: AtomicUsize,
     draining: AtomicBool,
 }
@@ -109,6 +112,7 @@ impl App {
             durability,
             shop,
             rate,
+            guesses: Guesses::default(),
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
         }

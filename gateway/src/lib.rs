@@ -7,6 +7,7 @@
 //! [`queue_command`] turns a waiting room's dials from there. [`waiting_room`] has the credential of who was called,
 //! [`waiting_page`] what they see in a browser, [`queue_it`] the formats of shops that already use Queue-it's connectors.
 
+pub mod access_code;
 pub mod answer;
 pub mod api;
 pub mod app;

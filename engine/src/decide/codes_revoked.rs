@@ -172,6 +172,6 @@ impl Decision<'_> {
             }
         }
         // Units end with their code at the latest, and so does the cart on them.
-        (if code.reserved.is_empty() { self.at() } else { until.min(code.until.max(self.at())) }, used)
+        (if code.reserved.is_empty() { self.at() } else { until.min(code.until) }, used)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`routes`] lists what there is; this file ties each route to its handler, in one exhaustive match.
 
+pub mod access_codes;
 pub mod audit;
 pub mod carts;
 pub mod checkout;
@@ -17,6 +18,7 @@ pub mod slots;
 pub mod slots_import;
 pub mod ticket_stream;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -41,6 +43,8 @@ use routes::{Entry, Route, TABLE};
 pub struct Visit {
     /// Who calls.
     pub principal: Principal,
+    /// From where, unless it is exempt from what is counted by address.
+    pub client: Option<IpAddr>,
     /// Echoed in every answer.
     pub request_id: HeaderValue,
     /// Whether the body is handed on as it comes.
@@ -86,6 +90,10 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::DrawGet => serve(entry, draw::get),
         Route::AuditList => serve(entry, audit::list),
         Route::TicketStream => serve(entry, ticket_stream::open),
+        Route::CodesPost => serve(entry, access_codes::post),
+        Route::CodesList => serve(entry, access_codes::list),
+        Route::CodeGet => serve(entry, access_codes::get),
+        Route::CodesRevoke => serve(entry, access_codes::revoke),
         Route::PageArrive => serve(entry, visit::arrive),
         Route::PageJoin => serve(entry, visit::join),
         Route::PagePlace => serve(entry, visit::place),
@@ -142,8 +150,8 @@ async fn call_of(
     request: Request,
 ) -> Result<Call, Problem> {
     let params = params.map_err(|_| Problem::malformed("The path is not UTF-8 once it is decoded."))?;
-    let (principal, streamed) =
-        visit_of(&request).map_or((Principal::Nobody, false), |visit| (visit.principal, visit.streamed));
+    let (principal, client, streamed) = visit_of(&request)
+        .map_or((Principal::Nobody, None, false), |visit| (visit.principal, visit.client, visit.streamed));
     let (parts, body) = request.into_parts();
     let body = if streamed {
         Payload::Stream(Mutex::new(body))
@@ -153,7 +161,8 @@ async fn call_of(
         Payload::Whole(whole.map_err(|_| Problem::malformed("The body broke off."))?)
     };
     let params = Params::Decoded(params.iter().map(|(_, value)| value.to_owned()).collect());
-    Ok(Call { app, principal, method: parts.method, uri: parts.uri, headers: parts.headers, params, body })
+    let (method, uri, headers) = (parts.method, parts.uri, parts.headers);
+    Ok(Call { app, principal, client, method, uri, headers, params, body })
 }
 
 async fn unknown_path(request: Request) -> Response {

@@ -50,7 +50,7 @@ pub(crate) fn pass_of(app: &App, view: &TicketView, now: Now) -> Option<String> 
 
 /// `POST /v1/sales/{sale}/queue`
 pub async fn join(call: Call) -> Outcome {
-    let JoinInput { ticket, customer, lane } = call.json_or_empty()?;
+    let JoinInput { ticket, customer, lane, access_code } = call.json_or_empty()?;
     let has_key = matches!(call.principal, Principal::Key(_));
     if (customer.is_some() || lane.is_some()) && !has_key {
         return Err(Problem::new(
@@ -63,14 +63,20 @@ pub async fn join(call: Call) -> Outcome {
     {
         return Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters."));
     }
-    let proof = match (&ticket, customer) {
-        (Some(_), Some(_)) => return Err(Problem::malformed("Either `ticket` or `customer`, not both.")),
-        (Some(ticket), None) => Proof::Ticket(ticket),
-        (None, Some(name)) => Proof::Person(call.engine().customer(&name).0),
-        (None, None) => Proof::Nobody,
+    let proofs = [ticket.is_some(), customer.is_some(), access_code.is_some()];
+    if proofs.into_iter().filter(|proof| *proof).count() > 1 {
+        return Err(Problem::malformed("One of `ticket`, `customer` and `access_code`, not several."));
+    }
+    let sale = call.param(0);
+    let code = access_code.map(|code| call.try_code(sale, &code)).transpose()?;
+    let proof = match (&ticket, customer, code) {
+        (Some(ticket), ..) => Proof::Ticket(ticket),
+        (_, Some(name), _) => Proof::Person(call.engine().customer(&name).0),
+        (.., Some(code)) => Proof::Code(code.hash),
+        (None, None, None) => Proof::Nobody,
     };
-    let request = JoinLine { sale: call.param(0), proof, lane: lane.as_deref() };
-    let joined = settle(call.engine(), call.engine().join_line(&request)).await?;
+    let request = JoinLine { sale, proof, lane: lane.as_deref() };
+    let joined = call.tried(code, settle(call.engine(), call.engine().join_line(&request)).await)?;
     let created = joined.value.created;
     let ticket = Settled { value: joined.value.ticket, now: joined.now, replayed: false };
     let at = format!("/v1/queue/{}", ticket.value.text);

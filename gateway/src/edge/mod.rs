@@ -5,6 +5,7 @@
 
 mod body;
 mod cors;
+pub mod guesses;
 mod hot;
 pub mod proxies;
 pub mod ratelimit;
@@ -135,6 +136,7 @@ impl Edge {
             }
         }
         let principal = principal?;
+        let client = (!exempt).then_some(client);
         let (parts, body) = request.into_parts();
         let streamed = parts.method == Method::POST
             && parts.uri.path().ends_with("/slots")
@@ -145,13 +147,19 @@ impl Edge {
         } else {
             let bytes = body::read(body, &self.app.limits).await?;
             if let Some(hot) = hot::Hot::recognise(&parts.method, parts.uri.path()) {
-                let (route, response) = hot.answer(&self.app, principal, parts, bytes, request_id).await;
+                let (route, response) =
+                    hot.answer(&self.app, (principal, client), parts, bytes, request_id).await;
                 return Ok((Some(route), response));
             }
             api::wrapped(bytes)
         };
         let mut request = Request::from_parts(parts, body);
-        request.extensions_mut().insert(Visit { principal, request_id: request_id.clone(), streamed });
+        request.extensions_mut().insert(Visit {
+            principal,
+            client,
+            request_id: request_id.clone(),
+            streamed,
+        });
         match self.router.clone().call(request).await {
             Ok(mut response) => Ok((response.extensions_mut().remove::<Route>(), response)),
             Err(never) => match never {},

@@ -22,6 +22,9 @@ pub struct CartInput<'a> {
     pub customer: Option<Cow<'a, str>>,
     /// What it asks for.
     pub items: Vec<ItemInput>,
+    /// The access code it is made with.
+    #[serde(borrow, default)]
+    pub access_code: Option<Cow<'a, str>>,
     /// The shop's own reference.
     pub reference: Option<String>,
     /// Anything else, at most 10 pairs.

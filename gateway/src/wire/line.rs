@@ -17,6 +17,8 @@ pub struct JoinInput {
     pub customer: Option<String>,
     /// Into which lane a server key joins.
     pub lane: Option<String>,
+    /// The access code that proves who joins.
+    pub access_code: Option<String>,
 }
 
 /// `PATCH /v1/sales/{sale}/queue`
