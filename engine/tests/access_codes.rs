@@ -354,6 +354,27 @@ fn whoever_was_invited_is_called_though_nothing_is_free() {
     assert_eq!((state(&nobody.text), state(&invited.text)), (TicketState::Waiting, TicketState::Called));
 }
 
+#[test]
+fn who_names_nothing_gets_what_was_set_aside() {
+    let mut booth = Booth::new(3);
+    let wave = booth.reserving("w", units("hall", None, 2));
+    booth.make(&wave, &[code(1)]).result.unwrap();
+    let cart = booth.open(code(1), &[]).result.unwrap();
+    assert_eq!((cart.items[0].slot.as_str(), cart.items[0].quantity), ("a", 2));
+    let bundle = Reserve::Bundle { rule: "two-doses".into(), venue: "clinic".into(), from: None, to: None };
+    let wave = booth.reserving("b", bundle);
+    booth.make(&wave, &[code(2)]).result.unwrap();
+    let cart = booth.open(code(2), &[]).result.unwrap();
+    assert_eq!((cart.items.len(), cart.items[0].bundle, cart.items[1].bundle), (2, 1, 1));
+    booth.desk.checkout(cart.cart).result.unwrap();
+    // A code that holds nothing has nothing to give.
+    booth.make(&terms("n"), &[code(3)]).result.unwrap();
+    assert!(matches!(booth.open(code(3), &[]).result, Err(Refusal::Rule { .. })));
+    booth.desk.clock = HOUR;
+    assert!(matches!(booth.open(code(1), &[]).result, Err(Refusal::CodeScope { .. })));
+    booth.check();
+}
+
 /// A capacity cannot fall below what is set aside.
 #[test]
 fn what_is_set_aside_is_committed() {

@@ -10,7 +10,8 @@ use super::line::{JoinLine, JoinedLine};
 use super::stock::Sums;
 use super::wants::Resolved;
 use super::{Core, Decision};
-use crate::codes::{Code, CodeHash, CodeRef, CodeShard, Coded, Reserve, Standing, Wave, stands};
+use crate::codes::{Code, CodeHash, CodeRef, CodeShard, Coded, Reserve, Reserved, Standing, Wave, stands};
+use crate::fact::{NewItem, NewItems};
 use crate::ids::{CartId, ChannelIx, SaleIx};
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
@@ -30,6 +31,8 @@ pub(super) struct Shown {
     begun: Option<smallvec::SmallVec<[CartId; 1]>>,
     next: u16,
     units: Sums,
+    /// The same, hold by hold.
+    held: NewItems,
     /// Inventory shards that are needed to decide about it.
     pub mask: u64,
 }
@@ -46,7 +49,22 @@ impl Shown {
             begun: all_begun.then(|| found.carts.clone()),
             next: u16::try_from(found.carts.len()).unwrap_or(u16::MAX),
             units: found.units().into_iter().collect(),
+            held: found.reserved.iter().map(as_item).collect(),
             mask: homes | found.shards(),
+        }
+    }
+
+    /// Who names nothing takes what the code holds.
+    pub fn fill(&self, resolved: &mut Resolved) {
+        if !resolved.items.is_empty() || !resolved.choices.is_empty() {
+            return;
+        }
+        match &self.wave.terms.reserve {
+            Some(Reserve::Bundle { rule, .. }) if !self.held.is_empty() => {
+                let parts: Vec<_> = self.held.iter().map(|item| item.slot).collect();
+                resolved.add_bundle(rule, &parts, 1);
+            }
+            _ => resolved.items.extend(self.held.iter().copied()),
         }
     }
 
@@ -85,6 +103,10 @@ impl Shown {
         }
         Err(Refusal::CodeScope { why: format!("This access code is for channel `{wanted}` only.") })
     }
+}
+
+fn as_item(units: &Reserved) -> NewItem {
+    NewItem { slot: units.slot, quantity: u32::from(units.quantity), bundle: 0 }
 }
 
 impl Decision<'_> {
@@ -164,7 +186,7 @@ impl Decision<'_> {
     ) -> Result<(), Refusal> {
         let scope = |why: String| Err(Refusal::CodeScope { why });
         let terms = &wave.terms;
-        let venue_of = |item: &crate::fact::NewItem| {
+        let venue_of = |item: &NewItem| {
             let shard = self.guards.look(item.slot.shard);
             shard.names.name(shard.group_of(item.slot.index).key.venue).to_owned()
         };
@@ -182,7 +204,7 @@ impl Decision<'_> {
         }
         match reserve {
             Reserve::Units { product, quantity, .. } => {
-                let product_of = |item: &crate::fact::NewItem| {
+                let product_of = |item: &NewItem| {
                     self.guards.look(item.slot.shard).product(item.slot.index).map(str::to_owned)
                 };
                 let other = resolved.items.iter().map(product_of).find(|here| here != product);

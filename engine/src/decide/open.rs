@@ -80,7 +80,9 @@ impl Core {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
         let notes = if request.notes.is_empty() { 0 } else { NOTES_BYTES };
-        let mut decision = match Decision::begin(self, now, step_bytes(item_bound(request.wants)) + notes) {
+        // Who names nothing may get what a code holds.
+        let items = if request.wants.is_empty() { MAX_PARTS } else { item_bound(request.wants) };
+        let mut decision = match Decision::begin(self, now, step_bytes(items) + notes) {
             Ok(decision) => decision,
             Err(refusal) => return Self::refuse(now, refusal),
         };
@@ -104,7 +106,10 @@ impl Core {
                 return decision.answer(Err(refusal));
             }
         };
-        resolved.beside = shown.as_ref().map_or(0, |shown| shown.mask);
+        if let Some(shown) = &shown {
+            resolved.beside = shown.mask;
+            shown.fill(&mut resolved);
+        }
         let result = decision.open_somewhere(now, sale, request, &mut resolved, shown.as_ref());
         let result = result.map(|cart| {
             #[expect(clippy::cast_possible_truncation, reason = "a cart that was made lives in a shard")]

@@ -60,7 +60,10 @@ fn asked<'a>(call: &'a Call, caller: Caller, sale: &str) -> Result<Asked<'a>, Pr
     }
     let CartInput { customer, items, reference, metadata, access_code } = call.json()?;
     let customer = buyer(call, caller, customer)?;
-    let wants = wants(items, || zone_of(call, sale))?;
+    if items.is_none() && access_code.is_none() && caller.holder.is_none() {
+        return Err(Problem::malformed("missing field `items`: what the cart is to hold."));
+    }
+    let wants = items.map_or(Ok(Vec::new()), |items| wants(items, || zone_of(call, sale)))?;
     let notes = notes(reference, metadata)?;
     let code = access_code.map(|code| call.try_code(sale, &code)).transpose()?;
     Ok(Asked { customer, wants, notes, code })

@@ -161,7 +161,9 @@ mod tests {
         let CartInput { customer, items, reference, metadata, access_code } = json(body).ok()?;
         // A body without a customer goes with a pass, and is never plain.
         let customer = customer?;
-        let alone = reference.is_none() && access_code.is_none() && metadata.is_empty() && is_customer(&customer);
+        let alone =
+            reference.is_none() && access_code.is_none() && metadata.is_empty() && is_customer(&customer);
+        let items = items?;
         alone.then(|| wants(items, || None).ok().map(|wants| (customer.into_owned(), wants)))?
     }
 
