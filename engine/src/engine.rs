@@ -14,8 +14,8 @@ use crate::codes::CodeHash;
 use crate::commit::{Ack, Failure, Mark, Step, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{
-    Availability, BundleOffer, Core, JoinLine, JoinedLine, LineChange, OrderQuery, Page, Registered, SalePut,
-    SlotChange, SlotQuery, SlotsAdded,
+    AdmitNow, Availability, BundleOffer, Core, JoinLine, JoinedLine, LineChange, LineTurned, OrderQuery,
+    Page, Registered, SalePut, SlotChange, SlotQuery, SlotsAdded,
 };
 use crate::decide::{CodeView, CodesMadeView, MakeCodes, RevokeCodes, Revoked, WaveView};
 use crate::door::Door;
@@ -29,6 +29,7 @@ use crate::os::disk::FolderDisk;
 use crate::os::rng::MachineRng;
 use crate::os::threads;
 use crate::outcome::{Answer, CartView, CheckoutView, OrderView, SlotView};
+use crate::pulse::Pulse;
 use crate::refusal::Refusal;
 use crate::request::{Caller, Holder, KeyUse, OnCart, OpenCart, Want};
 use crate::sale::{IfMatch, SaleRules, SaleView};
@@ -223,6 +224,12 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Now {
         self.now_or().unwrap_or(Now { engine: Timestamp(0), wall: self.shared.door.clock().wall() })
+    }
+
+    /// Where whoever answers requests notes how selling goes.
+    #[must_use]
+    pub fn pulse(&self) -> &Pulse {
+        &self.shared.core.pulse
     }
 
     /// Up to here answers may leave.
@@ -461,15 +468,15 @@ requests! {
     /// A line as everybody sees it.
     fn line(sale: &str) -> LineView;
     /// Turns the dials of a line, or says what would stand then.
-    fn set_line(sale: &str, change: &LineChange, dry_run: bool) -> LineView;
+    fn set_line(sale: &str, change: &LineChange) -> LineTurned;
     /// A line with the registrations as they were published.
     fn draw(sale: &str) -> LineView;
     /// Registrations of a lane from a number on.
     fn registered(sale: &str, lane: u8, from: u32, most: u32) -> Registered;
-    /// What operators turned, oldest first.
+    /// What operators did, oldest first.
     fn changes(sale: Option<&str>) -> Vec<(String, Change)>;
-    /// Calls so many at once.
-    fn admit(sale: &str, count: u32) -> u32;
+    /// Calls so many at once, or says how many would be called.
+    fn admit(sale: &str, wish: AdmitNow<'_>) -> u32;
     /// Makes access codes, all or none.
     fn make_codes(request: &MakeCodes<'_>) -> CodesMadeView;
     /// Takes access codes back.
@@ -558,12 +565,25 @@ impl Shared {
         follower.wind_up(|| self.door.clock().boot() < end);
     }
 
+    /// Notes how long the fact that was the newest when `waiting` was set has been waiting for its answer to leave.
+    fn watch_journal(&self, waiting: &mut Option<(Sequence, u64)>) {
+        let (boot, answerable) = (self.door.clock().boot(), self.mark.answerable());
+        if waiting.is_none_or(|(newest, _)| newest <= answerable) {
+            let newest = self.core.buffer.last();
+            *waiting = (newest > answerable).then_some((newest, boot));
+        }
+        let lag = waiting.map_or(0, |(_, since)| boot.saturating_sub(since));
+        self.core.pulse.note_journal(Millis(lag));
+    }
+
     /// The ticker's thread.
     fn tick(&self) {
         let mut ticker = Ticker::new(self.core.state.shards());
         let parker = crossbeam::sync::Parker::new();
+        let mut waiting = None;
         while !self.stopping.load(Ordering::Acquire) && !self.mark.has_failed() {
             parker.park_timeout(TICK);
+            self.watch_journal(&mut waiting);
             ticker.tick(&self.core, &self.door, || self.stopping.load(Ordering::Acquire));
         }
     }

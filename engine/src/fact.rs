@@ -19,7 +19,7 @@ use crate::inventory::SlotSpec;
 use crate::request::{KeyUse, Notes};
 use crate::sale::SaleRules;
 use crate::time::{Millis, Timestamp, WallTime};
-use crate::waiting_room::{Dials, Mode, RoomRules};
+use crate::waiting_room::{Dials, Mode, Ramp, RoomRules};
 
 /// Units that enter a cart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +189,8 @@ pub enum LineFact {
         wall: WallTime,
         /// Which credential it was.
         credential: u64,
+        /// Why.
+        reason: Option<String>,
     },
     /// The places of those who registered were drawn.
     Drawn {
@@ -260,8 +262,23 @@ pub enum LineFact {
         mode: Mode,
         /// The dials from here on.
         dials: Dials,
+        /// The way of the rate to its dial, if it takes its time.
+        ramp: Option<Ramp>,
         /// What everybody is told from here on.
         message: Option<String>,
+        /// The number of the change this one takes back.
+        undoes: Option<u64>,
+        /// When.
+        wall: WallTime,
+        /// Which credential it was.
+        credential: u64,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// An operator had people called; the calls themselves are facts of their own.
+    Admitted {
+        /// How many.
+        people: u32,
         /// When.
         wall: WallTime,
         /// Which credential it was.

@@ -30,6 +30,7 @@ pub mod os;
 pub mod outcome;
 pub mod places;
 pub mod ports;
+pub mod pulse;
 pub mod queue;
 pub mod recovery;
 pub mod refusal;

@@ -20,6 +20,7 @@ use crate::journal::frame::JournalId;
 use crate::journal::{FileJournal, Opened, Options as JournalOptions, StorageError};
 use crate::limits::Limits;
 use crate::ports::{Clock, Disk, Rng};
+use crate::pulse::Pulse;
 use crate::recovery::{self, Found, Recovered, RecoveryError};
 use crate::refusal::Refusal;
 use crate::sequence::Sequence;
@@ -182,6 +183,7 @@ pub fn start<D: Disk>(
         disk_full: AtomicBool::new(false),
         costs: Costs::default(),
         secrets: Secrets::of(secret),
+        pulse: Pulse::default(),
     });
     let mark = Arc::new(Mark::new(last));
     let door = Door::new(Arc::clone(&clock), at);

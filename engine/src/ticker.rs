@@ -6,6 +6,7 @@
 
 use crate::decide::Core;
 use crate::door::Door;
+use crate::pulse::Beats;
 use crate::refusal::Refusal;
 use crate::time::Now;
 
@@ -29,6 +30,8 @@ pub struct Ticker {
     forget_visitors: (u8, u32),
     /// When, by the boot clock, they come next.
     next_second: u64,
+    /// How selling went in the last seconds.
+    beats: Beats,
 }
 
 impl Ticker {
@@ -43,6 +46,7 @@ impl Ticker {
             forget: (0, 0),
             forget_visitors: (0, 0),
             next_second: 0,
+            beats: Beats::default(),
         }
     }
 
@@ -59,6 +63,7 @@ impl Ticker {
             return;
         }
         self.next_second = boot + SECOND_MS;
+        core.note_beat(now, &self.beats.second(&core.pulse));
         if core.anything_held() {
             let _ = core.heartbeat(now, boot, door.clock().boot_id());
         }

@@ -233,7 +233,7 @@ fn modes_stop_what_they_say() {
     pass(&mut desk, 5, &all);
     let set = |desk: &Desk, mode| {
         let change = LineChange { mode: Some(mode), reason: Some("test".into()), ..LineChange::default() };
-        desk.core.set_line(desk.now(), "day", &change, false).result.unwrap()
+        desk.core.set_line(desk.now(), "day", &change).result.unwrap().line
     };
     let turns = |desk: &Desk| desk.core.line(desk.now(), "day").result.unwrap().lanes[0].called_up_to;
     assert_eq!(set(&desk, Mode::Pause).phase, Phase::Paused);
@@ -273,15 +273,13 @@ fn lanes_share_by_weight() {
 #[test]
 fn the_dials_are_bounded_and_a_dry_run_changes_nothing() {
     let desk = room(|_| {}, 100);
-    let change = LineChange { max_active: Some(7), ..LineChange::default() };
-    assert_eq!(desk.core.set_line(desk.now(), "day", &change, true).result.unwrap().dials.max_active, 7);
+    let change = LineChange { max_active: Some(7), dry_run: true, ..LineChange::default() };
+    let would = desk.core.set_line(desk.now(), "day", &change).result.unwrap();
+    assert_eq!(would.line.dials.max_active, 7);
     assert_eq!(desk.core.line(desk.now(), "day").result.unwrap().dials.max_active, 1_000);
     let wild = LineChange { max_active: Some(u32::MAX), ..LineChange::default() };
-    assert!(matches!(desk.core.set_line(desk.now(), "day", &wild, false).result, Err(Refusal::Rule { .. })));
+    assert!(matches!(desk.core.set_line(desk.now(), "day", &wild).result, Err(Refusal::Rule { .. })));
     let long = LineChange { message: Some(Some("x".repeat(501))), ..LineChange::default() };
-    assert!(matches!(
-        desk.core.set_line(desk.now(), "day", &long, false).result,
-        Err(Refusal::TooLarge { .. })
-    ));
+    assert!(matches!(desk.core.set_line(desk.now(), "day", &long).result, Err(Refusal::TooLarge { .. })));
     assert!(matches!(desk.core.line(desk.now(), "night").result, Err(Refusal::NotFound(Missing::Sale))));
 }

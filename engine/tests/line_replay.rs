@@ -6,7 +6,7 @@ mod follow_support;
 use follow_support::{Dice, head, image};
 use onsale_engine::apply::{apply, fits};
 use onsale_engine::commit::Batch;
-use onsale_engine::decide::{JoinLine, LineChange, Proof};
+use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof};
 use onsale_engine::fact::{Cold, Fact, Kind, LineFact, decode};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::journal::records::Records;
@@ -75,6 +75,23 @@ impl Day {
             room: Some(Arc::new(room)),
             ..SaleRules::new("day", "UTC")
         });
+    }
+
+    /// An operator starts a ramp, or takes back what another did.
+    fn turn_the_rate(&mut self, now: Now) {
+        let changes = self.desk.core.changes(now, Some("day")).result.unwrap();
+        let some = usize::try_from(self.dice.roll(8)).unwrap();
+        let undo = changes.iter().rev().nth(some).map(|(_, change)| change.number);
+        let change = match undo {
+            Some(_) => LineChange { undo, ..LineChange::default() },
+            None => LineChange {
+                admit_per_minute: Some(u32::try_from(self.dice.roll(600)).unwrap()),
+                ramp: Some(Millis(self.dice.roll(20_000))),
+                ..LineChange::default()
+            },
+        };
+        // What was turned again since is not taken back.
+        let _ = self.desk.core.set_line(now, "day", &change);
     }
 
     /// The copy applies what was written, asking first.
@@ -164,17 +181,24 @@ impl Day {
                 let mode =
                     [Mode::Queue, Mode::Queue, Mode::Pause, Mode::Drain, Mode::Closed, Mode::PassThrough]
                         [usize::try_from(self.dice.roll(6)).unwrap()];
-                let change = LineChange { mode: Some(mode), ..LineChange::default() };
-                self.desk.core.set_line(now, "day", &change, self.dice.roll(2) == 0).result.unwrap();
+                let dry_run = self.dice.roll(2) == 0;
+                let change = LineChange { mode: Some(mode), dry_run, ..LineChange::default() };
+                self.desk.core.set_line(now, "day", &change).result.unwrap();
             }
             80..82 => {
                 let count = u32::try_from(self.dice.roll(9)).unwrap();
-                self.desk.core.admit(now, "day", count).result.unwrap();
+                let wish = AdmitNow { count, dry_run: true, ..AdmitNow::default() };
+                let would = self.desk.core.admit(now, "day", wish).result.unwrap();
+                let called = self.desk.core.admit(now, "day", AdmitNow { dry_run: false, ..wish });
+                let called = called.result.unwrap();
+                // A dry run does not draw, nor does it put away who has gone.
+                assert!(would <= called, "{would} would be called, {called} were");
             }
-            82 => {
+            82 if self.dice.roll(2) == 0 => {
                 let rate = u32::try_from(self.dice.roll(300)).unwrap();
                 self.rules(rate);
             }
+            82 => self.turn_the_rate(now),
             83..85 => {
                 let name = if self.dice.roll(2) == 0 { "one" } else { "two" };
                 let customer = u128::from(self.dice.roll(1 << 40));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use onsale_engine::apply::{apply, fits};
 use onsale_engine::commit::Batch;
-use onsale_engine::decide::{JoinLine, Proof};
+use onsale_engine::decide::{AdmitNow, JoinLine, Proof};
 use onsale_engine::fact::{Cold, Fact, Kind, LineFact, decode};
 use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
@@ -77,7 +77,7 @@ fn a_pass_begins_one_session_whoever_is_first() {
                 desk.core.join_line(now, &join).result.unwrap().ticket
             })
             .collect();
-        desk.core.admit(now, "day", 50).result.unwrap();
+        desk.core.admit(now, "day", AdmitNow { count: 50, ..AdmitNow::default() }).result.unwrap();
         let sessions: Vec<Vec<_>> = std::thread::scope(|scope| {
             let asks: Vec<_> = (0..4)
                 .map(|_| {
@@ -143,7 +143,7 @@ fn a_crowd_keeps_its_places_and_the_cap() {
         let follower = scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 desk.core.tick_lines(desk.now());
-                let _ = desk.core.admit(desk.now(), "day", 7);
+                let _ = desk.core.admit(desk.now(), "day", AdmitNow { count: 7, ..AdmitNow::default() });
                 copy.follow(&desk);
             }
         });

@@ -255,8 +255,15 @@ fn operators_turn_the_dials_and_may_look_first() {
     patch("", &json!({"max_active": 10_000_001})).problem(422, "rule");
     let admit =
         |count: u64| server.json("POST", "/v1/sales/sh/queue/admit", OPERATOR, "k", &json!({"count": count}));
+    let would = "/v1/sales/sh/queue/admit?dry_run=true";
+    let would = server.json("POST", would, OPERATOR, "k", &json!({"count": 5}));
+    assert_eq!(would.value()["called"], 1);
+    assert_eq!(look(&server, &ticket)["state"], "waiting");
     assert_eq!(admit(5).value()["called"], 1);
     assert_eq!(look(&server, &ticket)["state"], "called");
+    let changes = audit("?sale=sh").value();
+    let last = changes["items"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["what"], &last["called"]), (&json!("admit"), &json!(1)), "{last}");
     server
         .json("POST", "/v1/sales/sh/queue/admit", WEB, "k", &json!({"count": 1}))
         .problem(403, "not-allowed");
@@ -294,4 +301,53 @@ fn a_thousand_uses_of_a_pass_begin_one_session() {
     }
     let line = server.send("GET", "/v1/sales/sh/queue", &[], "").value();
     assert_eq!((&line["active"], &line["admitted"]), (&json!(1), &json!(1)), "{line}");
+}
+
+#[test]
+fn a_ramp_is_previewed_taken_back_and_kept_over_a_restart() {
+    let mut server = TestServer::start(&[]);
+    sale(&server, 0, &json!({"admit_per_minute": 60, "max_active": 0}));
+    for _ in 0..20 {
+        join(&server, &json!({}));
+    }
+    let patch = |server: &TestServer, query: &str, match_: Option<&str>, body: &Value| {
+        let bearer = format!("Bearer {OPERATOR}");
+        let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
+        headers.extend(match_.map(|tag| ("if-match", tag)));
+        server.send("PATCH", &format!("/v1/sales/sh/queue{query}"), &headers, &body.to_string())
+    };
+    let ramp = json!({"admit_per_minute": 6000, "ramp_ms": 600_000, "reason": "the shop is well"});
+    let would = patch(&server, "?dry_run=true", None, &ramp);
+    let seen = would.header("etag").unwrap().to_owned();
+    let (line, now) = (would.value(), server.send("GET", "/v1/sales/sh/queue", &[], "").value());
+    let at = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let (sooner, later) = (at(&line["finishes_at"]), at(&line["finishes_at_before"]));
+    assert!(sooner < later, "{line}");
+    // 20 people at 60 a minute.
+    let span = later.duration_since(at(&line["server_time"])).as_millis();
+    assert_eq!(span, 20_000, "{line}");
+    assert_eq!(now["admit_per_minute"], 60);
+    let set = patch(&server, "", Some(&seen), &ramp).value();
+    assert_eq!((&set["admit_per_minute"], &set["version"]), (&json!(6000), &json!(1)), "{set}");
+    assert!((60..70).contains(&set["rate_per_minute"].as_u64().unwrap()), "{set}");
+    // Who has seen what stood before is told, and nothing is changed.
+    patch(&server, "", Some(&seen), &json!({"mode": "closed"})).problem(412, "stale");
+    server.restart();
+    let line = server.send("GET", "/v1/sales/sh/queue", &[], "").value();
+    assert_eq!((&line["version"], &line["mode"]), (&json!(1), &json!("queue")), "{line}");
+    assert!((60..200).contains(&line["rate_per_minute"].as_u64().unwrap()), "{line}");
+    assert_eq!(patch(&server, "", None, &json!({"max_active": 5})).value()["version"], 2);
+    patch(&server, "", None, &json!({"undo": 9})).problem(422, "rule");
+    patch(&server, "", None, &json!({"undo": 1, "max_active": 5})).problem(422, "rule");
+    patch(&server, "", None, &json!({"ramp_ms": 5})).problem(422, "rule");
+    let undone = patch(&server, "", Some("\"2\""), &json!({"undo": 1, "reason": "it was not"})).value();
+    assert_eq!(
+        (&undone["rate_per_minute"], &undone["admit_per_minute"], &undone["max_active"]),
+        (&json!(60), &json!(60), &json!(5)),
+        "{undone}"
+    );
+    patch(&server, "", None, &json!({"undo": 1})).problem(422, "rule");
+    let books = server.json("GET", "/v1/audit?sale=sh", OPERATOR, "", &Value::Null).value();
+    let last = &books["items"][2];
+    assert_eq!((&last["undoes"], &last["change"]), (&json!(1), &json!(3)), "{last}");
 }

@@ -11,7 +11,7 @@ use crate::sale::SaleRules;
 use crate::state::Held;
 use crate::time::{Timestamp, WallTime};
 use crate::waiting_room::draw::{MOST_REGISTRATIONS, Seed};
-use crate::waiting_room::{Beacon, Line, LineShard, RoomRules, Standing, TicketKey, Turned};
+use crate::waiting_room::{Line, LineShard, MAX_RAMP, Ramp, RoomRules, Standing, TicketKey, Turned};
 
 /// A line and the digest it counts in.
 fn line(held: &mut impl Held, sale: SaleIx) -> Option<(&mut Line, &mut Digest)> {
@@ -60,8 +60,8 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
     match fact {
         LineFact::Noted { wall } => line.note_minute(*wall),
         LineFact::Closed { wall, registrations: _ } => line.close(*wall),
-        LineFact::Beacon { beacon, wall, credential: _ } => {
-            line.beacon = Some(Beacon { text: beacon.clone(), wall: *wall });
+        LineFact::Beacon { beacon, wall, credential, reason } => {
+            line.post_beacon(beacon.clone(), (*wall, *credential, reason.clone()));
         }
         LineFact::Drawn { wall, registrations: _ } => line.restore_draw(*wall),
         LineFact::Called { lane, from: _, places, passed, until } => {
@@ -73,9 +73,12 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
         LineFact::Ended { lane, number } => line.end(digest, *lane, *number, Standing::Over, at),
         LineFact::Left { lane, number } => line.end(digest, *lane, *number, Standing::Left, at),
         LineFact::Settled { stays } => line.settle(digest, *stays, at),
-        LineFact::Set { mode, dials, message, wall, credential, reason } => {
-            let after = Turned { mode: *mode, dials: *dials, message: message.clone() };
-            line.turn(after, at, *wall, *credential, reason.clone());
+        LineFact::Set { mode, dials, ramp, message, undoes, wall, credential, reason } => {
+            let after = Turned { mode: *mode, dials: *dials, ramp: *ramp, message: message.clone() };
+            line.turn(after, *undoes, at, (*wall, *credential, reason.clone()));
+        }
+        LineFact::Admitted { people, wall, credential, reason } => {
+            line.note_admitted(*people, (*wall, *credential, reason.clone()));
         }
     }
 }
@@ -183,7 +186,12 @@ pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineF
             let ended = line.inside.ended(at, *stays as usize);
             demand!(ended == *stays as usize, "{stays} stays settled where {ended} have ended");
         }
-        LineFact::Set { dials, .. } => demand!(dials.check().is_ok(), "dials out of bounds"),
+        LineFact::Set { dials, ramp, .. } => {
+            demand!(dials.check().is_ok(), "dials out of bounds");
+            let fits = |ramp: &Ramp| (1..=MAX_RAMP.0).contains(&ramp.over.0) && ramp.begins <= at;
+            demand!(ramp.as_ref().is_none_or(fits), "a ramp out of bounds");
+        }
+        LineFact::Admitted { people, .. } => demand!(*people > 0, "nobody admitted"),
     }
     Ok(())
 }

@@ -1,134 +1,35 @@
-//! Who is called, and how many: the dials, the hard cap, the stock in view. And what operators do to a line.
+//! Who is called, and how many: the dials, the hard cap, the stock in view.
 //!
 //! A step of the ticker makes the draw when it is due, puts away calls nobody followed and sessions that are over, and
-//! calls the next: as many as the rate has earned, the cap leaves room for, and the stock can serve. The lanes share by
+//! calls the next: as many as the rate has earned, the brake lets through, the cap leaves room for, and the stock can serve. The lanes share by
 //! weight; each calls its next places and, for every [`BACK_EVERY`] of them, one of those who missed their turn and are back.
 
 use super::line::LINE_BYTES;
 use super::{Core, Decision};
 use crate::fact::{Cold, Kind, LineFact};
 use crate::ids::SaleIx;
-use crate::outcome::Answer;
-use crate::refusal::{Missing, Refusal};
+use crate::pulse::Beat;
+use crate::refusal::Refusal;
 use crate::sequence::Sequence;
 use crate::time::{Millis, Now};
-use crate::waiting_room::{Change, Dials, LineView, MAX_LANES, Mode, Standing, Stock};
+use crate::waiting_room::{ITSELF, MAX_LANES, Mode, Standing, Stock, Turned, unpacked};
 
 /// One of so many calls goes to somebody who missed the turn.
 const BACK_EVERY: u64 = 20;
 
 /// The most places that have their turn in one fact, and the most stays put away in one.
-const BATCH: u32 = 1_000;
+pub(super) const BATCH: u32 = 1_000;
 
 /// Bytes of the facts of one step: 8 lanes with as many places passed over as there can be, at 4 bytes each.
-const STEP_BYTES: usize = 36 << 10;
+pub(super) const STEP_BYTES: usize = 36 << 10;
+
+/// The most idle sessions that end in one step.
+const IDLE_BATCH: usize = 200;
 
 /// Registrations are published so often.
 const MINUTE: Millis = Millis(60_000);
 
-/// What an operator turns; what is left out stays.
-#[derive(Clone, Debug, Default)]
-pub struct LineChange {
-    /// The mode.
-    pub mode: Option<Mode>,
-    /// The rate.
-    pub admit_per_minute: Option<u32>,
-    /// The cap.
-    pub max_active: Option<u32>,
-    /// What everybody is told; `Some(None)` takes it away.
-    pub message: Option<Option<String>>,
-    /// The outside value of the draw: between the closing of registration and the draw, once.
-    pub beacon: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
-    /// Which credential it is.
-    pub credential: u64,
-}
-
-/// The most bytes of a message or a reason.
-const MAX_TEXT: usize = 500;
-
 impl Core {
-    /// A line as everybody sees it.
-    pub fn line(&self, now: Now, sale: &str) -> Answer<LineView> {
-        let Some(sale) = self.state.names.listing().sale(sale) else {
-            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
-        };
-        self.on_line(now, sale, |decision| Ok(decision.line(sale).view(decision.now_at())))
-    }
-
-    /// Turns the dials of a line, or says what would stand then.
-    pub fn set_line(&self, now: Now, sale: &str, change: &LineChange, dry_run: bool) -> Answer<LineView> {
-        let Some(sale) = self.state.names.listing().sale(sale) else {
-            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
-        };
-        self.on_line(now, sale, |decision| {
-            let line = decision.line(sale);
-            let dials = Dials {
-                admit_per_minute: change.admit_per_minute.unwrap_or(line.dials.admit_per_minute),
-                max_active: change.max_active.unwrap_or(line.dials.max_active),
-            };
-            dials.check().map_err(|why| Refusal::Rule { why })?;
-            let message = change.message.clone().unwrap_or_else(|| line.message.clone());
-            let texts = [message.as_ref(), change.reason.as_ref(), change.beacon.as_ref()];
-            if texts.into_iter().flatten().any(|text| text.len() > MAX_TEXT) {
-                return Err(Refusal::TooLarge { field: "message", most: MAX_TEXT as u64 });
-            }
-            let open = line.closed.is_some() && line.drawn.is_none() && line.beacon.is_none();
-            if change.beacon.as_ref().is_some_and(|beacon| beacon.is_empty() || !open) {
-                let why = "a beacon is posted once, after registration has closed and before the draw".into();
-                return Err(Refusal::Rule { why });
-            }
-            let mode = change.mode.unwrap_or(line.mode);
-            if dry_run {
-                let mut would = line.view(decision.now_at());
-                (would.mode, would.dials, would.message) = (mode, dials, message);
-                return Ok(would);
-            }
-            let (credential, reason) = (change.credential, change.reason.clone());
-            let wall = decision.now_at().wall;
-            if let Some(beacon) = change.beacon.clone() {
-                decision.happen(sale, LineFact::Beacon { beacon, wall, credential });
-            }
-            decision.happen(sale, LineFact::Set { mode, dials, message, wall, credential, reason });
-            Ok(decision.line(sale).view(decision.now_at()))
-        })
-    }
-
-    /// What operators turned in all lines, or in one sale's, oldest first.
-    pub fn changes(&self, now: Now, sale: Option<&str>) -> Answer<Vec<(String, Change)>> {
-        let mut found = Vec::new();
-        let mut rests_on = Sequence::ZERO;
-        for shard in 0..self.state.shards() {
-            let lines = self.state.lock_lines(usize::from(shard));
-            rests_on = rests_on.max(lines.stamp.sequence);
-            let wanted = lines.lines.values().filter(|line| sale.is_none_or(|sale| line.sale == sale));
-            for line in wanted {
-                found.extend(line.changes.iter().map(|change| (line.sale.clone(), change.clone())));
-            }
-        }
-        found.sort_by(|(one_sale, one), (sale, change)| {
-            (one.wall, one_sale, one.number).cmp(&(change.wall, sale, change.number))
-        });
-        Answer { rests_on, now, replayed: false, result: Ok(found) }
-    }
-
-    /// Calls so many at once, whatever the rate has earned; the cap holds. Gives how many were called.
-    pub fn admit(&self, now: Now, sale: &str, count: u32) -> Answer<u32> {
-        let Some(sale) = self.state.names.listing().sale(sale) else {
-            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
-        };
-        self.on_line_with(now, sale, STEP_BYTES, |decision| {
-            decision.draw_if_due(sale);
-            decision.settle_stays(sale);
-            let line = decision.line(sale);
-            let room = line.dials.max_active.saturating_sub(line.inside.active());
-            let before = line.inside.called();
-            decision.call(sale, count.min(room).min(BATCH), u32::MAX);
-            Ok(decision.line(sale).inside.called() - before)
-        })
-    }
-
     /// One step of every line. For the ticker.
     pub fn tick_lines(&self, now: Now) {
         let listing = self.state.names.listing();
@@ -145,20 +46,41 @@ impl Core {
         let stock = self.stock_in_view(now, sale);
         // Without room in the buffer the same step comes with the next tick.
         let _ = self.on_line_with(now, sale, STEP_BYTES, |decision| {
-            decision.line_mut(sale).stock = stock;
+            let at = decision.at();
+            let line = decision.line_mut(sale);
+            line.stock = stock;
+            line.flow.sample(at, stock);
             decision.draw_if_due(sale);
             decision.note_minute(sale);
             decision.settle_stays(sale);
+            decision.end_idle(sale);
             let (may_call, in_view) = decision.may_call(sale);
-            decision.call(sale, may_call, in_view);
+            let called = decision.call(sale, may_call, in_view);
+            decision.line_mut(sale).brake.spend(called);
             Ok(())
         });
+    }
+
+    /// A second has passed: the brakes follow, and a room that waits for it switches itself on. For the ticker.
+    pub fn note_beat(&self, now: Now, beat: &Beat) {
+        let listing = self.state.names.listing();
+        for (index, view) in listing.sales.iter().enumerate() {
+            if view.rules.room.is_some()
+                && let Ok(sale) = u16::try_from(index)
+            {
+                // Without room in the buffer the same comes with the next second.
+                let _ = self.on_line(now, SaleIx(sale), |decision| {
+                    decision.feel(SaleIx(sale), beat);
+                    Ok(())
+                });
+            }
+        }
     }
 
     /// Units of a sale as they stand, shard after shard.
     fn stock_in_view(&self, now: Now, sale: SaleIx) -> Stock {
         let mut stock = Stock { rests_on: Sequence::ZERO, ..Stock::default() };
-        let mut later = false;
+        let (mut later, mut capacity) = (false, 0);
         for number in 0..self.state.shards() {
             let mut shard = self.state.lock_shard(number);
             shard.release_to(sale, now.wall);
@@ -166,11 +88,15 @@ impl Core {
                 let (_, free_later, next) = group.unreleased();
                 stock.free += group.counts.free().saturating_sub(free_later);
                 stock.held += group.counts.held;
+                stock.taken += group.taken;
+                stock.returned += group.returned;
+                capacity += group.counts.capacity;
                 later |= next.is_some();
             }
             stock.rests_on = stock.rests_on.max(shard.stamp.sequence);
         }
-        stock.sold_out = stock.free == 0 && stock.held == 0 && !later;
+        // Where nothing was ever for sale, nothing is sold out.
+        stock.sold_out = capacity > 0 && stock.free == 0 && stock.held == 0 && !later;
         stock.backed = self.backed(now, sale);
         stock
     }
@@ -242,7 +168,7 @@ impl Decision<'_> {
     }
 
     /// Puts away calls that nobody followed and sessions that are over.
-    fn settle_stays(&mut self, sale: SaleIx) {
+    pub(super) fn settle_stays(&mut self, sale: SaleIx) {
         let at = self.at();
         let line = self.line_mut(sale);
         line.empty_handed.retain(|ticket| line.inside.get(*ticket).is_some_and(|(_, until)| until > at));
@@ -252,28 +178,79 @@ impl Decision<'_> {
         }
     }
 
+    fn feel(&mut self, sale: SaleIx, beat: &Beat) {
+        let (at, wall) = (self.at(), self.now_at().wall);
+        let line = self.line_mut(sale);
+        line.brake.step(beat, line.rules.brake, at);
+        let Some(rules) = line.rules.switch_on.filter(|_| line.mode == Mode::PassThrough) else { return };
+        if let Some(reason) = line.arrivals.second(beat, rules, line.rules.brake) {
+            let Turned { dials, ramp, message, .. } = line.turned();
+            let (mode, credential, undoes) = (Mode::Queue, ITSELF, None);
+            let reason = Some(reason);
+            self.happen(sale, LineFact::Set { mode, dials, ramp, message, undoes, wall, credential, reason });
+        }
+    }
+
+    /// Ends sessions that nobody uses.
+    fn end_idle(&mut self, sale: SaleIx) {
+        let at = self.at();
+        for _ in 0..IDLE_BATCH {
+            let Some(ticket) = self.line_mut(sale).idle.next(at) else { break };
+            let (lane, number) = unpacked(ticket);
+            if matches!(self.line(sale).standing(lane, number, at), Some((Standing::Inside, _))) {
+                self.happen(sale, LineFact::Ended { lane, number });
+            }
+        }
+    }
+
     /// How many may be called now: earned by the rate, within the cap; and for how many of them there is stock in view.
-    fn may_call(&self, sale: SaleIx) -> (u32, u32) {
+    fn may_call(&mut self, sale: SaleIx) -> (u32, u32) {
+        let at = self.at();
+        let line = self.line_mut(sale);
+        let let_through = line.brake.lets(line.pace(), at);
         let line = self.line(sale);
         if line.drawn.is_none() || !line.mode.calls() {
             return (0, 0);
         }
-        let earned = line.credit.people(line.dials.admit_per_minute, self.at());
-        let room = line.dials.max_active.saturating_sub(line.inside.active());
-        let servable = line.stock.free / u64::from(line.rules.units_per_visitor);
+        let earned = line.credit.people(line.pace(), self.at());
+        let servable = line.flow.in_view(line.stock) / u64::from(line.rules.units_per_visitor);
         let unserved = u64::from(line.inside.called()) + line.empty_handed.len() as u64;
         let in_view = u32::try_from(servable.saturating_sub(unserved)).unwrap_or(u32::MAX);
-        (earned.min(room).min(BATCH), in_view)
+        (earned.min(self.room(sale)).min(let_through), in_view)
     }
 
-    /// Calls so many, lane by lane: always the one that is furthest behind its share. Those whose units are set aside need
-    /// none in view; of all others `in_view` are called at most.
-    fn call(&mut self, sale: SaleIx, people: u32, mut in_view: u32) {
-        if people == 0 || self.line(sale).drawn.is_none() {
-            return;
+    /// How many more may be called within the cap.
+    pub(super) fn room(&self, sale: SaleIx) -> u32 {
+        let line = self.line(sale);
+        line.dials.max_active.saturating_sub(line.inside.active())
+    }
+
+    /// Calls so many, lane by lane, and says how many were there. Those whose units are set aside need none in view; of all
+    /// others `in_view` are called at most.
+    pub(super) fn call(&mut self, sale: SaleIx, people: u32, in_view: u32) -> u32 {
+        let before = self.line(sale).inside.called();
+        for (lane, people) in self.shares(sale, people, in_view) {
+            self.call_lane(sale, lane, people);
         }
+        self.line(sale).inside.called() - before
+    }
+
+    /// How many would be called.
+    pub(super) fn would_call(&mut self, sale: SaleIx, people: u32) -> u32 {
+        let people = people.min(self.room(sale));
+        let shares = self.shares(sale, people, u32::MAX);
+        shares
+            .into_iter()
+            .map(|(lane, people)| self.turn(sale, lane, people))
+            .map(|turn| turn.found + turn.back)
+            .sum()
+    }
+
+    /// How many of each lane are next: always the one that is furthest behind its share.
+    fn shares(&self, sale: SaleIx, people: u32, mut in_view: u32) -> Vec<(u8, u32)> {
         let line = self.line(sale);
         let mut wanted = vec![0_u32; line.lanes.len()];
+        let people = if line.drawn.is_none() { 0 } else { people.min(BATCH) };
         let weight = |lane: usize| line.rules.lanes.get(lane).map_or(1, |lane| u64::from(lane.weight));
         let waiting =
             |lane: usize| u64::from(line.lanes[lane].waiting()) + line.lanes[lane].back.len() as u64;
@@ -293,41 +270,40 @@ impl Decision<'_> {
             }
             wanted[next] += 1;
         }
-        for (lane, people) in (0_u8..).zip(wanted) {
-            self.call_lane(sale, lane, people);
-        }
+        (0_u8..).zip(wanted).filter(|(_, people)| *people > 0).collect()
     }
 
-    /// Calls so many of a lane: those whose turn it is and who are there, and now and then one who is back.
-    fn call_lane(&mut self, sale: SaleIx, lane: u8, people: u32) {
-        if people == 0 {
-            return;
-        }
-        let (at, until) = (self.at(), self.at().plus(self.line(sale).rules.claim));
+    /// Whose turn it is in a lane if so many are to be called: those who are there, and now and then one who is back.
+    fn turn(&mut self, sale: SaleIx, lane: u8, people: u32) -> Turn {
+        let at = self.at();
         let here = &self.line(sale).lanes[usize::from(lane)];
         let back_waiting = u32::try_from(here.back.len()).unwrap_or(u32::MAX);
         // As many twentieths as this batch passes, or all if nobody else waits.
         let share = (here.called + u64::from(people)) / BACK_EVERY - here.called / BACK_EVERY;
         let share = u32::try_from(share).unwrap_or(0).max(people.saturating_sub(here.waiting()));
-        let back = share.min(back_waiting);
         let (from, waiting) = (here.turns, here.waiting());
-        let mut passed = Vec::new();
-        let (mut places, mut found) = (0, 0);
+        let mut turn = Turn { from, places: 0, passed: Vec::new(), found: 0, back: share.min(back_waiting) };
         // A turn is looked at for as long as it takes to find somebody, within bounds.
-        while found < people - back && places < waiting.min(BATCH) {
-            let place = from + places;
-            places += 1;
+        while turn.found < people - turn.back && turn.places < waiting.min(BATCH) {
+            let place = from + turn.places;
+            turn.places += 1;
             let Some(number) = self.line(sale).lanes[usize::from(lane)].at(place) else { continue };
             let standing = self.line(sale).row(lane, number).map(|row| row.standing);
             if standing != Some(Standing::Waiting) {
                 continue;
             }
             if self.line_mut(sale).seen[usize::from(lane)].is_present(number, at) {
-                found += 1;
+                turn.found += 1;
             } else {
-                passed.push(place);
+                turn.passed.push(place);
             }
         }
+        turn
+    }
+
+    fn call_lane(&mut self, sale: SaleIx, lane: u8, people: u32) {
+        let until = self.at().plus(self.line(sale).rules.claim);
+        let Turn { from, places, passed, back, .. } = self.turn(sale, lane, people);
         if places > 0 {
             self.happen(sale, LineFact::Called { lane, from, places, passed, until });
         }
@@ -335,4 +311,18 @@ impl Decision<'_> {
             self.happen(sale, LineFact::CalledBack { lane, people: back, until });
         }
     }
+}
+
+/// A stretch of a lane whose turn it is.
+struct Turn {
+    /// Its first place.
+    from: u32,
+    /// How many places.
+    places: u32,
+    /// Those of them whose holders are not there.
+    passed: Vec<u32>,
+    /// How many are there.
+    found: u32,
+    /// How many of those who are back are called beside them.
+    back: u32,
 }

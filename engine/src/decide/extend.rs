@@ -2,6 +2,7 @@
 
 use super::Core;
 use super::cart::Called;
+use super::line::Wish;
 use crate::codes::Coded;
 use crate::fact::Kind;
 use crate::outcome::{Answer, CartView};
@@ -13,7 +14,7 @@ impl Core {
     /// Extends a cart. At the hard deadline the answer is the cart as it is.
     pub fn extend(&self, now: Now, on: OnCart) -> Answer<CartView> {
         let replayed = |decision: &mut super::Decision<'_>, key| decision.replay_cart(key);
-        self.on_cart(now, on, Called::Cart, 0, 0, replayed, |decision| {
+        let answer = self.on_cart(now, on, Called::Cart, 0, 0, replayed, |decision| {
             decision.demand_open(on.cart)?;
             let cart = decision.found(on.cart);
             let (deadline, hard, sale) = (cart.deadline, cart.hard_deadline(), cart.sale);
@@ -32,6 +33,10 @@ impl Core {
             let deadline = longest.max(deadline);
             decision.commit(Kind::Extended { cart: on.cart, deadline, key: on.key });
             Ok(decision.cart_view(on.cart, None))
-        })
+        });
+        if let (Some(holder), Ok(cart)) = (on.caller.holder, &answer.result) {
+            self.note_wish(now, holder.ticket, Wish::Extended { until: cart.expires_at });
+        }
+        answer
     }
 }

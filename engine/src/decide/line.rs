@@ -10,11 +10,11 @@ use crate::ids::SaleIx;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::state::Held;
-use crate::time::{Now, Timestamp, WallTime};
+use crate::time::{Millis, Now, Timestamp, WallTime};
 use crate::waiting_room::draw::{Leaf, MOST_REGISTRATIONS};
 use crate::waiting_room::{
-    Claimed, LONGEST_POLL, Line, LineShard, LineView, Phase, Row, Standing, Ticket, TicketState, TicketView,
-    packed,
+    Claimed, LONGEST_POLL, Line, LineShard, LineView, Phase, RoomRules, Row, Standing, Ticket, TicketState,
+    TicketView, packed,
 };
 
 /// The most bytes the facts of one request need: a change with its texts (500 bytes each), or a draw and two small ones.
@@ -62,6 +62,25 @@ pub struct Session {
     pub until: Timestamp,
     /// Whether its last wish was refused.
     pub empty_handed: bool,
+}
+
+/// What became of the wish of somebody inside.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wish {
+    /// Refused for want of stock.
+    Refused,
+    /// Held: so many units, until then.
+    Granted {
+        /// How many.
+        units: u64,
+        /// The cart's deadline.
+        until: Timestamp,
+    },
+    /// Held for longer.
+    Extended {
+        /// The cart's deadline.
+        until: Timestamp,
+    },
 }
 
 impl Core {
@@ -134,11 +153,19 @@ impl Core {
         self.on_line(now, ticket.sale, |decision| {
             let Ticket { sale, lane, number } = ticket;
             if decision.standing(ticket) == Some(Standing::Called) {
-                let until = decision.at().plus(decision.line(sale).rules.session);
+                let called_until =
+                    decision.line(sale).inside.get(packed(lane, number)).map(|(_, until)| until);
+                let RoomRules { session, claim, .. } = decision.line(sale).rules;
+                if let Some(left) = called_until.map(|until| until.since(decision.at())) {
+                    decision.line_mut(sale).flow.note_come_in(Millis(claim.0.saturating_sub(left.0)));
+                }
+                let until = decision.at().plus(session);
                 decision.happen(sale, LineFact::Claimed { lane, number, until });
             }
             match decision.line(sale).standing(lane, number, decision.at()) {
                 Some((Standing::Inside, Some(until))) => {
+                    let in_use = decision.at().plus(decision.line(sale).rules.idle);
+                    decision.line_mut(sale).idle.stir(packed(lane, number), in_use);
                     let empty_handed = decision.line(sale).empty_handed.contains(&packed(lane, number));
                     Ok(Session { ticket, until, empty_handed })
                 }
@@ -148,15 +175,19 @@ impl Core {
         })
     }
 
-    /// Notes whether somebody inside was refused their wish: calling keeps something free for them.
-    pub(super) fn note_empty_handed(&self, now: Now, ticket: Ticket, empty_handed: bool) {
+    /// Notes what became of the wish of somebody inside: what is kept free for them, how long their cart keeps the session.
+    pub(super) fn note_wish(&self, now: Now, ticket: Ticket, wish: Wish) {
         // Without room in the buffer nothing is noted; it is no state.
         let _ = self.on_line(now, ticket.sale, |decision| {
-            let (line, ticket) = (decision.line_mut(ticket.sale), packed(ticket.lane, ticket.number));
-            if empty_handed {
-                line.empty_handed.insert(ticket);
-            } else {
-                line.empty_handed.remove(&ticket);
+            let (line, packed) = (decision.line_mut(ticket.sale), packed(ticket.lane, ticket.number));
+            match wish {
+                Wish::Refused => line.in_vain += u64::from(line.empty_handed.insert(packed)),
+                Wish::Granted { units, until } => {
+                    line.empty_handed.remove(&packed);
+                    line.flow.note_taken(units);
+                    line.idle.stir(packed, until);
+                }
+                Wish::Extended { until } => line.idle.stir(packed, until),
             }
             Ok(())
         });

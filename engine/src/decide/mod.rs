@@ -18,6 +18,7 @@ mod code_views;
 mod codes;
 mod codes_made;
 mod codes_revoked;
+mod dials;
 mod exchange;
 mod extend;
 mod housekeeping;
@@ -33,10 +34,10 @@ mod stock;
 mod views;
 mod wants;
 
-pub use admission::LineChange;
 pub use code_views::{CodeState, CodeView, WaveCounts, WaveView};
 pub use codes_made::{CodesMadeView, MakeCodes};
 pub use codes_revoked::{RevokeCodes, Revoked, Which};
+pub use dials::{AdmitNow, LineChange, LineTurned};
 pub use housekeeping::Ticked;
 pub use import::{SlotRejection, SlotsAdded};
 pub use line::{JoinLine, JoinedLine, Proof, Registered, Session, has_pass};
@@ -81,6 +82,8 @@ pub struct Core {
     pub costs: Costs,
     /// Where the secrets of new lines come from.
     pub secrets: Secrets,
+    /// How selling goes; noted by whoever answers requests.
+    pub pulse: crate::pulse::Pulse,
 }
 
 /// Secrets nobody can guess, made from one that the random source gave at the start.

@@ -3,7 +3,7 @@
 use super::aim::{Aim, Basis, locks_for};
 use super::choose::Missed;
 use super::codes::Shown;
-use super::line::Session;
+use super::line::{Session, Wish};
 use super::stock::{Sums, sum};
 use super::wants::Resolved;
 use super::{Core, Decision, step_bytes};
@@ -17,6 +17,7 @@ use crate::outcome::{Answer, CartView};
 use crate::refusal::{Missing, Refusal};
 use crate::request::{Caller, Notes, OpenCart, Want};
 use crate::sale::SaleRules;
+use crate::state::Held;
 use crate::time::Now;
 use crate::visitors::VisitorShard;
 use crate::waiting_room::{LineShard, Mode};
@@ -55,13 +56,22 @@ impl Core {
     /// What is refused for want of stock leaves somebody inside with nothing, until a later wish is granted.
     fn open_in_session(&self, now: Now, request: &OpenCart<'_>, session: Session) -> Answer<CartView> {
         let answer = self.open_cart_of_key(now, request);
-        let empty_handed = match &answer.result {
-            Ok(_) => false,
-            Err(Refusal::SlotTaken { .. } | Refusal::AllHeld { .. } | Refusal::SoldOut { .. }) => true,
+        let wish = match &answer.result {
+            Ok(cart) => {
+                let units = cart.items.iter().map(|item| u64::from(item.quantity)).sum();
+                Wish::Granted { units: if answer.replayed { 0 } else { units }, until: cart.expires_at }
+            }
+            Err(
+                Refusal::SlotTaken { .. }
+                | Refusal::AllHeld { .. }
+                | Refusal::SoldOut { .. }
+                // Of all bundles that could have been chosen none was left.
+                | Refusal::BundleIncomplete { scope: Some(_), .. },
+            ) => Wish::Refused,
             Err(_) => return answer,
         };
-        if empty_handed != session.empty_handed {
-            self.note_empty_handed(now, session.ticket, empty_handed);
+        if matches!(wish, Wish::Granted { .. }) || !session.empty_handed {
+            self.note_wish(now, session.ticket, wish);
         }
         answer
     }
@@ -253,7 +263,11 @@ impl Decision<'_> {
         }
         let line = LineShard::of(sale, self.core.state.shards());
         self.guards.lock_lines(line);
-        let mode = self.guards.look_lines().lines.get(&sale).map(|line| line.mode);
+        let here = self.guards.lines(line).lines.get_mut(&sale);
+        let mode = here.map(|line| {
+            line.arrivals.note();
+            line.mode
+        });
         self.guards.unlock_lines();
         if mode == Some(Mode::PassThrough) { Ok(()) } else { Err(Refusal::NotAdmitted) }
     }

@@ -36,6 +36,10 @@ pub struct Group {
     pub slots: Vec<u32>,
     /// How many of its slots are numbered seats.
     pub numbered: u32,
+    /// Units that were ever held, since the start; no state.
+    pub taken: u64,
+    /// Held units that became free again, since the start; no state.
+    pub returned: u64,
     free: Vec<u64>,
     /// Of every 64 slots, a bound: none has more units free. Raised when units come back, lowered by who looks.
     most_free: Vec<Cell<Quantity>>,
@@ -67,6 +71,8 @@ impl Group {
             counts: Counts::default(),
             slots: Vec::new(),
             numbered: 0,
+            taken: 0,
+            returned: 0,
             free: Vec::new(),
             most_free: Vec::new(),
             unreleased: BTreeMap::new(),

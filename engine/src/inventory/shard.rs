@@ -333,6 +333,10 @@ impl Shard {
         let group = &mut self.groups[slot.group as usize];
         let (units, deadline) = (Quantity::from(node.quantity), node.deadline);
         counted(index, slot, group, &mut self.rows, &mut self.digest, |slot| slot.held += units);
+        // What an invitation sets aside is not what people take.
+        if crate::codes::owner_of(node.cart_shard, node.cart_index).is_none() {
+            group.taken += u64::from(units);
+        }
         group.note_due(deadline);
         self.expiry.schedule.note(index, &mut slot.scheduled, deadline);
         self.expiry.insert(index, &mut slot.due, node)
@@ -340,7 +344,10 @@ impl Shard {
 
     /// Held units become free.
     pub fn give_back(&mut self, index: u32, place: u32) {
+        let units = Quantity::from(self.expiry.node(place).quantity);
         self.leave(index, place, |slot, units| slot.held -= units);
+        let group = self.slots[index].group;
+        self.groups[group as usize].returned += u64::from(units);
     }
 
     /// Held units become sold.

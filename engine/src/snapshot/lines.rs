@@ -16,7 +16,8 @@ use crate::state::{Alone, Held, State};
 use crate::time::{Timestamp, WallTime};
 use crate::waiting_room::draw::{Registrations, RunningDigest, Seed};
 use crate::waiting_room::{
-    Beacon, Credit, Dials, LaneLine, Line, LineShard, Minute, Mode, RoomRules, Row, Standing, Stay, TicketKey,
+    Beacon, Credit, Dials, LaneLine, Line, LineShard, Minute, Mode, Ramp, RoomRules, Row, Standing, Stay,
+    TicketKey,
 };
 
 /// All of a line but its lists.
@@ -32,6 +33,8 @@ struct LineHead {
     in_use: bool,
     mode: Mode,
     dials: Dials,
+    ramp: Option<Ramp>,
+    version: u64,
     message: Option<String>,
     closed: Option<WallTime>,
     beacon: Option<Beacon>,
@@ -121,6 +124,8 @@ fn line_head<F: DiskFile>(
         in_use,
         mode: line.mode,
         dials: line.dials,
+        ramp: line.ramp,
+        version: line.version,
         message: line.message.clone(),
         closed: line.closed,
         beacon: line.beacon.clone(),
@@ -217,6 +222,7 @@ fn line<F: DiskFile>(
     let mut line = Line::new(rules, &head.rules, Seed(seed), TicketKey(key), head.made);
     (line.sale, line.opens_at, line.mode, line.dials) = (head.id, head.opens_at, head.mode, head.dials);
     (line.message, line.credit, line.admitted) = (head.message, head.credit, head.admitted);
+    (line.ramp, line.version) = (head.ramp, head.version);
     for _ in 0..head.minutes {
         let (wall, count, digest, by_lane) = from.item(|take| take.postcard())?;
         line.minutes.push(Minute { wall, registrations: Registrations { count, digest }, by_lane });

@@ -9,6 +9,7 @@ use crate::ids::{ChannelIx, CustomerHash};
 use crate::inventory::SlotSpec;
 use crate::limits::Limits;
 use crate::outcome::{Answer, CartView, CheckoutView};
+use crate::pulse::Pulse;
 use crate::request::{Caller, KeyUse, Notes, OnCart, OpenCart, Want};
 use crate::sale::{IfMatch, SaleRules};
 use crate::sequence::Sequence;
@@ -43,6 +44,7 @@ pub fn core(shards: u8, limits: Limits) -> Core {
         disk_full: AtomicBool::new(false),
         costs: Costs::default(),
         secrets: Secrets::of([9; 32]),
+        pulse: Pulse::default(),
     }
 }
 

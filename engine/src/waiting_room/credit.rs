@@ -6,10 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pace::{PERSON, Pace};
 use crate::time::Timestamp;
-
-/// One person, in credit: what a rate of one a minute earns in so many milliseconds.
-const PERSON: u64 = 60_000;
 
 /// The most seconds of the rate that can be waiting to be spent.
 const MOST_SECONDS: u64 = 5;
@@ -22,35 +20,35 @@ pub struct Credit {
 }
 
 impl Credit {
-    fn earned(self, rate: u32, at: Timestamp) -> u64 {
-        let rate = u64::from(rate);
+    fn earned(self, pace: Pace, at: Timestamp) -> u64 {
+        let rate = u64::from(pace.at(at));
         // A part of a person more, or what a step earns beyond a whole one would be lost with every person.
         let second = (rate * 1_000).max(PERSON) + PERSON - 1;
         // What was given back may be more than a second's worth; it is not taken away by the clock.
-        (self.saved + rate * at.since(self.at).0).min(self.saved.max(second))
+        (self.saved + pace.earned(self.at, at)).min(self.saved.max(second))
     }
 
     /// How many may be called at `at`.
     #[must_use]
-    pub fn people(self, rate: u32, at: Timestamp) -> u32 {
-        u32::try_from(self.earned(rate, at) / PERSON).unwrap_or(u32::MAX)
+    pub fn people(self, pace: Pace, at: Timestamp) -> u32 {
+        u32::try_from(self.earned(pace, at) / PERSON).unwrap_or(u32::MAX)
     }
 
     /// So many were called at `at`.
-    pub(super) fn spend(&mut self, rate: u32, at: Timestamp, people: u32) {
-        let earned = self.earned(rate, at);
+    pub(super) fn spend(&mut self, pace: Pace, at: Timestamp, people: u32) {
+        let earned = self.earned(pace, at);
         *self = Self { saved: earned.saturating_sub(u64::from(people) * PERSON), at };
     }
 
     /// So many who were called did not come.
-    pub(super) fn give_back(&mut self, rate: u32, at: Timestamp, people: u32) {
-        let most = (u64::from(rate) * 1_000 * MOST_SECONDS).max(PERSON);
-        let saved = self.earned(rate, at) + u64::from(people) * PERSON;
+    pub(super) fn give_back(&mut self, pace: Pace, at: Timestamp, people: u32) {
+        let most = (u64::from(pace.at(at)) * 1_000 * MOST_SECONDS).max(PERSON);
+        let saved = self.earned(pace, at) + u64::from(people) * PERSON;
         *self = Self { saved: saved.min(most.max(self.saved)), at };
     }
 
-    /// From `at` on another rate earns.
-    pub(super) fn turn(&mut self, old: u32, at: Timestamp) {
+    /// From `at` on another pace earns.
+    pub(super) fn turn(&mut self, old: Pace, at: Timestamp) {
         *self = Self { saved: self.earned(old, at), at };
     }
 }
@@ -58,6 +56,12 @@ impl Credit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Millis;
+    use crate::waiting_room::Ramp;
+
+    fn still(rate: u32) -> Pace {
+        Pace { rate, ramp: None }
+    }
 
     #[test]
     fn a_rate_is_kept_exactly_in_small_steps() {
@@ -66,8 +70,8 @@ mod tests {
             let mut called = 0_u64;
             for step in 1..=60_000_u64 {
                 let at = Timestamp(step * 50);
-                let people = credit.people(rate, at);
-                credit.spend(rate, at, people);
+                let people = credit.people(still(rate), at);
+                credit.spend(still(rate), at, people);
                 called += u64::from(people);
             }
             // 50 minutes.
@@ -79,13 +83,30 @@ mod tests {
     fn an_idle_hour_is_worth_a_second_and_who_does_not_come_gives_back() {
         let mut credit = Credit::default();
         let hour = Timestamp(3_600_000);
-        assert_eq!(credit.people(600, hour), 10);
-        assert_eq!(credit.people(1, hour), 1);
-        credit.spend(600, hour, 10);
-        assert_eq!(credit.people(600, hour), 0);
-        credit.give_back(600, hour, 3);
-        assert_eq!(credit.people(600, hour), 3);
-        credit.give_back(600, hour, 1_000);
-        assert_eq!(credit.people(600, hour), 50);
+        assert_eq!(credit.people(still(600), hour), 10);
+        assert_eq!(credit.people(still(1), hour), 1);
+        credit.spend(still(600), hour, 10);
+        assert_eq!(credit.people(still(600), hour), 0);
+        credit.give_back(still(600), hour, 3);
+        assert_eq!(credit.people(still(600), hour), 3);
+        credit.give_back(still(600), hour, 1_000);
+        assert_eq!(credit.people(still(600), hour), 50);
+    }
+
+    #[test]
+    fn a_ramp_lets_in_what_lies_under_it() {
+        for (from, to, people) in [(600, 1_800, 6_000), (1_800, 600, 6_000), (60, 0, 150)] {
+            let begins = Timestamp(0);
+            let pace = Pace { rate: to, ramp: Some(Ramp { from, begins, over: Millis(300_000) }) };
+            let mut credit = Credit::default();
+            let mut called = 0;
+            for step in 1..=6_000_u64 {
+                let at = Timestamp(step * 50);
+                let some = credit.people(pace, at);
+                credit.spend(pace, at, some);
+                called += some;
+            }
+            assert_eq!(called, people, "{from} to {to}");
+        }
     }
 }

@@ -6,20 +6,25 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::arrivals::Arrivals;
+use super::books::{Act, Change, MAX_CHANGES, Turned};
+use super::brake::Brake;
 use super::credit::Credit;
 use super::draw::{Registrations, RunningDigest, Seed};
+use super::idle::Idle;
 use super::inside::{Inside, Packed, Stay};
 use super::lane::{LaneLine, Row, Standing};
+use super::pace::{Pace, Ramp};
 use super::phase::Phase;
 use super::rules::{Dials, Mode, RoomRules};
 use super::seen::Seen;
+use super::stock::{Flow, Stock};
 use super::ticket::{Ticket, TicketKey};
 use crate::digest::Digest;
 use crate::ids::SaleIx;
 use crate::index::Index;
 use crate::inventory::Stamp;
 use crate::sale::SaleRules;
-use crate::sequence::Sequence;
 use crate::time::{Timestamp, WallTime};
 
 /// The lines under one lock, by sale.
@@ -61,6 +66,9 @@ pub struct Minute {
     pub by_lane: Vec<u32>,
 }
 
+/// When, by the wall, which credential, and why.
+pub(crate) type Signed = (WallTime, u64, Option<String>);
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -80,6 +88,8 @@ pub struct Line {
     pub mode: Mode,
     /// The dials now.
     pub dials: Dials,
+    /// How the rate comes to where its dial was turned, if it takes its time.
+    pub ramp: Option<Ramp>,
     /// What the operator says to everybody.
     pub message: Option<String>,
     /// When registration closed, by the wall.
@@ -96,7 +106,9 @@ pub struct Line {
     pub inside: Inside,
     /// How many may be called.
     pub credit: Credit,
-    /// What operators turned, oldest first; the newest [`MAX_CHANGES`].
+    /// Counts what operators did; who does something can say which state they have seen.
+    pub version: u64,
+    /// What operators did, oldest first; the newest [`MAX_CHANGES`].
     pub changes: VecDeque<Change>,
     /// How many tickets were ever let in.
     pub admitted: u64,
@@ -106,53 +118,17 @@ pub struct Line {
     pub stock: Stock,
     /// Who is inside and was refused what they wanted: what is free is for them as well. No state.
     pub empty_handed: BTreeSet<Packed>,
+    /// Whoever was inside and found nothing at first, since the start. No state.
+    pub in_vain: u64,
+    /// What becomes of the stock while somebody comes in. No state.
+    pub flow: Flow,
+    /// Who is inside and does nothing. No state.
+    pub idle: Idle,
+    /// How slowly people are called while the rest is in trouble. No state.
+    pub brake: Brake,
+    /// Carts that were asked for without a pass while nobody needs one, since the last second. No state.
+    pub arrivals: Arrivals,
     people: Index,
-}
-
-/// What an operator can turn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turned {
-    /// The mode.
-    pub mode: Mode,
-    /// The dials.
-    pub dials: Dials,
-    /// What everybody is told.
-    pub message: Option<String>,
-}
-
-/// What an operator turned, for the books.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// Counts the changes of the line, from 1.
-    pub number: u64,
-    /// When, by the wall.
-    pub wall: WallTime,
-    /// Which credential it was.
-    pub credential: u64,
-    /// As it stood.
-    pub before: Turned,
-    /// As it stands from then on.
-    pub after: Turned,
-    /// Why.
-    pub reason: Option<String>,
-}
-
-/// The newest changes a line keeps; older ones are in the journal.
-pub const MAX_CHANGES: usize = 1_000;
-
-/// Units of the sale, as calling sees them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stock {
-    /// Can be held now.
-    pub free: u64,
-    /// Are held.
-    pub held: u64,
-    /// Of each lane: how many of those who were invited into it have units set aside, so that they need nothing free.
-    pub backed: [u32; super::rules::MAX_LANES],
-    /// Whether nothing is free, held, or released later; false while nobody has looked.
-    pub sold_out: bool,
-    /// The highest number seen by any lock this was counted under.
-    pub rests_on: Sequence,
 }
 
 /// 24 bits of number.
@@ -186,8 +162,9 @@ impl Line {
             made,
             opens_at: sale.opens_at,
             rules: room.clone(),
-            mode: Mode::Queue,
+            mode: if room.switch_on.is_some() { Mode::PassThrough } else { Mode::Queue },
             dials: room.dials,
+            ramp: None,
             message: None,
             closed: None,
             beacon: None,
@@ -197,8 +174,14 @@ impl Line {
             lanes,
             stock: Stock::default(),
             empty_handed: BTreeSet::new(),
+            in_vain: 0,
+            flow: Flow::default(),
+            idle: Idle::default(),
+            brake: Brake::default(),
+            arrivals: Arrivals::default(),
             inside: Inside::default(),
             credit: Credit::default(),
+            version: 0,
             changes: VecDeque::new(),
             admitted: 0,
             people: Index::default(),
@@ -212,7 +195,7 @@ impl Line {
             self.seen = vec![Seen::default(); self.lanes.len()];
         }
         if room.dials != self.rules.dials {
-            self.set(self.mode, room.dials, self.message.clone(), at);
+            self.set(Turned { dials: room.dials, ramp: None, ..self.turned() }, at);
         }
         (self.opens_at, self.rules) = (sale.opens_at, room.clone());
         if let Some(drawn) = self.drawn.take() {
@@ -355,7 +338,7 @@ impl Line {
         let line = &mut self.lanes[usize::from(lane)];
         line.turns += places;
         line.called += u64::from(people);
-        self.credit.spend(self.dials.admit_per_minute, at, people);
+        self.credit.spend(self.pace(), at, people);
     }
 
     /// The first of those who are back get another turn.
@@ -377,7 +360,7 @@ impl Line {
             }
         }
         self.lanes[usize::from(lane)].called += u64::from(called);
-        self.credit.spend(self.dials.admit_per_minute, at, called);
+        self.credit.spend(self.pace(), at, called);
     }
 
     pub(crate) fn come_back(&mut self, digest: &mut Digest, lane: u8, number: u32) {
@@ -402,7 +385,7 @@ impl Line {
         at: Timestamp,
     ) {
         if self.inside.remove(packed(lane, number)) == Some(Stay::Called) {
-            self.credit.give_back(self.dials.admit_per_minute, at, 1);
+            self.credit.give_back(self.pace(), at, 1);
         }
         let here = &mut self.lanes[usize::from(lane)];
         if here.row(number).is_some_and(|row| row.standing == Standing::Back) {
@@ -421,38 +404,64 @@ impl Line {
             missed += u32::from(was_called);
             self.stand(digest, lane, number, if was_called { Standing::Lapsed } else { Standing::Over });
         }
-        self.credit.give_back(self.dials.admit_per_minute, at, missed);
+        self.credit.give_back(self.pace(), at, missed);
     }
 
     /// An operator turns the dials; it is kept for the books.
-    pub(crate) fn turn(
-        &mut self,
-        after: Turned,
-        at: Timestamp,
-        wall: WallTime,
-        credential: u64,
-        reason: Option<String>,
-    ) {
-        let before = Turned { mode: self.mode, dials: self.dials, message: self.message.clone() };
-        self.set(after.mode, after.dials, after.message.clone(), at);
-        let number = self.changes.back().map_or(0, |last| last.number) + 1;
+    pub(crate) fn turn(&mut self, after: Turned, undoes: Option<u64>, at: Timestamp, signed: Signed) {
+        let before = self.turned();
+        self.set(after.clone(), at);
+        self.note_change(Act::Turned { before, after, undoes }, signed);
+    }
+
+    /// An operator called people.
+    pub(crate) fn note_admitted(&mut self, people: u32, signed: Signed) {
+        self.version += 1;
+        self.note_change(Act::Admitted { people }, signed);
+    }
+
+    /// An operator posted the outside value of the draw.
+    pub(crate) fn post_beacon(&mut self, text: String, signed: Signed) {
+        self.beacon = Some(Beacon { text: text.clone(), wall: signed.0 });
+        self.version += 1;
+        self.note_change(Act::Beacon { text }, signed);
+    }
+
+    fn note_change(&mut self, act: Act, (wall, credential, reason): Signed) {
         if self.changes.len() >= MAX_CHANGES {
             self.changes.pop_front();
         }
-        self.changes.push_back(Change { number, wall, credential, before, after, reason });
+        self.changes.push_back(Change { number: self.version, wall, credential, act, reason });
     }
 
-    pub(crate) fn set(&mut self, mode: Mode, dials: Dials, message: Option<String>, at: Timestamp) {
-        self.credit.turn(self.dials.admit_per_minute, at);
-        (self.mode, self.dials, self.message) = (mode, dials, message);
+    fn set(&mut self, after: Turned, at: Timestamp) {
+        self.credit.turn(self.pace(), at);
+        Turned { mode: self.mode, dials: self.dials, ramp: self.ramp, message: self.message } = after;
+        self.version += 1;
+    }
+
+    /// What operators turned, as it stands.
+    #[must_use]
+    pub fn turned(&self) -> Turned {
+        Turned { mode: self.mode, dials: self.dials, ramp: self.ramp, message: self.message.clone() }
+    }
+
+    /// The rate at which people may come in.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        Pace { rate: self.dials.admit_per_minute, ramp: self.ramp }
     }
 
     /// Whether people may join, clock and mode considered; the table of `phase.rs`.
     #[must_use]
     pub fn phase(&self, wall: WallTime) -> Phase {
+        self.phase_in(self.mode, wall)
+    }
+
+    pub(super) fn phase_in(&self, mode: Mode, wall: WallTime) -> Phase {
         let before = i64::try_from(self.rules.opens_before.0).unwrap_or(i64::MAX);
         let may_join = self.opens_at.is_none_or(|opens| wall.0 >= opens.0.saturating_sub(before));
-        Phase::of(self.mode, may_join, self.drawn.is_some(), self.stock.sold_out)
+        Phase::of(mode, may_join, self.drawn.is_some(), self.stock.sold_out)
     }
 
     /// Whether registration is to close, though the draw is not due yet.

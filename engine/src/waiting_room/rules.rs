@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::brake::BrakeRules;
 use super::draw::is_lane;
 use crate::time::Millis;
 
@@ -73,6 +74,19 @@ pub struct RoomRules {
     pub lanes: Vec<Lane>,
     /// Channels whose server keys need no pass.
     pub open_channels: Vec<String>,
+    /// How long who came in may do nothing: without a live cart, without asking for one.
+    pub idle: Millis,
+    /// When people are called more slowly.
+    pub brake: BrakeRules,
+    /// Nobody needs a pass until it is too much: then the room switches itself on.
+    pub switch_on: Option<SwitchOn>,
+}
+
+/// From where on it is too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchOn {
+    /// Carts that are asked for in a minute; trouble by the brake's rules is too much as well.
+    pub carts_per_minute: u32,
 }
 
 /// The most lanes of a room.
@@ -93,6 +107,9 @@ impl Default for RoomRules {
             units_per_visitor: 1,
             lanes: vec![Lane { name: "general".to_owned(), weight: 1 }],
             open_channels: Vec::new(),
+            idle: Millis(300_000),
+            brake: BrakeRules::default(),
+            switch_on: None,
         }
     }
 }
@@ -128,6 +145,17 @@ impl RoomRules {
         }
         if !(10_000..=86_400_000).contains(&self.session.0) {
             return Err("session_ms is 10,000 to 86,400,000".into());
+        }
+        if !(10_000..=86_400_000).contains(&self.idle.0) {
+            return Err("idle_ms is 10,000 to 86,400,000".into());
+        }
+        let BrakeRules { checkout, error_percent, journal } = self.brake;
+        let span = 1..=3_600_000;
+        if !span.contains(&checkout.0) || !span.contains(&journal.0) || !(1..=100).contains(&error_percent) {
+            return Err("brake: checkout_ms and journal_ms are 1 to 3,600,000, error_percent 1 to 100".into());
+        }
+        if self.switch_on.is_some_and(|on| !(1..=MAX_DIAL).contains(&on.carts_per_minute)) {
+            return Err(format!("switch_on: carts_per_minute is 1 to {MAX_DIAL}"));
         }
         if !(1..=1_000).contains(&self.units_per_visitor) {
             return Err("units_per_visitor is 1 to 1,000".into());
@@ -176,6 +204,10 @@ mod tests {
             ("registration_closes", change(&|rules| rules.closes_before = Millis(3_600_001))),
             ("claim_ms", change(&|rules| rules.claim = Millis(4_999))),
             ("session_ms", change(&|rules| rules.session = Millis(86_400_001))),
+            ("idle_ms", change(&|rules| rules.idle = Millis(9_999))),
+            ("checkout_ms", change(&|rules| rules.brake.checkout = Millis(0))),
+            ("error_percent", change(&|rules| rules.brake.error_percent = 101)),
+            ("carts_per_minute", change(&|rules| rules.switch_on = Some(SwitchOn { carts_per_minute: 0 }))),
             ("units_per_visitor", change(&|rules| rules.units_per_visitor = 0)),
             ("lanes", change(&|rules| rules.lanes.clear())),
             ("no name for a lane", change(&|rules| rules.lanes[0].name = String::new())),

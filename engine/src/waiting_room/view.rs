@@ -1,5 +1,7 @@
 //! What is said of a line: to the holder of a ticket, and to everybody.
 
+use super::books::Turned;
+use super::brake::Trouble;
 use super::draw::Registrations;
 use super::lane::Standing;
 use super::line::{Beacon, Line, Minute};
@@ -103,6 +105,16 @@ pub struct LineView {
     pub admitted: u64,
     /// Units that could be held, as calling last saw it.
     pub free: u64,
+    /// How much of the rate the brake lets through, in thousandths, and why not all.
+    pub brake: (u32, Option<Trouble>),
+    /// Who came in and found nothing at first, since the start of the server.
+    pub in_vain: u64,
+    /// Counts what operators did.
+    pub version: u64,
+    /// People a minute at this instant, on a ramp.
+    pub rate: u32,
+    /// How long until the last who waits has had a turn at the rates that are set; none if nobody waits, or is called.
+    pub finish: Option<Millis>,
 }
 
 /// When to ask again. Before the opening nobody is sent to the instant of the opening: everybody would ask in the same
@@ -166,9 +178,29 @@ impl Line {
         Some((Millis(at_rate), Millis(at_rate * 2 + self.rules.claim.0)))
     }
 
+    /// How long until the last who waits has had a turn, with dials turned like this; none if nobody waits, or is called.
+    #[must_use]
+    pub fn finish(&self, turned: &Turned, now: Now) -> Option<Millis> {
+        let waiting: u64 =
+            self.lanes.iter().map(|lane| u64::from(lane.waiting()) + lane.back.len() as u64).sum();
+        if waiting == 0 || !turned.mode.calls() {
+            return None;
+        }
+        let opens = self.opens_at.filter(|_| self.drawn.is_none());
+        let before = opens.map_or(0, |opens| u64::try_from(opens.0 - now.wall.0).unwrap_or(0));
+        let from = now.engine.plus(Millis(before));
+        turned.pace().time_for(waiting, from).map(|long| Millis(before + long.0))
+    }
+
     /// The line as everybody sees it now.
     #[must_use]
     pub fn view(&self, now: Now) -> LineView {
+        self.view_as(&self.turned(), now)
+    }
+
+    /// The line as it would be seen with dials turned like this.
+    #[must_use]
+    pub fn view_as(&self, turned: &Turned, now: Now) -> LineView {
         let before = i64::try_from(self.rules.opens_before.0).unwrap_or(i64::MAX);
         let lanes = self.rules.lanes.iter().zip(&self.lanes).map(|(rules, lane)| LaneView {
             name: rules.name.clone(),
@@ -179,10 +211,10 @@ impl Line {
         });
         LineView {
             sale: self.sale.clone(),
-            phase: self.phase(now.wall),
-            mode: self.mode,
-            dials: self.dials,
-            message: self.message.clone(),
+            phase: self.phase_in(turned.mode, now.wall),
+            mode: turned.mode,
+            dials: turned.dials,
+            message: turned.message.clone(),
             opens_at: self.opens_at,
             joins_from: self.opens_at.map(|opens| WallTime(opens.0.saturating_sub(before))),
             commitment: self.seed.commitment(),
@@ -197,6 +229,11 @@ impl Line {
             called: self.inside.called(),
             admitted: self.admitted,
             free: self.stock.free,
+            brake: (self.brake.open(), self.brake.trouble()),
+            in_vain: self.in_vain,
+            version: self.version,
+            rate: turned.pace().at(now.engine),
+            finish: self.finish(turned, now),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What operators changed: who, when, old, new, why. So far of waiting rooms.
 
 use http::StatusCode;
-use onsale_engine::waiting_room::{Change, Turned};
+use onsale_engine::waiting_room::{Act, Change, ITSELF, Turned};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Outcome, PRIVATE, Said, json};
@@ -24,39 +24,69 @@ struct PageInput {
 struct WrittenTurned<'a> {
     mode: WrittenMode,
     admit_per_minute: u32,
+    ramp_ms: Option<u64>,
     max_active: u32,
     message: Option<&'a str>,
+}
+
+impl<'a> From<&'a Turned> for WrittenTurned<'a> {
+    fn from(turned: &'a Turned) -> Self {
+        Self {
+            mode: turned.mode.into(),
+            admit_per_minute: turned.dials.admit_per_minute,
+            ramp_ms: turned.ramp.map(|ramp| ramp.over.0),
+            max_active: turned.dials.max_active,
+            message: turned.message.as_deref(),
+        }
+    }
+}
+
+/// What was done, beside who, when and why.
+#[derive(Debug, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+enum WrittenAct<'a> {
+    Queue {
+        old: WrittenTurned<'a>,
+        new: WrittenTurned<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        undoes: Option<u64>,
+    },
+    Admit {
+        called: u32,
+    },
+    Beacon {
+        beacon: &'a str,
+    },
 }
 
 /// One change.
 #[derive(Debug, Serialize)]
 struct WrittenChange<'a> {
     sale: &'a str,
-    what: &'static str,
+    change: u64,
     at: Written,
     who: String,
-    old: WrittenTurned<'a>,
-    new: WrittenTurned<'a>,
+    #[serde(flatten)]
+    act: WrittenAct<'a>,
     reason: Option<&'a str>,
-}
-
-fn turned(turned: &Turned) -> WrittenTurned<'_> {
-    WrittenTurned {
-        mode: turned.mode.into(),
-        admit_per_minute: turned.dials.admit_per_minute,
-        max_active: turned.dials.max_active,
-        message: turned.message.as_deref(),
-    }
 }
 
 fn written<'a>(sale: &'a str, change: &'a Change) -> WrittenChange<'a> {
     WrittenChange {
         sale,
-        what: "queue",
+        change: change.number,
         at: Written(change.wall),
-        who: format!("{:016x}", change.credential),
-        old: turned(&change.before),
-        new: turned(&change.after),
+        who: match change.credential {
+            ITSELF => "itself".to_owned(),
+            credential => format!("{credential:016x}"),
+        },
+        act: match &change.act {
+            Act::Turned { before, after, undoes } => {
+                WrittenAct::Queue { old: before.into(), new: after.into(), undoes: *undoes }
+            }
+            Act::Admitted { people } => WrittenAct::Admit { called: *people },
+            Act::Beacon { text } => WrittenAct::Beacon { beacon: text },
+        },
         reason: change.reason.as_deref(),
     }
 }

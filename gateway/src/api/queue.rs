@@ -1,7 +1,8 @@
 //! The waiting room: joining, asking, leaving; the public document; and what operators turn.
 
 use http::StatusCode;
-use onsale_engine::decide::{JoinLine, Proof, has_pass};
+use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof, has_pass};
+use onsale_engine::sale::IfMatch;
 use onsale_engine::time::Now;
 use onsale_engine::waiting_room::TicketView;
 use serde::Deserialize;
@@ -14,7 +15,9 @@ use crate::durable::{Settled, settle};
 use crate::problem::{Code, Problem};
 use crate::waiting_room::pass::Pass;
 use crate::wire::item::is_customer;
-use crate::wire::line::{AdmitInput, Admitted, JoinInput, LineInput, WrittenLine, WrittenTicket};
+use crate::wire::line::{
+    AdmitInput, Admitted, JoinInput, LineInput, WrittenLine, WrittenLineTurned, WrittenTicket,
+};
 use crate::wire::time::Written;
 
 #[derive(Debug, Default, Deserialize)]
@@ -107,16 +110,26 @@ pub async fn line(call: Call) -> Outcome {
 pub async fn change(call: Call) -> Outcome {
     let caller = call.principal.operator()?;
     let ChangeQuery { dry_run } = call.query()?;
-    let change = call.json::<LineInput>()?.change(caller.credential);
-    let line = settle(call.engine(), call.engine().set_line(call.param(0), &change, dry_run)).await?;
-    Ok(json(StatusCode::OK, &WrittenLine::new(line.value, line.now)))
+    let version = match call.if_match()? {
+        IfMatch::Revision(version) => Some(version),
+        IfMatch::Absent | IfMatch::Any => None,
+    };
+    let turned = call.json::<LineInput>()?.change(caller.credential);
+    let change = LineChange { version, dry_run, ..turned };
+    let turned = settle(call.engine(), call.engine().set_line(call.param(0), &change)).await?;
+    let version = turned.value.line.version;
+    Ok(json(StatusCode::OK, &WrittenLineTurned::new(turned.value, turned.now))
+        .tagged(version)
+        .cached(PRIVATE))
 }
 
 /// `POST /v1/sales/{sale}/queue/admit`
 pub async fn admit(call: Call) -> Outcome {
-    call.principal.operator()?;
-    let AdmitInput { count } = call.json()?;
-    let called = settle(call.engine(), call.engine().admit(call.param(0), count)).await?;
+    let caller = call.principal.operator()?;
+    let ChangeQuery { dry_run } = call.query()?;
+    let AdmitInput { count, reason } = call.json()?;
+    let wish = AdmitNow { count, reason: reason.as_deref(), credential: caller.credential, dry_run };
+    let called = settle(call.engine(), call.engine().admit(call.param(0), wish)).await?;
     let said = Admitted { called: called.value, server_time: Written(called.now.wall) };
     Ok(json(StatusCode::OK, &said))
 }

@@ -20,7 +20,9 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use onsale_engine::pulse::Step;
+use onsale_engine::time::Millis;
 use tower::Service;
 
 use crate::answer::PUBLIC;
@@ -96,7 +98,12 @@ impl Edge {
         if let Some(durability) = &self.app.durability {
             headers.insert(DURABILITY, durability.clone());
         }
-        self.app.metrics.count(route, response.status(), started.elapsed());
+        let took = started.elapsed();
+        self.app.metrics.count(route, response.status(), took);
+        if let Some(step) = step_of(route, response.status()) {
+            let took = Millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            self.app.engine.pulse().note(step, took, response.status().is_server_error());
+        }
         response
     }
 
@@ -164,6 +171,16 @@ impl Edge {
             Ok(mut response) => Ok((response.extensions_mut().remove::<Route>(), response)),
             Err(never) => match never {},
         }
+    }
+}
+
+/// What the brakes of waiting rooms look at: requests for carts and orders, and whatever there was no room for.
+fn step_of(route: Option<Route>, status: StatusCode) -> Option<Step> {
+    match route {
+        Some(Route::CheckoutPost) => Some(Step::Checkout),
+        Some(Route::CartOpen | Route::HoldAdd | Route::HoldExchange) => Some(Step::Hold),
+        None if status == StatusCode::SERVICE_UNAVAILABLE => Some(Step::Hold),
+        _ => None,
     }
 }
 

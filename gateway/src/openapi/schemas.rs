@@ -51,7 +51,7 @@ fn lines() -> Value {
     let lane = json!({"type": "object", "required": ["lane", "called_up_to", "waiting"], "properties":
         {"lane": {"type": "string"}, "called_up_to": count(), "waiting": count()}});
     let turned = json!({"type": "object", "properties": {"mode": mode.clone(), "admit_per_minute": count(),
-        "max_active": count(), "message": nullable("string")}});
+        "ramp_ms": nullable("integer"), "max_active": count(), "message": nullable("string")}});
     let hex = json!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
     json!({
         "JoinInput": {"type": "object", "additionalProperties": false, "properties": {
@@ -78,7 +78,10 @@ fn lines() -> Value {
                 "phase": phase,
                 "mode": mode.clone(), "admit_per_minute": count(), "max_active": count(), "message": nullable("string"),
                 "opens_at": time_or_null(), "joins_from": time_or_null(), "lanes": {"type": "array", "items": lane},
-                "active": count(), "admitted": count(), "free": count(), "commitment": hex.clone(),
+                "active": count(), "admitted": count(), "free": count(), "rate_per_minute": count(), "called_in_vain": count(),
+                "brake": {"type": ["object", "null"], "properties": {"open_percent": count(),
+                    "reason": {"enum": ["slow_checkout", "errors", "journal", null]}}},
+                "finishes_at": time_or_null(), "finishes_at_before": time_or_null(), "version": count(), "commitment": hex.clone(),
                 "seed": nullable("string"), "registrations": count(), "as_of": time(), "server_time": time()}},
         "Draw": {"type": "object",
             "required": ["sale", "algorithm", "phase", "commitment", "seed", "beacon", "registrations", "minutes", "lanes", "drawn_at", "statement"],
@@ -95,16 +98,19 @@ fn lines() -> Value {
                 "drawn_at": time_or_null(), "statement": {"type": "string"},
                 "entries": {"type": "array", "items": {"type": "object", "properties": {
                     "lane": {"type": "string"}, "number": count(), "joined_at_ms": count(), "leaf": {"type": "string"}}}}}},
-        "Change": {"type": "object", "required": ["sale", "what", "at", "who", "old", "new", "reason"], "properties": {
-            "sale": id(), "what": {"const": "queue"}, "at": time(), "who": {"type": "string"}, "old": turned.clone(),
-            "new": turned, "reason": nullable("string")}},
+        "Change": {"type": "object", "required": ["sale", "change", "what", "at", "who", "reason"], "properties": {
+            "sale": id(), "change": count(), "what": {"enum": ["queue", "admit", "beacon"]}, "at": time(),
+            "who": {"type": "string"}, "old": turned.clone(), "new": turned, "undoes": count(), "called": count(),
+            "beacon": {"type": "string"}, "reason": nullable("string")}},
         "LineInput": {"type": "object", "additionalProperties": false, "properties": {
             "mode": mode, "admit_per_minute": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
             "max_active": {"type": "integer", "minimum": 0, "maximum": 10_000_000},
             "message": {"type": ["string", "null"], "maxLength": 500}, "reason": {"type": "string", "maxLength": 500},
+            "ramp_ms": {"type": "integer", "minimum": 0, "maximum": 86_400_000}, "undo": count(),
             "beacon": {"type": "string", "minLength": 1, "maxLength": 500}}},
         "AdmitInput": {"type": "object", "additionalProperties": false, "required": ["count"], "properties": {
-            "count": {"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32}}},
+            "count": {"type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32},
+            "reason": {"type": "string", "maxLength": 500}}},
         "Admitted": {"type": "object", "required": ["called", "server_time"], "properties":
             {"called": count(), "server_time": time()}}})
 }
@@ -146,7 +152,14 @@ fn sales() -> Value {
                     "weight": {"type": "integer", "minimum": 1, "maximum": 1_000},
                     "require_code": {"type": "boolean", "default": false}}}},
             "require_code": {"type": "boolean", "default": false},
-            "open_channels": {"type": "array", "items": id()}}},
+            "open_channels": {"type": "array", "items": id()},
+            "idle_ms": {"type": "integer", "minimum": 10_000, "maximum": 86_400_000},
+            "brake": {"type": "object", "additionalProperties": false, "properties": {
+                "checkout_ms": {"type": "integer", "minimum": 1, "maximum": 3_600_000},
+                "error_percent": {"type": "integer", "minimum": 1, "maximum": 100},
+                "journal_ms": {"type": "integer", "minimum": 1, "maximum": 3_600_000}}},
+            "switch_on": {"type": "object", "additionalProperties": false, "required": ["carts_per_minute"], "properties": {
+                "carts_per_minute": {"type": "integer", "minimum": 1, "maximum": 10_000_000}}}}},
         "checkout": {"type": "object", "properties": {"provider": {"const": "instant"}}},
         "bundles": {"type": "object", "additionalProperties": {"type": "object", "required": ["parts"], "properties": {
             "parts": {"type": "array", "items": id(), "minItems": 2, "maxItems": 16}, "same": {"enum": ["venue", null]},

@@ -34,7 +34,26 @@ pub enum QueueDo {
     Admit {
         /// How many.
         count: u32,
+        /// Why, for the books.
+        #[arg(long, env = "ONSALE_REASON", value_name = "TEXT")]
+        reason: Option<String>,
+        /// Call nobody, say how many would be called.
+        #[arg(long, env = "ONSALE_DRY_RUN")]
+        dry_run: bool,
     },
+    /// Take a change back: what it turned is turned back, everything else stays.
+    Undo {
+        /// The number of the change, as `log` shows it; the newest that turned something if none is named.
+        change: Option<u64>,
+        /// Why, for the books.
+        #[arg(long, env = "ONSALE_REASON", value_name = "TEXT")]
+        reason: Option<String>,
+        /// Change nothing, say what would stand.
+        #[arg(long, env = "ONSALE_DRY_RUN")]
+        dry_run: bool,
+    },
+    /// Who did what, when and why: the newest changes.
+    Log,
 }
 
 /// What can be turned; what is left out stays.
@@ -46,6 +65,9 @@ pub struct SetArgs {
     /// People who come in, in a minute.
     #[arg(long, env = "ONSALE_ADMIT_PER_MINUTE", value_name = "PEOPLE")]
     pub admit_per_minute: Option<u32>,
+    /// How many seconds the rate takes to get there, in a straight line.
+    #[arg(long, env = "ONSALE_RAMP_SECONDS", value_name = "SECONDS", requires = "admit_per_minute")]
+    pub ramp_seconds: Option<u32>,
     /// The most people called or inside.
     #[arg(long, env = "ONSALE_MAX_ACTIVE", value_name = "PEOPLE")]
     pub max_active: Option<u32>,
@@ -61,6 +83,9 @@ pub struct SetArgs {
     /// Why, for the books.
     #[arg(long, env = "ONSALE_REASON", value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Only if the line is still in this version: `show` says which it is.
+    #[arg(long, env = "ONSALE_IF_VERSION", value_name = "VERSION")]
+    pub if_version: Option<u64>,
     /// Change nothing, say what would stand.
     #[arg(long, env = "ONSALE_DRY_RUN")]
     pub dry_run: bool,

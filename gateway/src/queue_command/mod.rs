@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use http::{Method, Request, Uri};
 use http_body_util::Full;
 use serde_json::{Map, Value, json};
@@ -36,7 +36,9 @@ pub async fn run(arguments: QueueArgs) -> ExitCode {
     let said = match act {
         QueueDo::Show => desk.line().await.map(|line| words::line(&line)),
         QueueDo::Set(set) => desk.set(set).await,
-        QueueDo::Admit { count } => desk.admit(count).await,
+        QueueDo::Admit { count, reason, dry_run } => desk.admit(count, reason, dry_run).await,
+        QueueDo::Undo { change, reason, dry_run } => desk.undo(change, reason, dry_run).await,
+        QueueDo::Log => desk.log().await.map(|changes| words::log(&changes)),
     };
     match said {
         Ok(text) => {
@@ -50,6 +52,15 @@ pub async fn run(arguments: QueueArgs) -> ExitCode {
     }
 }
 
+/// Who asks.
+#[derive(Clone, Copy)]
+enum Told {
+    /// Anybody.
+    Public,
+    /// An operator, who may have seen a version.
+    AsOperator(Option<u64>),
+}
+
 /// One sale of one server.
 struct Desk {
     server: Uri,
@@ -58,12 +69,37 @@ struct Desk {
 
 impl Desk {
     async fn line(&self) -> Result<Value, String> {
-        self.ask(Method::GET, "", None, false).await
+        self.ask(Method::GET, "", None, Told::Public).await
+    }
+
+    /// The newest changes of the sale, oldest first.
+    async fn log(&self) -> Result<Vec<Value>, String> {
+        let mut items = Vec::new();
+        let mut after = String::new();
+        loop {
+            let path = format!("/v1/audit?sale={}&limit=1000{after}", self.sale);
+            let page = self.send(Method::GET, &path, None, Told::AsOperator(None)).await?;
+            items.extend(page["items"].as_array().into_iter().flatten().cloned());
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return Ok(items),
+            }
+        }
     }
 
     async fn set(&self, set: SetArgs) -> Result<String, String> {
-        let SetArgs { mode, admit_per_minute, max_active, message, no_message, beacon, reason, dry_run } =
-            set;
+        let SetArgs {
+            mode,
+            admit_per_minute,
+            ramp_seconds,
+            max_active,
+            message,
+            no_message,
+            beacon,
+            reason,
+            if_version,
+            dry_run,
+        } = set;
         let mut change = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -72,6 +108,7 @@ impl Desk {
         };
         put("mode", mode.map(|mode| json!(mode.word())));
         put("admit_per_minute", admit_per_minute.map(|rate| json!(rate)));
+        put("ramp_ms", ramp_seconds.map(|seconds| json!(u64::from(seconds) * 1_000)));
         put("max_active", max_active.map(|most| json!(most)));
         put("message", message.map(|text| json!(text)).or(no_message.then_some(Value::Null)));
         put("beacon", beacon.map(|text| json!(text)));
@@ -83,17 +120,52 @@ impl Desk {
                     .to_owned(),
             );
         }
+        self.turn(change, if_version, dry_run).await
+    }
+
+    async fn undo(
+        &self,
+        change: Option<u64>,
+        reason: Option<String>,
+        dry_run: bool,
+    ) -> Result<String, String> {
+        let number = match change {
+            Some(number) => number,
+            None => {
+                let log = self.log().await?;
+                let newest = log.iter().rev().find(|change| change["what"] == "queue");
+                newest
+                    .and_then(|change| change["change"].as_u64())
+                    .ok_or("nothing to take back: nobody turned a dial of this line yet")?
+            }
+        };
+        let mut change = Map::from_iter([("undo".to_owned(), json!(number))]);
+        if let Some(reason) = reason {
+            change.insert("reason".to_owned(), json!(reason));
+        }
+        self.turn(change, None, dry_run).await
+    }
+
+    async fn turn(
+        &self,
+        change: Map<String, Value>,
+        version: Option<u64>,
+        dry_run: bool,
+    ) -> Result<String, String> {
         let before = self.line().await?;
         let query = if dry_run { "?dry_run=true" } else { "" };
-        let after = self.ask(Method::PATCH, query, Some(Value::Object(change)), true).await?;
+        let after =
+            self.ask(Method::PATCH, query, Some(Value::Object(change)), Told::AsOperator(version)).await?;
         Ok(words::change(&before, &after, dry_run))
     }
 
-    async fn admit(&self, count: u32) -> Result<String, String> {
-        let answer = self.ask(Method::POST, "/admit", Some(json!({"count": count})), true).await?;
+    async fn admit(&self, count: u32, reason: Option<String>, dry_run: bool) -> Result<String, String> {
+        let query = if dry_run { "/admit?dry_run=true" } else { "/admit" };
+        let wish = json!({"count": count, "reason": reason});
+        let answer = self.ask(Method::POST, query, Some(wish), Told::AsOperator(None)).await?;
         let called = answer["called"].as_u64().unwrap_or(0);
         let line = self.line().await?;
-        Ok(words::admitted(called, count, &line))
+        Ok(words::admitted(called, count, &line, dry_run))
     }
 
     async fn ask(
@@ -101,18 +173,29 @@ impl Desk {
         method: Method,
         tail: &str,
         body: Option<Value>,
-        keyed: bool,
+        told: Told,
     ) -> Result<Value, String> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("/v1/sales/{}/queue{tail}", self.sale))
-            .header(CONTENT_TYPE, "application/json");
-        if keyed {
+        self.send(method, &format!("/v1/sales/{}/queue{tail}", self.sale), body, told).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        told: Told,
+    ) -> Result<Value, String> {
+        let mut request =
+            Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
+        if let Told::AsOperator(version) = told {
             let key = std::env::var("ONSALE_OPERATOR_KEY").map_err(|_| {
                 "the operator key is missing: set ONSALE_OPERATOR_KEY (it was printed at the server's first start)"
                     .to_owned()
             })?;
             request = request.header(AUTHORIZATION, format!("Bearer {key}"));
+            if let Some(version) = version {
+                request = request.header(IF_MATCH, format!("\"{version}\""));
+            }
         }
         let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
         let request = request.body(Full::new(body)).map_err(|error| format!("`{}`: {error}", self.sale))?;

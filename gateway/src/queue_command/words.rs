@@ -25,29 +25,17 @@ fn waiting(line: &Value) -> u64 {
     line["lanes"].as_array().into_iter().flatten().map(|lane| number(&lane["waiting"])).sum()
 }
 
-/// How long the line takes at its rate, in words; none when nobody waits or nobody is called.
-fn finish(line: &Value) -> Option<String> {
-    let (waiting, rate) = (waiting(line), number(&line["admit_per_minute"]));
-    let calls = matches!(line["mode"].as_str(), Some("queue" | "drain" | "pass_through"));
-    if waiting == 0 || rate == 0 || !calls {
-        return None;
-    }
-    let seconds = waiting * 60 / rate;
+/// When the last who waits has had a turn, in words; none when nobody waits or nobody is called.
+fn finish(line: &Value, at: &str) -> Option<String> {
+    let time = |name: &str| line[name].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let (now, then) = (time("server_time")?, time(at)?);
+    let seconds = u64::try_from(then.duration_since(now).as_secs()).unwrap_or(0);
     let span = match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),
         _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     };
-    let at =
-        line["server_time"].as_str().and_then(|now| now.parse::<jiff::Timestamp>().ok()).and_then(|now| {
-            let then = now.checked_add(jiff::SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok()?;
-            Some(then.strftime("%H:%M UTC").to_string())
-        });
-    Some(format!(
-        "the {} waiting finish in {span}{}",
-        grouped(waiting),
-        at.map(|at| format!(", at {at}")).unwrap_or_default()
-    ))
+    Some(format!("in {span}, at {}", then.strftime("%H:%M UTC")))
 }
 
 /// A line as it stands.
@@ -58,12 +46,30 @@ pub fn line(line: &Value) -> String {
         // Writing into memory cannot fail.
         let _ = writeln!(text, "  {label:<18}{value}");
     };
-    row("admit per minute", grouped(number(&line["admit_per_minute"])));
+    let (rate, dial) = (number(&line["rate_per_minute"]), number(&line["admit_per_minute"]));
+    let ramp = if rate == dial { String::new() } else { format!(", on the way to {}", grouped(dial)) };
+    row("admit per minute", format!("{}{ramp}", grouped(rate)));
+    if let Some(open) = line["brake"]["open_percent"].as_u64() {
+        let why = match line["brake"]["reason"].as_str() {
+            Some("slow_checkout") => "checkouts are slow",
+            Some("errors") => "requests fail",
+            Some("journal") => "the journal does not keep up",
+            _ => "things are getting better",
+        };
+        row("brake", format!("{open} % of the rate: {why}"));
+    }
     row(
         "active",
         format!("{} of {}", grouped(number(&line["active"])), grouped(number(&line["max_active"]))),
     );
-    row("admitted so far", grouped(number(&line["admitted"])));
+    row(
+        "admitted so far",
+        format!(
+            "{}, of whom {} found nothing at first",
+            grouped(number(&line["admitted"])),
+            grouped(number(&line["called_in_vain"]))
+        ),
+    );
     row("free units", grouped(number(&line["free"])));
     if line["seed"].is_null() {
         row("registered", grouped(number(&line["registrations"])));
@@ -80,9 +86,10 @@ pub fn line(line: &Value) -> String {
     if let Some(message) = line["message"].as_str() {
         row("message", format!("\"{message}\""));
     }
+    row("version", number(&line["version"]).to_string());
     row("commitment", word("commitment"));
-    if let Some(finish) = finish(line) {
-        let _ = writeln!(text, "At this rate {finish}.");
+    if let Some(finish) = finish(line, "finishes_at") {
+        let _ = writeln!(text, "At this rate the {} waiting finish {finish}.", grouped(waiting(line)));
     }
     text
 }
@@ -100,22 +107,30 @@ pub fn change(before: &Value, after: &Value, dry_run: bool) -> String {
     if !some {
         text.push_str("  no dial: they stand as they stood\n");
     }
-    match (finish(before), finish(after)) {
+    if after["rate_per_minute"] != after["admit_per_minute"] {
+        let _ = writeln!(text, "  the rate is on its way, now {}", after["rate_per_minute"]);
+    }
+    let people = grouped(waiting(after));
+    match (finish(after, "finishes_at_before"), finish(after, "finishes_at")) {
         (Some(old), Some(new)) if old != new => {
-            let _ = writeln!(text, "Then {new}; before, {old}.");
+            let _ = writeln!(text, "The {people} waiting finish {new}, instead of {old}.");
         }
         (_, Some(new)) => {
-            let _ = writeln!(text, "Then {new}.");
+            let _ = writeln!(text, "The {people} waiting finish {new}.");
         }
         (Some(_), None) => text.push_str("Then nobody is called.\n"),
         (None, None) => {}
+    }
+    if !dry_run {
+        let _ = writeln!(text, "This is change {}; `onsale queue undo {0}` takes it back.", after["version"]);
     }
     text
 }
 
 /// How many were called at once, and why not more.
-pub fn admitted(called: u64, wanted: u32, line: &Value) -> String {
-    let mut text = format!("{} called.", grouped(called));
+pub fn admitted(called: u64, wanted: u32, line: &Value, dry_run: bool) -> String {
+    let verb = if dry_run { "would be called (nobody was)" } else { "called" };
+    let mut text = format!("{} {verb}.", grouped(called));
     if called < u64::from(wanted) {
         let room = number(&line["max_active"]).saturating_sub(number(&line["active"]));
         let why = if room == 0 {
@@ -131,6 +146,36 @@ pub fn admitted(called: u64, wanted: u32, line: &Value) -> String {
     text
 }
 
+/// Who did what, when and why, a line each, oldest first.
+pub fn log(changes: &[Value]) -> String {
+    if changes.is_empty() {
+        return "Nobody has changed anything yet.\n".to_owned();
+    }
+    let mut text = String::new();
+    for change in changes {
+        let word = |name: &str| change[name].as_str().unwrap_or("-");
+        let what = match word("what") {
+            "admit" => format!("called {} at once", grouped(number(&change["called"]))),
+            "beacon" => format!("posted the beacon {}", change["beacon"]),
+            _ => turned(change),
+        };
+        let why = change["reason"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
+        let _ = writeln!(text, "{:>5}  {}  {}  {what}{why}", change["change"], word("at"), word("who"));
+    }
+    text
+}
+
+fn turned(change: &Value) -> String {
+    let (old, new) = (&change["old"], &change["new"]);
+    let names = ["mode", "admit_per_minute", "ramp_ms", "max_active", "message"];
+    let parts = names.iter().filter(|name| old[**name] != new[**name]);
+    let mut said: Vec<_> = parts.map(|name| format!("{name} {} -> {}", old[*name], new[*name])).collect();
+    if let Some(undone) = change["undoes"].as_u64() {
+        said.insert(0, format!("took back change {undone}"));
+    }
+    if said.is_empty() { "turned nothing".to_owned() } else { said.join(", ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,17 +184,22 @@ mod tests {
     fn some() -> Value {
         json!({"sale": "sh", "phase": "open", "mode": "queue", "admit_per_minute": 600, "max_active": 2000, "message": null,
             "lanes": [{"lane": "general", "called_up_to": 100, "waiting": 18_240}], "active": 90, "admitted": 40, "free": 7,
-            "commitment": "ab", "seed": "cd", "server_time": "2026-11-22T10:00:00Z"})
+            "commitment": "ab", "seed": "cd", "rate_per_minute": 600, "version": 3, "finishes_at": "2026-11-22T10:30:24Z",
+            "finishes_at_before": "2026-11-22T10:30:24Z", "server_time": "2026-11-22T10:00:00Z"})
     }
 
     #[test]
     fn a_change_says_when_the_line_ends_before_and_after() {
         let (before, mut after) = (some(), some());
         after["admit_per_minute"] = json!(900);
+        after["rate_per_minute"] = json!(900);
+        after["finishes_at"] = json!("2026-11-22T10:20:16Z");
         let said = change(&before, &after, true);
         assert!(said.contains("admit_per_minute: 600 -> 900"), "{said}");
-        assert!(said.contains("Then the 18,240 waiting finish in 20 min, at 10:20 UTC; before"), "{said}");
+        let finish = "The 18,240 waiting finish in 20 min, at 10:20 UTC, instead of in 30 min, at 10:30 UTC.";
+        assert!(said.contains(finish), "{said}");
         after["mode"] = json!("pause");
+        after["finishes_at"] = Value::Null;
         assert!(change(&before, &after, false).contains("Then nobody is called."));
         assert!(
             line(&before).contains("lane general      called up to 100, 18,240 waiting"),
@@ -160,9 +210,23 @@ mod tests {
 
     #[test]
     fn fewer_than_wanted_has_a_reason() {
-        assert_eq!(admitted(5, 5, &some()), "5 called.\n");
-        assert!(admitted(3, 5, &some()).contains("nobody else"));
+        assert_eq!(admitted(5, 5, &some(), false), "5 called.\n");
+        assert!(admitted(3, 5, &some(), true).contains("nobody else"));
         let full = json!({"max_active": 90, "active": 90});
-        assert!(admitted(0, 5, &full).contains("the cap of 90"));
+        assert!(admitted(0, 5, &full, false).contains("the cap of 90"));
+    }
+
+    #[test]
+    fn the_log_names_who_what_and_why() {
+        let dials = |rate: u32| json!({"mode": "queue", "admit_per_minute": rate, "ramp_ms": null, "max_active": 9, "message": null});
+        let at = "2026-11-22T10:00:00Z";
+        let said = log(&[
+            json!({"change": 1, "at": at, "who": "ab", "what": "queue", "old": dials(600), "new": dials(300), "reason": "slow"}),
+            json!({"change": 2, "at": at, "who": "ab", "what": "admit", "called": 1200, "reason": null}),
+            json!({"change": 3, "at": at, "who": "ab", "what": "queue", "undoes": 1, "old": dials(300), "new": dials(600)}),
+        ]);
+        assert!(said.contains("admit_per_minute 600 -> 300: slow"), "{said}");
+        assert!(said.contains("called 1,200 at once\n"), "{said}");
+        assert!(said.contains("took back change 1, admit_per_minute 300 -> 600\n"), "{said}");
     }
 }

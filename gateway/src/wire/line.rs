@@ -1,8 +1,8 @@
 //! A line on the wire: what its people send and are told, what everybody reads, what operators turn.
 
-use onsale_engine::decide::LineChange;
+use onsale_engine::decide::{LineChange, LineTurned};
 use onsale_engine::time::{Millis, Now};
-use onsale_engine::waiting_room::{LaneView, LineView, Mode, Phase, TicketState, TicketView};
+use onsale_engine::waiting_room::{LaneView, LineView, Mode, OPEN, Phase, TicketState, TicketView, Trouble};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::time::{Deadline, Written};
@@ -27,10 +27,12 @@ pub struct JoinInput {
 pub struct LineInput {
     mode: Option<WrittenMode>,
     admit_per_minute: Option<u32>,
+    ramp_ms: Option<u64>,
     max_active: Option<u32>,
     #[serde(default, deserialize_with = "given")]
     message: Option<Option<String>>,
     beacon: Option<String>,
+    undo: Option<u64>,
     reason: Option<String>,
 }
 
@@ -45,6 +47,8 @@ fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D
 pub struct AdmitInput {
     /// How many.
     pub count: u32,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// The mode, as the contract names it.
@@ -87,9 +91,10 @@ impl LineInput {
     /// What the operator with this credential turns.
     #[must_use]
     pub fn change(self, credential: u64) -> LineChange {
-        let Self { mode, admit_per_minute, max_active, message, beacon, reason } = self;
-        let mode = mode.map(Mode::from);
-        LineChange { mode, admit_per_minute, max_active, message, beacon, reason, credential }
+        let Self { mode, admit_per_minute, ramp_ms, max_active, message, beacon, undo, reason } = self;
+        let (mode, ramp) = (mode.map(Mode::from), ramp_ms.map(Millis));
+        let turned = LineChange { mode, admit_per_minute, ramp, max_active, ..LineChange::default() };
+        LineChange { message, beacon, undo, reason, credential, ..turned }
     }
 }
 
@@ -195,6 +200,24 @@ struct Dials {
     max_active: u32,
 }
 
+/// People are called more slowly than the dial says.
+#[derive(Debug, Serialize)]
+struct WrittenBrake {
+    open_percent: u32,
+    reason: Option<&'static str>,
+}
+
+impl WrittenBrake {
+    fn of((open, trouble): (u32, Option<Trouble>)) -> Option<Self> {
+        let reason = trouble.map(|trouble| match trouble {
+            Trouble::SlowCheckout => "slow_checkout",
+            Trouble::Errors => "errors",
+            Trouble::Journal => "journal",
+        });
+        (open < OPEN).then_some(Self { open_percent: open * 100 / OPEN, reason })
+    }
+}
+
 /// A line as everybody sees it: from it and the own place a client knows how many are ahead.
 #[derive(Debug, Serialize)]
 pub struct WrittenLine {
@@ -210,6 +233,11 @@ pub struct WrittenLine {
     active: u32,
     admitted: u64,
     free: u64,
+    rate_per_minute: u32,
+    brake: Option<WrittenBrake>,
+    called_in_vain: u64,
+    finishes_at: Option<Written>,
+    version: u64,
     commitment: String,
     seed: Option<String>,
     registrations: u32,
@@ -234,6 +262,11 @@ impl WrittenLine {
             active: view.active,
             admitted: view.admitted,
             free: view.free,
+            rate_per_minute: view.rate,
+            brake: WrittenBrake::of(view.brake),
+            called_in_vain: view.in_vain,
+            finishes_at: view.finish.map(|after| finish_at(after, now)),
+            version: view.version,
             commitment: hex(view.commitment),
             seed: view.seed.map(hex),
             registrations: view.registrations.count,
@@ -243,7 +276,28 @@ impl WrittenLine {
     }
 }
 
-/// What `admit` did.
+fn finish_at(after: Millis, now: Now) -> Written {
+    Written(now.wall_of(now.engine.plus(after)))
+}
+
+/// A line with its dials turned, or as it would be.
+#[derive(Debug, Serialize)]
+pub struct WrittenLineTurned {
+    #[serde(flatten)]
+    line: WrittenLine,
+    finishes_at_before: Option<Written>,
+}
+
+impl WrittenLineTurned {
+    /// The line as it stands, or would stand, at `now`.
+    #[must_use]
+    pub fn new(turned: LineTurned, now: Now) -> Self {
+        let finishes_at_before = turned.finish_before.map(|after| finish_at(after, now));
+        Self { line: WrittenLine::new(turned.line, now), finishes_at_before }
+    }
+}
+
+/// What `admit` did, or would do.
 #[derive(Debug, Serialize)]
 pub struct Admitted {
     /// How many were called.

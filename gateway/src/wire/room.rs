@@ -2,7 +2,7 @@
 
 use onsale_engine::codes::CodeTerms;
 use onsale_engine::time::Millis;
-use onsale_engine::waiting_room::{Dials, Lane, RoomRules};
+use onsale_engine::waiting_room::{BrakeRules, Dials, Lane, RoomRules, SwitchOn};
 use serde::{Deserialize, Serialize};
 
 /// The waiting room's settings. What is left out has its default.
@@ -41,6 +41,35 @@ pub struct WaitingRoom {
     /// Nobody joins without an access code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub require_code: Option<bool>,
+    /// How long who came in may do nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_ms: Option<u64>,
+    /// When people are called more slowly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brake: Option<WrittenBrake>,
+    /// Nobody needs a pass until it is too much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switch_on: Option<WrittenSwitchOn>,
+}
+
+/// From where on something is in trouble. What is left out has its default.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenBrake {
+    /// Nine of ten checkouts take no longer.
+    pub checkout_ms: Option<u64>,
+    /// Of a hundred requests for carts and orders at most so many fail by our fault.
+    pub error_percent: Option<u8>,
+    /// No fact waits longer for the disk.
+    pub journal_ms: Option<u64>,
+}
+
+/// From where on it is too much.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenSwitchOn {
+    /// Carts that are asked for in a minute.
+    pub carts_per_minute: u32,
 }
 
 /// A lane's settings.
@@ -83,6 +112,13 @@ impl WaitingRoom {
                 lanes.into_iter().map(|WrittenLane { name, weight, .. }| Lane { name, weight }).collect()
             }),
             open_channels: self.open_channels.unwrap_or_default(),
+            idle: self.idle_ms.map_or(standard.idle, Millis),
+            brake: self.brake.map_or(standard.brake, |brake| BrakeRules {
+                checkout: brake.checkout_ms.map_or(standard.brake.checkout, Millis),
+                error_percent: brake.error_percent.unwrap_or(standard.brake.error_percent),
+                journal: brake.journal_ms.map_or(standard.brake.journal, Millis),
+            }),
+            switch_on: self.switch_on.map(|on| SwitchOn { carts_per_minute: on.carts_per_minute }),
         })
     }
 
@@ -122,6 +158,13 @@ impl WaitingRoom {
             lanes: Some(rules.lanes.iter().map(lane).collect()),
             open_channels: Some(rules.open_channels.clone()),
             require_code: Some(codes.is_some_and(|codes| codes.line)),
+            idle_ms: Some(rules.idle.0),
+            brake: Some(WrittenBrake {
+                checkout_ms: Some(rules.brake.checkout.0),
+                error_percent: Some(rules.brake.error_percent),
+                journal_ms: Some(rules.brake.journal.0),
+            }),
+            switch_on: rules.switch_on.map(|on| WrittenSwitchOn { carts_per_minute: on.carts_per_minute }),
         }
     }
 }

@@ -1,0 +1,129 @@
+//! What operators did to a line: who, when, what stood before and after, why. The journal keeps all of it, the line the newest.
+
+use serde::{Deserialize, Serialize};
+
+use super::pace::{Pace, Ramp};
+use super::rules::{Dials, Mode};
+use crate::time::WallTime;
+
+/// The newest changes a line keeps; older ones are in the journal.
+pub const MAX_CHANGES: usize = 1_000;
+
+/// What an operator can turn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turned {
+    /// The mode.
+    pub mode: Mode,
+    /// The dials.
+    pub dials: Dials,
+    /// How the rate comes to where its dial was turned, if it takes its time.
+    pub ramp: Option<Ramp>,
+    /// What everybody is told.
+    pub message: Option<String>,
+}
+
+impl Turned {
+    /// The rate at which people may come in.
+    #[must_use]
+    pub const fn pace(&self) -> Pace {
+        Pace { rate: self.dials.admit_per_minute, ramp: self.ramp }
+    }
+
+    /// As it stood without one change: what `change` turned is turned back, everything else stays. None if a part that
+    /// is to be turned back was turned again since.
+    #[must_use]
+    pub fn without(&self, before: &Self, after: &Self) -> Option<Self> {
+        let mut undone = self.clone();
+        if before.mode != after.mode {
+            undone.mode = (self.mode == after.mode).then_some(before.mode)?;
+        }
+        let rate = |turned: &Self| (turned.dials.admit_per_minute, turned.ramp);
+        if rate(before) != rate(after) {
+            (undone.dials.admit_per_minute, undone.ramp) =
+                (rate(self) == rate(after)).then(|| rate(before))?;
+        }
+        if before.dials.max_active != after.dials.max_active {
+            let stands = self.dials.max_active == after.dials.max_active;
+            undone.dials.max_active = stands.then_some(before.dials.max_active)?;
+        }
+        if before.message != after.message {
+            undone.message = (self.message == after.message).then(|| before.message.clone())?;
+        }
+        Some(undone)
+    }
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// The mode, a dial or the message was turned.
+    Turned {
+        /// As it stood.
+        before: Turned,
+        /// As it stands from then on.
+        after: Turned,
+        /// The number of the change this one takes back.
+        undoes: Option<u64>,
+    },
+    /// People were called out of turn of the rate.
+    Admitted {
+        /// How many were called.
+        people: u32,
+    },
+    /// The outside value of the draw was posted.
+    Beacon {
+        /// Its text.
+        text: String,
+    },
+}
+
+/// Who did it. Not a credential: the line itself, under overload.
+pub const ITSELF: u64 = 0;
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The version of the line it made. They grow; some are missing, since the sale's settings count as well.
+    pub number: u64,
+    /// When, by the wall.
+    pub wall: WallTime,
+    /// Which credential it was; [`ITSELF`] is none.
+    pub credential: u64,
+    /// What was done.
+    pub act: Act,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Millis, Timestamp};
+
+    fn turned(rate: u32, most: u32) -> Turned {
+        Turned {
+            mode: Mode::Queue,
+            dials: Dials { admit_per_minute: rate, max_active: most },
+            ramp: None,
+            message: None,
+        }
+    }
+
+    #[test]
+    fn a_change_is_taken_back_alone_and_not_over_a_later_one() {
+        let (before, after) = (turned(600, 2_000), turned(300, 2_000));
+        assert_eq!(after.without(&before, &after), Some(before.clone()));
+        // Somebody turned the cap since: that stays.
+        assert_eq!(turned(300, 50).without(&before, &after), Some(turned(600, 50)));
+        // Somebody turned the rate again since.
+        assert_eq!(turned(900, 2_000).without(&before, &after), None);
+        let ramp = Some(Ramp { from: 600, begins: Timestamp(9), over: Millis(1_000) });
+        let ramped = Turned { ramp, ..after.clone() };
+        assert_eq!(ramped.without(&before, &after), None);
+        assert_eq!(ramped.without(&before, &ramped), Some(before));
+        let told = Turned { message: Some("hello".into()), mode: Mode::Pause, ..after.clone() };
+        assert_eq!(told.without(&after, &told), Some(after.clone()));
+        let told_again = Turned { message: Some("again".into()), ..told.clone() };
+        assert_eq!(told_again.without(&after, &told), None);
+    }
+}
