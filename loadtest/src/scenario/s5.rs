@@ -63,7 +63,6 @@ pub async fn run(s5: &S5) -> Result<Report, Failure> {
     let operator = at.operator();
     let path = format!("/v1/sales/{}", s5.sale);
     operator.expect(Call::new(Method::PUT, path.clone()).json(&terms.settings()), &[201]).await?;
-    operator.expect(Call::new(Method::POST, format!("{path}/slots")).json(&terms.slots()), &[200]).await?;
     let standby = json!({"wave": "standby", "count": 1, "uses": 1_000, "channel": Value::Null});
     let standby = made(&operator, &path, &standby).await?.pop().unwrap_or_default();
 
@@ -179,6 +178,8 @@ async fn the_waves(
             if here.is_empty() {
                 continue;
             }
+            let slots = Terms::slots(wave, venue, here.len());
+            operator.expect(Call::new(Method::POST, format!("{sale}/slots")).json(&slots), &[200]).await?;
             let body = json!({"wave": format!("w{wave:02}-{venue}"), "count": here.len(), "lane": "invited",
                 "group": "oldest-first", "expires_at": (wall + good_for).to_string(),
                 "reserve": {"venue": venue, "product": "dose"}});

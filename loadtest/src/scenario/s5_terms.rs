@@ -24,7 +24,7 @@ const BY_PHONE: f64 = 0.3;
 /// Calls without a code for each call with one: 5 % of all.
 const WITHOUT_CODE: f64 = 0.05 / 0.95;
 /// Units of a slot.
-const PER_SLOT: u64 = 10;
+const PER_SLOT: usize = 10;
 
 /// Who is invited.
 #[derive(Clone, Copy, Debug)]
@@ -96,18 +96,16 @@ impl Terms {
         })
     }
 
-    /// The slots, ten units each.
-    pub(super) fn slots(&self) -> Value {
+    /// The slots of a wave at a venue, ten units each: they come with the wave, so that nothing is free but what lapsed.
+    pub(super) fn slots(wave: usize, venue: &str, units: usize) -> Value {
         let mut slots = Vec::new();
-        for (venue, units) in &self.units {
-            for number in 0..units.div_ceil(PER_SLOT) {
-                let capacity = PER_SLOT.min(units - number * PER_SLOT);
-                let starts_at = jiff::Timestamp::UNIX_EPOCH
-                    + jiff::SignedDuration::from_mins(30_000_000 + i64::try_from(number).unwrap_or(0) * 5);
-                slots
-                    .push(json!({"id": format!("{venue}-{number:05}"), "venue": venue, "capacity": capacity,
-                    "product": "dose", "starts_at": starts_at.to_string()}));
-            }
+        for number in 0..units.div_ceil(PER_SLOT) {
+            let capacity = PER_SLOT.min(units - number * PER_SLOT);
+            let minute = i64::try_from(wave * 10_000 + number * 5).unwrap_or(0);
+            let starts_at =
+                jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_mins(30_000_000 + minute);
+            slots.push(json!({"id": format!("{venue}-{wave:02}-{number:04}"), "venue": venue,
+                "capacity": capacity, "product": "dose", "starts_at": starts_at.to_string()}));
         }
         json!({ "slots": slots })
     }
