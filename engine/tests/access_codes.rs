@@ -367,6 +367,7 @@ fn who_names_nothing_gets_what_was_set_aside() {
     let cart = booth.open(code(2), &[]).result.unwrap();
     assert_eq!((cart.items.len(), cart.items[0].bundle, cart.items[1].bundle), (2, 1, 1));
     booth.desk.checkout(cart.cart).result.unwrap();
+    assert_eq!(booth.open(code(2), &[]).result.unwrap_err(), Refusal::CodeUsed { back_in: None });
     // A code that holds nothing has nothing to give.
     booth.make(&terms("n"), &[code(3)]).result.unwrap();
     assert!(matches!(booth.open(code(3), &[]).result, Err(Refusal::Rule { .. })));

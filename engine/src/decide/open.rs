@@ -194,6 +194,10 @@ impl Decision<'_> {
         let wall = self.now_at().wall;
         let nothing = resolved.items.is_empty() && resolved.choices.is_empty();
         let Some(any_shard) = lowest(self.guards.mask()).filter(|_| !nothing) else {
+            // A code that was used holds nothing any more: that is said first.
+            if let Some(shown) = shown {
+                self.check_code(shown, request.caller.channel)?;
+            }
             return Err(Refusal::Rule { why: "a cart needs at least one item".into() }.into());
         };
         let rules = self.rules(sale, any_shard)?;
