@@ -29,6 +29,7 @@ mod release;
 mod sales;
 mod scattered;
 mod set_aside;
+mod shown;
 mod slot;
 mod stock;
 mod views;
@@ -42,6 +43,7 @@ pub use housekeeping::Ticked;
 pub use import::{SlotRejection, SlotsAdded};
 pub use line::{JoinLine, JoinedLine, Proof, Registered, Session, has_pass};
 pub use sales::SalePut;
+pub use shown::GradeView;
 pub use slot::SlotChange;
 pub use views::{OrderQuery, Page, SlotQuery};
 

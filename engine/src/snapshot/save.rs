@@ -6,7 +6,7 @@
 
 use super::bytes::{put_postcard, put_text, put_time, put_varint, put_wall};
 use super::chunks::ChunkWriter;
-use super::{codes, lines};
+use super::{codes, grades, lines, tokens};
 use crate::carts::{Cart, Stage};
 use crate::inventory::{ALWAYS, Shard};
 use crate::journal::StorageError;
@@ -24,8 +24,11 @@ pub(super) mod tag {
     pub const KEYS: u8 = 5;
     /// Only in a state that has any.
     pub const LINES: u8 = 6;
+    pub const GRADES: u8 = 7;
+    /// Only in a state that has any.
+    pub const TOKENS: u8 = 8;
     /// The same.
-    pub const CODES: u8 = 7;
+    pub const CODES: u8 = 9;
     pub const END: u8 = 255;
 }
 
@@ -45,6 +48,9 @@ enum Part {
     Keys(u8, u32),
     LinesHead,
     Lines(lines::Place),
+    Grades,
+    TokensHead,
+    Tokens(tokens::Place),
     CodesHead,
     Codes(u8, u32),
     End,
@@ -140,7 +146,23 @@ impl Saver {
                 })?;
                 Ok(Part::Lines(lines::Place::default()))
             }
-            Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::CodesHead, Part::Lines)),
+            Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::Grades, Part::Lines)),
+            Part::Grades => {
+                grades::save(state, out)?;
+                Ok(Part::TokensHead)
+            }
+            Part::TokensHead => {
+                let count = tokens::count(state);
+                if count == 0 {
+                    return Ok(Part::CodesHead);
+                }
+                out.item(|out| {
+                    out.push(tag::TOKENS);
+                    put_varint(out, count as u64);
+                })?;
+                Ok(Part::Tokens(tokens::Place::default()))
+            }
+            Part::Tokens(place) => Ok(tokens::save(state, place, out)?.map_or(Part::CodesHead, Part::Tokens)),
             Part::CodesHead => {
                 if !codes::any(state) {
                     return Ok(Part::End);

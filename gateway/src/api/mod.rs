@@ -34,6 +34,7 @@ use crate::answer::Outcome;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::call::{Call, Params, Payload};
+use crate::connector;
 use crate::problem::{Code, Problem};
 use crate::waiting_page::visit;
 use routes::{Entry, Route, TABLE};
@@ -43,7 +44,9 @@ use routes::{Entry, Route, TABLE};
 pub struct Visit {
     /// Who calls.
     pub principal: Principal,
-    /// From where, unless it is exempt from what is counted by address.
+    /// From where, as far as trusted proxies say.
+    pub address: IpAddr,
+    /// The same, unless it is exempt from what is counted by address.
     pub client: Option<IpAddr>,
     /// Echoed in every answer.
     pub request_id: HeaderValue,
@@ -88,6 +91,7 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::TicketGet => serve(entry, queue::ticket),
         Route::TicketLeave => serve(entry, queue::leave),
         Route::DrawGet => serve(entry, draw::get),
+        Route::EstimatesGet => serve(entry, queue::estimates),
         Route::AuditList => serve(entry, audit::list),
         Route::TicketStream => serve(entry, ticket_stream::open),
         Route::CodesPost => serve(entry, access_codes::post),
@@ -98,6 +102,10 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::PageJoin => serve(entry, visit::join),
         Route::PagePlace => serve(entry, visit::place),
         Route::PageChange => serve(entry, visit::change),
+        Route::ConnectorArrive => serve(entry, connector::pages::arrive),
+        Route::ConnectorError | Route::ConnectorSession => serve(entry, connector::pages::rejected),
+        Route::ConnectorCancel => serve(entry, connector::pages::cancel),
+        Route::ConnectorRules => serve(entry, connector::rules::get),
         Route::Livez => serve(entry, pages::livez),
         Route::Readyz => serve(entry, pages::readyz),
         Route::Metrics => serve(entry, pages::metrics),
@@ -152,6 +160,7 @@ async fn call_of(
     let params = params.map_err(|_| Problem::malformed("The path is not UTF-8 once it is decoded."))?;
     let (principal, client, streamed) = visit_of(&request)
         .map_or((Principal::Nobody, None, false), |visit| (visit.principal, visit.client, visit.streamed));
+    let address = visit_of(&request).map(|visit| visit.address);
     let (parts, body) = request.into_parts();
     let body = if streamed {
         Payload::Stream(Mutex::new(body))
@@ -161,8 +170,17 @@ async fn call_of(
         Payload::Whole(whole.map_err(|_| Problem::malformed("The body broke off."))?)
     };
     let params = Params::Decoded(params.iter().map(|(_, value)| value.to_owned()).collect());
-    let (method, uri, headers) = (parts.method, parts.uri, parts.headers);
-    Ok(Call { app, principal, client, method, uri, headers, params, body })
+    Ok(Call {
+        app,
+        principal,
+        address,
+        client,
+        method: parts.method,
+        uri: parts.uri,
+        headers: parts.headers,
+        params,
+        body,
+    })
 }
 
 async fn unknown_path(request: Request) -> Response {

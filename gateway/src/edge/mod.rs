@@ -143,7 +143,7 @@ impl Edge {
             }
         }
         let principal = principal?;
-        let client = (!exempt).then_some(client);
+        let (address, client) = (client, (!exempt).then_some(client));
         let (parts, body) = request.into_parts();
         let streamed = parts.method == Method::POST
             && parts.uri.path().ends_with("/slots")
@@ -163,6 +163,7 @@ impl Edge {
         let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(Visit {
             principal,
+            address,
             client,
             request_id: request_id.clone(),
             streamed,

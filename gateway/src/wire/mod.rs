@@ -7,6 +7,7 @@ pub mod access_code;
 pub mod availability;
 pub mod cart;
 pub mod draw;
+pub mod estimates;
 pub mod item;
 pub mod json;
 pub mod line;

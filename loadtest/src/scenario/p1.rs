@@ -30,6 +30,7 @@ use crate::visitor::Shop;
 use crate::waiting::crowd::Crowd;
 use crate::waiting::proofs::Proofs;
 use crate::waiting::room::Room;
+use crate::waiting::told;
 use crate::waiting::walk;
 
 /// Sockets of the whole crowd at full scale.
@@ -86,6 +87,7 @@ pub async fn run(p1: &P1) -> Result<Report, Failure> {
     let mut audit = vec![day.without_a_pass, day.same_place];
     audit.extend(audited(&at.operator(), &room, &slots).await?);
 
+    let estimates: told::Estimates = at.operator().read(&format!("/v1/sales/{}/estimates", p1.sale)).await?;
     let measured = room.shop.desk.floor.measured.borrow();
     let lasted = day.lasted;
     let figures = report::figures(&measured, lasted);
@@ -96,6 +98,7 @@ pub async fn run(p1: &P1) -> Result<Report, Failure> {
         speed: p1.speed,
         begin,
         readings: day.readings.as_ref(),
+        estimates: &estimates,
         nearly_all: nearly_all(&room),
     });
     let endings = room.shop.endings.borrow().clone();
@@ -166,7 +169,7 @@ fn room(
         seed: p1.seed,
         endings: RefCell::new(BTreeMap::new()),
     };
-    Room::new(shop, t0, p1.crowd.draw(terms.devices, p1.speed, p1.seed))
+    Room::new(shop, t0, p1.crowd.draw(terms.devices, p1.speed, p1.seed), terms.claim_ms)
 }
 
 fn draw_size(count: usize) -> f64 {

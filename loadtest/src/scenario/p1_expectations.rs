@@ -10,6 +10,7 @@ use crate::verdict::Expectation;
 use crate::visitor::Ending;
 use crate::waiting::room::Room;
 use crate::waiting::seen::Cases;
+use crate::waiting::told::Estimates;
 
 /// The share of the pairs that counts as sold out for the clock: the last of them wait for people who were called and never
 /// come, through whole windows one after the other.
@@ -30,6 +31,8 @@ pub(super) struct Day<'a> {
     pub begin: Instant,
     /// The server's, if it is the tester's own.
     pub readings: Option<&'a Readings>,
+    /// What the server says of its estimates.
+    pub estimates: &'a Estimates,
     /// Units that are 99 % of all.
     pub nearly_all: u64,
 }
@@ -38,6 +41,7 @@ pub(super) struct Day<'a> {
 pub(super) fn all(day: &Day<'_>) -> Vec<Expectation> {
     let mut all = order(day);
     all.extend(pace(day));
+    all.extend(promises(day));
     all.extend(cost(day));
     all
 }
@@ -154,6 +158,31 @@ fn pace(day: &Day<'_>) -> Vec<Expectation> {
                 seen.renewed
             ),
             seen.longest_told <= LONGEST_POLL && seen.oldest <= LONGEST_POLL + Duration::from_secs(2),
+        ),
+    ]
+}
+
+/// The first range that was shown, and what came of it: by the server's count and by what devices heard. A day 30 times
+/// compressed has polls that are not: what is asked of a real day is only told here.
+fn promises(day: &Day<'_>) -> Vec<Expectation> {
+    let Estimates { called, inside, early, late, near, absent, left, called_without_estimate, bounds } =
+        *day.estimates;
+    let percent = |part: u64| (part * 100).checked_div(called).unwrap_or(0);
+    let server = format!(
+        "{} % of {called} called ({early} early, {late} late), {} % within 20 % of the middle; {absent} absent, {left} left, \
+         {called_without_estimate} called without one; upper bounds rose {} times, {} of them for a cause",
+        percent(inside),
+        percent(near),
+        bounds.raised,
+        bounds.raised_for_a_cause
+    );
+    let wanted = "90 % inside the first range; 90 % within 20 % of its middle";
+    vec![
+        Expectation::told("estimates, graded by the server", wanted, server),
+        Expectation::told(
+            "estimates, by what devices heard",
+            wanted,
+            day.room.seen.borrow().promises.words(),
         ),
     ]
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
+use super::promises::Promised;
 use crate::arrivals::BuildUp;
 use crate::draw;
 
@@ -102,6 +103,8 @@ pub struct Device {
     pub place: Option<u32>,
     /// How many were ahead, as told last.
     pub ahead: Option<u32>,
+    /// What it was told of its wait.
+    pub promised: Promised,
     /// When it was last answered.
     pub answered: Option<Instant>,
     /// The server's time of the last answer that said it waits for its turn, in milliseconds; 0 for never.
@@ -169,6 +172,7 @@ impl Crowd {
                 ticket: Box::default(),
                 place: None,
                 ahead: None,
+                promised: Promised::default(),
                 answered: None,
                 waited_at_ms: 0,
                 told_to_ask_ms: 0,

@@ -36,6 +36,8 @@ pub struct Room {
     pub devices: RefCell<Vec<Device>>,
     /// What was observed.
     pub seen: RefCell<Seen>,
+    /// How long who is called may take.
+    claim_ms: u64,
     agenda: RefCell<BinaryHeap<Reverse<(Instant, u32)>>>,
     unended: Cell<usize>,
     in_line: Cell<u64>,
@@ -44,7 +46,7 @@ pub struct Room {
 
 impl Room {
     /// A room that nobody has joined; every device's joining is on the agenda.
-    pub fn new(shop: Shop, t0: Instant, everybody: Everybody) -> Rc<Self> {
+    pub fn new(shop: Shop, t0: Instant, everybody: Everybody, claim_ms: u64) -> Rc<Self> {
         let Everybody { people, devices } = everybody;
         let rng = RefCell::new(draw::stream(shop.seed, 1));
         let room = Self {
@@ -54,6 +56,7 @@ impl Room {
             unended: Cell::new(devices.len()),
             agenda: RefCell::default(),
             seen: RefCell::default(),
+            claim_ms,
             in_line: Cell::new(0),
             devices: RefCell::new(devices),
             rng,
@@ -193,6 +196,7 @@ impl Room {
         let (mut devices, mut seen) = (self.devices.borrow_mut(), self.seen.borrow_mut());
         let device = &mut devices[number as usize];
         seen.ticket(number, device, told, now);
+        seen.promises.hear(&mut device.promised, told, self.claim_ms);
         if device.stage == Stage::ToJoin {
             device.stage = Stage::Waiting;
             device.ticket = told.ticket.into();

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::crowd::Device;
+use super::promises::Promises;
 use super::told;
 
 /// Cases that are kept in words.
@@ -46,6 +47,8 @@ pub struct Seen {
     pub oldest: Duration,
     /// How many answers that is of.
     pub renewed: u64,
+    /// What devices were told of their wait.
+    pub promises: Promises,
     /// The public document.
     pub line: LineSeen,
 }

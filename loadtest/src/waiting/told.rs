@@ -18,6 +18,47 @@ pub enum State {
     Closed,
 }
 
+/// At least and at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Range {
+    /// At least, in milliseconds.
+    pub low: u64,
+    /// At most.
+    pub high: u64,
+}
+
+/// What the server says of its own estimates.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Estimates {
+    /// Called, having been shown a range.
+    pub called: u64,
+    /// Within it.
+    pub inside: u64,
+    /// Before it.
+    pub early: u64,
+    /// After it.
+    pub late: u64,
+    /// Within a fifth of its middle.
+    pub near: u64,
+    /// Not there at their turn.
+    pub absent: u64,
+    /// Gone before.
+    pub left: u64,
+    /// Called without having been shown one.
+    pub called_without_estimate: u64,
+    /// Upper bounds that rose.
+    pub bounds: Bounds,
+}
+
+/// Upper bounds that rose, by the server's own count.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Bounds {
+    /// How often.
+    pub raised: u64,
+    /// Of those, after something had changed.
+    pub raised_for_a_cause: u64,
+}
+
 /// A ticket.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Ticket<'a> {
@@ -31,6 +72,12 @@ pub struct Ticket<'a> {
     /// How many have their turn before.
     #[serde(default)]
     pub ahead: Option<u32>,
+    /// How long it will take.
+    #[serde(default)]
+    pub wait_ms: Option<Range>,
+    /// Called: how long the pass can still be used.
+    #[serde(default)]
+    pub expires_in_ms: Option<u64>,
     /// When to ask again.
     pub poll_after_ms: u64,
     /// Lets its holder in, when called.
@@ -79,6 +126,7 @@ mod tests {
             "wait_ms":{"low":1,"high":2},"poll_after_ms":10000,"server_time":"2021-03-23T16:00:00.123Z"}"#;
         let ticket: Ticket<'_> = serde_json::from_str(text).unwrap();
         assert_eq!((ticket.state, ticket.place, ticket.pass), (State::Waiting, Some(4_521), None));
+        assert_eq!(ticket.wait_ms, Some(Range { low: 1, high: 2 }));
         assert_eq!(ticket.server_time.as_millisecond() % 1_000, 123);
         let text = r#"{"sale":"sh","phase":"open","mode":"queue","admit_per_minute":600,"max_active":2000,"message":null,
             "lanes":[{"lane":"general","called_up_to":7,"waiting":3}],"active":5,"admitted":2,"free":9,
