@@ -207,6 +207,7 @@ impl Counter {
             customer: CustomerHash(customer),
             wants,
             notes: Notes::default(),
+            code: None,
         };
         act(&request)
     }

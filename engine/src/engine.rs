@@ -10,12 +10,14 @@ use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::codes::CodeHash;
 use crate::commit::{Ack, Failure, Mark, Step, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{
     AdmitNow, Availability, BundleOffer, Core, GradeView, JoinLine, JoinedLine, LineChange, LineTurned,
     OrderQuery, Page, Registered, SalePut, Session, SlotChange, SlotQuery, SlotsAdded,
 };
+use crate::decide::{CodeView, CodesMadeView, MakeCodes, RevokeCodes, Revoked, WaveView};
 use crate::door::Door;
 use crate::follower::{Followed, Follower};
 use crate::ids::{CartId, ChannelIx, CustomerHash, SaleIx};
@@ -246,6 +248,14 @@ impl Engine {
     #[must_use]
     pub fn customer(&self, name: &str) -> CustomerHash {
         self.shared.customers.hash(name)
+    }
+
+    /// An access code of a sale as the engine knows it: a keyed hash. `code` is in the form in which all its spellings agree.
+    #[must_use]
+    pub fn code_hash(&self, sale: &str, code: &str) -> CodeHash {
+        // No customer's name begins so: they are printable.
+        let name = ["\0code\0", sale, "\0", code].concat();
+        CodeHash(self.customer(&name).0)
     }
 
     /// A secret of the data folder for a purpose: the same after every start.
@@ -481,6 +491,16 @@ requests! {
     fn changes(sale: Option<&str>) -> Vec<(String, Change)>;
     /// Calls so many at once, or says how many would be called.
     fn admit(sale: &str, wish: AdmitNow<'_>) -> u32;
+    /// Makes access codes, all or none.
+    fn make_codes(request: &MakeCodes<'_>) -> CodesMadeView;
+    /// Takes access codes back.
+    fn revoke_codes(request: &RevokeCodes<'_>) -> Revoked;
+    /// Access codes of a sale, or of one of its waves.
+    fn codes(sale: &str, wave: Option<&str>, after: Option<CodeHash>, limit: usize) -> Page<CodeView>;
+    /// One access code.
+    fn code(sale: &str, hash: CodeHash) -> CodeView;
+    /// Waves of access codes, counted.
+    fn waves(sale: &str, name: Option<&str>) -> Vec<WaveView>;
     /// Cancels an order: whole, or the listed holds.
     fn cancel_order(on: OnCart, holds: Option<&[u8]>) -> OrderView;
 }

@@ -5,12 +5,15 @@
 //! turns them into bytes and back.
 
 mod code;
+mod codes;
 
 pub use code::{DecodeError, decode, encode};
+pub use codes::{CodeEntry, CodesMade, CodesRevoked, Redeemed};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::codes::CodeTerms;
 use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity, SaleIx, SlotRef};
 use crate::inventory::SlotSpec;
 use crate::request::{KeyUse, Notes};
@@ -144,6 +147,8 @@ pub enum Kind {
     Joined(Joined),
     /// Anything that happens seldom.
     Cold(Box<Cold>),
+    /// A cart was made with an access code.
+    Redeemed(Box<Redeemed>),
 }
 
 /// Somebody joined a line: the next number of a lane.
@@ -467,6 +472,34 @@ pub enum Cold {
     },
     /// The digest of the lines under one lock at this number.
     LineDigest {
+        /// Which lock.
+        shard: u8,
+        /// Its digest.
+        digest: u64,
+    },
+    /// As `SaleSet` and `SaleSetWithRoom`, of a sale that asks for access codes.
+    SaleSetWithCodes {
+        /// Index.
+        sale: SaleIx,
+        /// Counts the changes, from 1.
+        revision: u64,
+        /// The settings.
+        rules: Box<SaleRules>,
+        /// The settings of the waiting room, if it has one.
+        room: Option<Box<RoomRules>>,
+        /// Where it asks for a code.
+        codes: CodeTerms,
+        /// When.
+        wall: WallTime,
+        /// The secrets of a new line.
+        secrets: Option<([u8; 32], [u8; 32])>,
+    },
+    /// Access codes were made, with the units they hold.
+    CodesMade(Box<CodesMade>),
+    /// Access codes were taken back.
+    CodesRevoked(Box<CodesRevoked>),
+    /// The digest of the codes under one lock at this number.
+    CodeDigest {
         /// Which lock.
         shard: u8,
         /// Its digest.

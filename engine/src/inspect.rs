@@ -233,7 +233,7 @@ fn fit(
     match state.record(number, record) {
         Ok(()) => {
             verdict.fitted += 1;
-            let digest = matches!(fact, Some(Fact { kind: Kind::Cold(cold), .. }) if matches!(**cold, Cold::ShardDigest { .. } | Cold::LineDigest { .. }));
+            let digest = matches!(fact, Some(Fact { kind: Kind::Cold(cold), .. }) if matches!(**cold, Cold::ShardDigest { .. } | Cold::LineDigest { .. } | Cold::CodeDigest { .. }));
             verdict.digests += u64::from(digest);
         }
         Err(error) => {
@@ -252,6 +252,12 @@ impl fmt::Display for Shown<'_> {
         write!(f, "{} ", stamp(at.0))?;
         let after = |deadline: crate::time::Timestamp| deadline.since(*at).0;
         let key = match kind {
+            Kind::Redeemed(redeemed) => {
+                let code = redeemed.code;
+                write!(f, "with code {}/{} use {}: ", code.shard, code.index, redeemed.nth)?;
+                let (at, kind) = (*at, Kind::Opened(redeemed.opened.clone()));
+                return Shown(&Fact { at, kind }).fmt(f);
+            }
             Kind::Opened(opened) => {
                 write!(
                     f,
@@ -324,6 +330,18 @@ fn rare(f: &mut fmt::Formatter<'_>, cold: &Cold) -> fmt::Result {
         }
         Cold::ShardDigest { shard, digest } => write!(f, "digest of shard {shard}: {digest:016x}"),
         Cold::LineDigest { shard, digest } => write!(f, "digest of lines {shard}: {digest:016x}"),
+        Cold::CodeDigest { shard, digest } => write!(f, "digest of codes {shard}: {digest:016x}"),
+        Cold::CodesMade(made) => {
+            let units: usize = made.codes.iter().map(|code| code.units.len()).sum();
+            let (sale, wave) = (made.sale.0, made.wave);
+            write!(f, "sale {sale}: {} codes of wave {wave} made, on {units} holds", made.codes.len())
+        }
+        Cold::CodesRevoked(fact) => {
+            write!(f, "sale {}: {} codes taken back", fact.sale.0, fact.codes.len())
+        }
+        Cold::SaleSetWithCodes { sale, revision, rules, .. } => {
+            write!(f, "sale {} set with access codes: {} revision {revision}", sale.0, rules.id)
+        }
         // Not what is secret until the draw.
         Cold::SaleSetWithRoom { sale, revision, rules, .. } => {
             write!(f, "sale {} set with a waiting room: {} revision {revision}", sale.0, rules.id)

@@ -11,6 +11,7 @@ use std::fmt;
 
 use crate::carts::{Cart, DIVISIBLE, Item, Stage, bundle_number};
 use crate::catalog::Catalog;
+use crate::codes::{Code, CodeRef, CodeShard, Reserved, owner_of};
 use crate::digest::Digest;
 use crate::expiry::{Node, Schedule, UNSCHEDULED};
 use crate::ids::{CartId, Quantity, SlotRef};
@@ -45,7 +46,7 @@ impl std::error::Error for Broken {}
 type Check = fn(&Whole<'_>) -> Result<(), String>;
 
 /// Every invariant by name, in the order in which they are asked.
-const ALL: [(&str, Check); 13] = [
+const ALL: [(&str, Check); 14] = [
     ("units are free, held, sold or blocked, and no more than there are", units),
     ("what a slot counts as held is its live holds, in the order they are due", held),
     ("a group counts what its slots count and knows which have something free", groups),
@@ -59,6 +60,7 @@ const ALL: [(&str, Check); 13] = [
     ("every key is found, in the order they came, and speaks of a version that was", keys),
     ("names, places and references lead to what they name", names),
     ("everybody in a line stands somewhere, once, and nobody is forgotten", lines),
+    ("a code that is good has the holds it says, and a cart one use of one code", codes),
 ];
 
 /// Asks everything of a state whose last fact was at `at`.
@@ -88,6 +90,7 @@ macro_rules! demand {
 struct Whole<'a> {
     visitors: Vec<MutexGuard<'a, VisitorShard>>,
     keys: Vec<MutexGuard<'a, KeyShard>>,
+    codes: Vec<MutexGuard<'a, CodeShard>>,
     shards: Vec<MutexGuard<'a, Shard>>,
     lines: Vec<MutexGuard<'a, LineShard>>,
     catalog: MutexGuard<'a, Catalog>,
@@ -104,6 +107,7 @@ impl<'a> Whole<'a> {
         Self {
             visitors: (0..count).map(|shard| state.lock_visitors(usize::from(shard))).collect(),
             keys: (0..count).map(|shard| state.lock_keys(usize::from(shard))).collect(),
+            codes: (0..count).map(|shard| state.lock_codes(usize::from(shard))).collect(),
             shards: (0..count).map(|shard| state.lock_shard(shard)).collect(),
             lines: (0..count).map(|shard| state.lock_lines(usize::from(shard))).collect(),
             catalog: state.lock_catalog(),
@@ -140,6 +144,17 @@ impl<'a> Whole<'a> {
         (cart.generation() == id.generation() && cart.stage != Stage::Free).then_some(cart)
     }
 
+    fn code(&self, which: CodeRef) -> Option<&Code> {
+        self.codes.get(usize::from(which.shard))?.get(which.index)
+    }
+
+    /// Whether a hold in a slot's order is the one that a code says.
+    fn is_hold(&self, units: &Reserved, place: SlotRef, node: &Node) -> bool {
+        units.slot == place
+            && units.quantity == node.quantity
+            && std::ptr::eq(node, self.shards[usize::from(place.shard)].expiry.node(units.node))
+    }
+
     /// All live holds and their slots, by owner.
     fn live(&self) -> Result<BTreeMap<Owner, (SlotRef, &Node)>, String> {
         let mut live = BTreeMap::new();
@@ -154,6 +169,45 @@ impl<'a> Whole<'a> {
         }
         Ok(live)
     }
+}
+
+fn codes(whole: &Whole<'_>) -> Result<(), String> {
+    for (number, shard) in (0_u8..).zip(&whole.codes) {
+        shard.sound().map_err(|why| format!("codes {number}: {why}"))?;
+        demand!(shard.waves() == whole.codes[0].waves(), "codes {number} know other waves than codes 0");
+        for index in 0..shard.len() {
+            let code = shard.code(index);
+            for units in code.reserved.iter().filter(|_| code.until > whole.at) {
+                let there = whole.shards.get(usize::from(units.slot.shard)).is_some_and(|inventory| {
+                    units.slot.index < inventory.slot_count()
+                        && inventory
+                            .holds_of(units.slot.index)
+                            .any(|node| std::ptr::eq(node, inventory.expiry.node(units.node)))
+                });
+                demand!(there, "code {index} of {number} lost {units:?} before {}", code.until);
+            }
+            for id in &code.carts {
+                let Some(cart) = whole.cart(*id) else { continue };
+                let coded = whole.shards[usize::from(id.shard())].coded.get(&id.index());
+                let which = CodeRef { shard: number, index };
+                let known = coded.is_some_and(|coded| coded.code == which);
+                demand!(known, "{id:?} ({:?}) of {which:?} is noted as {coded:?}", cart.stage);
+            }
+        }
+    }
+    for (number, shard) in whole.shards.iter().enumerate() {
+        for (index, coded) in &shard.coded {
+            let cart = shard.carts.get(*index).filter(|cart| cart.stage != Stage::Free);
+            let id = cart.map(|cart| {
+                let home = u8::try_from(number).unwrap_or(u8::MAX);
+                CartId::new(whole.catalog.partition, home, cart.generation(), *index)
+            });
+            let known =
+                id.is_some_and(|id| whole.code(coded.code).is_some_and(|code| code.carts.contains(&id)));
+            demand!(known, "shard {number}: cart {index} was made with {coded:?}, which does not know it");
+        }
+    }
+    Ok(())
 }
 
 fn lines(whole: &Whole<'_>) -> Result<(), String> {
@@ -228,6 +282,15 @@ fn groups(whole: &Whole<'_>) -> Result<(), String> {
 fn holds(whole: &Whole<'_>) -> Result<(), String> {
     for (owner, (place, node)) in whole.live()? {
         let (home, index, ordinal) = owner;
+        if let Some(which) = owner_of(home, index) {
+            let units = whole.code(which).and_then(|code| {
+                let units = code.reserved.iter().find(|units| units.ordinal == ordinal)?;
+                (code.until == node.deadline).then_some(units)
+            });
+            let whose = units.is_some_and(|units| whole.is_hold(units, place, node));
+            demand!(whose || node.deadline <= whole.at, "{place:?} is held by {which:?}: {units:?}");
+            continue;
+        }
         let cart = whole.shards.get(usize::from(home)).and_then(|shard| shard.carts.get(index));
         let item = cart.and_then(|cart| cart.items.get(usize::from(ordinal)));
         let whose = cart.zip(item).is_some_and(|(cart, item)| {
@@ -262,6 +325,20 @@ fn carts(whole: &Whole<'_>) -> Result<(), String> {
             demand!(item.present() || item.gone <= cart.version, "{id:?}: gone at {}", item.gone);
         }
         if cart.stage != Stage::Open {
+            continue;
+        }
+        if let Some(coded) = whole.shards[usize::from(id.shard())].coded.get(&id.index())
+            && coded.reserves
+        {
+            let code = whole.code(coded.code);
+            for (ordinal, item) in present(cart) {
+                let has = |units: &Reserved| units.slot == item.slot() && units.node == item.node;
+                let there = code.is_some_and(|code| code.reserved.iter().any(has));
+                let until = code.map_or(Timestamp(0), |code| code.until);
+                let seen = whole.seen(&whole.shards[usize::from(item.shard)].stamp);
+                demand!(there || cart.deadline <= seen, "{id:?} lost hold {ordinal} of its code by {seen}");
+                demand!(cart.deadline <= until, "{id:?} outlives {:?}, which ends at {until}", coded.code);
+            }
             continue;
         }
         for (ordinal, item) in present(cart) {

@@ -31,6 +31,8 @@ pub enum Answered {
     Confirmed = 6,
     /// Lines of an order were cancelled.
     Cancelled = 7,
+    /// Access codes were made; in place of the cart stand the wave's number and how many they were.
+    CodesMade = 8,
 }
 
 /// What is remembered of a key. 40 bytes.
@@ -98,6 +100,7 @@ impl KeyRecord {
             4 => Answered::Exchanged,
             5 => Answered::Extended,
             6 => Answered::Confirmed,
+            8 => Answered::CodesMade,
             _ => Answered::Cancelled,
         }
     }

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod carts;
 pub mod catalog;
+pub mod codes;
 pub mod commit;
 pub mod customers;
 pub mod decide;

@@ -101,6 +101,10 @@ pub enum Missing {
     WaitingRoom,
     /// A ticket of a waiting room.
     Ticket,
+    /// An access code of the sale.
+    AccessCode,
+    /// A wave of access codes of the sale.
+    Wave(String),
 }
 
 /// An expected "no". Variants are in order of precedence.
@@ -129,6 +133,8 @@ pub enum Refusal {
     IfMatchRequired,
     /// The sale has a waiting room, and the caller has not been called.
     NotAdmitted,
+    /// The sale, or the lane, is for those who have an access code, and none was given.
+    CodeRequired,
     /// The pass was not used in time, or its session is over.
     PassExpired,
     /// The pass's session has a live cart already.
@@ -146,6 +152,17 @@ pub enum Refusal {
     },
     /// The sale has closed.
     SaleClosed,
+    /// The access code has made all the carts it may.
+    CodeUsed {
+        /// The time until the next of them runs out, if it is a live cart: then the code is good again unless that one is
+        /// ordered.
+        back_in: Option<Millis>,
+    },
+    /// The access code is not for this, or not now.
+    CodeScope {
+        /// What it is not for.
+        why: String,
+    },
     /// A product that is sold only inside a bundle.
     BundleOnly {
         /// The rule it is sold in.
@@ -176,6 +193,15 @@ pub enum Refusal {
     AllHeld(Shortage),
     /// Fewer are free than were asked for.
     SlotTaken(Shortage),
+    /// Fewer units are free than a wave would set aside.
+    AllotmentExhausted {
+        /// For how many codes units were wanted.
+        wanted: u64,
+        /// For how many there are units.
+        possible: u64,
+        /// What each of them would hold, in words.
+        each: String,
+    },
     /// The capacity would fall below what is held, sold and blocked.
     BelowCommitted {
         /// Carts and orders in the way, at most 1,000.

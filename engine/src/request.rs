@@ -1,5 +1,6 @@
 //! What can be asked of the engine, already parsed: names are text, everything else is a type.
 
+use crate::codes::CodeHash;
 use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity};
 use crate::time::WallTime;
 use crate::waiting_room::Ticket;
@@ -139,6 +140,8 @@ pub struct OpenCart<'a> {
     pub wants: &'a [Want],
     /// What to keep with it.
     pub notes: Notes,
+    /// The access code that was given.
+    pub code: Option<CodeHash>,
 }
 
 /// A change of a cart: which, and by whom.

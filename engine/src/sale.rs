@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codes::CodeTerms;
 use crate::time::{Millis, WallTime};
 use crate::waiting_room::RoomRules;
 
@@ -67,6 +68,9 @@ pub struct SaleRules {
     /// The waiting room, if the sale has one. Written by facts and snapshots of its own: settings of older journals have none.
     #[serde(skip)]
     pub room: Option<Arc<RoomRules>>,
+    /// Where it asks for access codes, if anywhere. Written apart, like the waiting room.
+    #[serde(skip)]
+    pub codes: Option<Arc<CodeTerms>>,
 }
 
 /// The most parts a bundle rule may have.
@@ -93,6 +97,7 @@ impl SaleRules {
             bundles: Vec::new(),
             products: Vec::new(),
             room: None,
+            codes: None,
         }
     }
 
@@ -165,6 +170,12 @@ impl SaleRules {
             || !distinct(&mut self.products.iter().map(|product| product.name.as_str()))
         {
             return Err("two bundle rules or two products have one name".into());
+        }
+        if let Some(codes) = &self.codes {
+            let known = |lane: &&String| self.room.as_ref().is_some_and(|room| room.lane(lane).is_some());
+            if let Some(lane) = codes.lanes.iter().find(|lane| !known(lane)) {
+                return Err(format!("the waiting room has no lane `{lane}` that could require a code"));
+            }
         }
         self.room.as_ref().map_or(Ok(()), |room| room.check())
     }

@@ -1,8 +1,11 @@
 //! All that a partition knows, behind its locks, and the one order in which they are taken.
 //!
 //! ```text
-//! visitors (one) → keys (one) → inventory shards (ascending) → lines (one) → catalog → the journal's buffer
+//! visitors (one) → keys (one) → codes (one) → inventory shards (ascending) → lines (one) → catalog → the journal's buffer
 //! ```
+//!
+//! Codes come before inventory because a code says which shards a request needs: those of the units it holds, and of the carts
+//! that were made with it.
 //!
 //! Nobody waits for a lock of an earlier level while holding a later one. [`Guards`] is how the live path holds locks;
 //! [`Alone`] is the same view for who has the state to himself (recovery, the follower), without locking. `apply` is
@@ -11,6 +14,7 @@
 use crossbeam::utils::CachePadded;
 
 use crate::catalog::Catalog;
+use crate::codes::CodeShard;
 use crate::documents::Documents;
 use crate::inventory::{Shard, Stamp};
 use crate::keys::KeyShard;
@@ -37,6 +41,7 @@ pub(crate) fn one_of(hash: u64, shards: u8) -> usize {
 pub struct State {
     visitors: Box<[CachePadded<Mutex<VisitorShard>>]>,
     keys: Box<[CachePadded<Mutex<KeyShard>>]>,
+    codes: Box<[CachePadded<Mutex<CodeShard>>]>,
     shards: Box<[CachePadded<Mutex<Shard>>]>,
     lines: Box<[CachePadded<Mutex<LineShard>>]>,
     catalog: CachePadded<Mutex<Catalog>>,
@@ -65,6 +70,7 @@ impl State {
         Self {
             visitors: locks(shards),
             keys: locks(shards),
+            codes: locks(shards),
             shards: locks(shards),
             lines: locks(shards),
             catalog: CachePadded::new(Mutex::new(catalog)),
@@ -89,6 +95,11 @@ impl State {
     #[inline]
     pub fn lock_keys(&self, shard: usize) -> MutexGuard<'_, KeyShard> {
         self.keys[shard].lock()
+    }
+
+    /// Waits for one shard of codes.
+    pub fn lock_codes(&self, shard: usize) -> MutexGuard<'_, CodeShard> {
+        self.codes[shard].lock()
     }
 
     /// Waits for one inventory shard.
@@ -121,6 +132,8 @@ pub trait Held {
     fn visitors(&mut self, shard: usize) -> &mut VisitorShard;
     /// A key shard.
     fn keys(&mut self, shard: usize) -> &mut KeyShard;
+    /// A shard of codes.
+    fn codes(&mut self, shard: u8) -> &mut CodeShard;
     /// An inventory shard.
     fn shard(&mut self, shard: u8) -> &mut Shard;
     /// The lines under one lock.
@@ -137,6 +150,7 @@ pub struct Guards<'a> {
     state: &'a State,
     visitors: Option<(usize, MutexGuard<'a, VisitorShard>)>,
     keys: Few<'a, usize, KeyShard>,
+    codes: Few<'a, u8, CodeShard>,
     shards: Few<'a, u8, Shard>,
     lines: Option<(usize, MutexGuard<'a, LineShard>)>,
     catalog: Option<MutexGuard<'a, Catalog>>,
@@ -219,6 +233,7 @@ impl<'a> Guards<'a> {
             state,
             visitors: None,
             keys: Few::NONE,
+            codes: Few::NONE,
             shards: Few::NONE,
             lines: None,
             catalog: None,
@@ -230,7 +245,7 @@ impl<'a> Guards<'a> {
     pub fn lock_visitors(&mut self, shard: usize) {
         assert!(self.visitors.is_none() && self.keys.is_empty(), "visitors come first");
         assert!(
-            self.shards.is_empty() && self.lines.is_none() && self.catalog.is_none(),
+            self.codes.is_empty() && self.shards.is_empty() && self.lines.is_none() && self.catalog.is_none(),
             "visitors come first"
         );
         self.visitors = Some((shard, self.state.lock_visitors(shard)));
@@ -238,9 +253,28 @@ impl<'a> Guards<'a> {
 
     /// Waits for a key shard. After visitors, before inventory.
     pub fn lock_keys(&mut self, shard: usize) {
-        assert!(self.shards.is_empty() && self.lines.is_none() && self.catalog.is_none(), "keys come early");
+        assert!(
+            self.codes.is_empty() && self.shards.is_empty() && self.lines.is_none() && self.catalog.is_none(),
+            "keys come early"
+        );
         assert!(self.keys.last().is_none_or(|last| last < shard), "keys ascend");
         self.keys.push(shard, self.state.lock_keys(shard));
+    }
+
+    /// Waits for a shard of codes. After keys, before inventory.
+    pub fn lock_codes(&mut self, shard: u8) {
+        assert!(
+            self.shards.is_empty() && self.lines.is_none() && self.catalog.is_none(),
+            "codes come before inventory"
+        );
+        assert!(self.codes.last().is_none_or(|last| last < shard), "codes ascend");
+        self.codes.push(shard, self.state.lock_codes(usize::from(shard)));
+    }
+
+    /// Lets the codes go again: what was seen of them stays seen.
+    pub fn unlock_codes(&mut self) {
+        self.seen = self.codes.latest(self.seen, |codes| codes.stamp);
+        self.codes = Few::NONE;
     }
 
     /// Waits for the inventory shards of a mask, ascending.
@@ -299,6 +333,7 @@ impl<'a> Guards<'a> {
         let visitors = self.visitors.as_ref().map(|(_, visitors)| visitors.stamp);
         let mut latest = visitors.unwrap_or_default().or_later(self.seen);
         latest = self.keys.latest(latest, |keys| keys.stamp);
+        latest = self.codes.latest(latest, |codes| codes.stamp);
         latest = self.shards.latest(latest, |shard| shard.stamp);
         let lines = self.lines.as_ref().map(|(_, lines)| lines.stamp);
         latest = lines.map_or(latest, |stamp| latest.or_later(stamp));
@@ -311,6 +346,7 @@ impl<'a> Guards<'a> {
             visitors.stamp = stamp;
         }
         self.keys.each(|keys| keys.stamp = stamp);
+        self.codes.each(|codes| codes.stamp = stamp);
         self.shards.each(|shard| shard.stamp = stamp);
         if let Some((_, lines)) = &mut self.lines {
             lines.stamp = stamp;
@@ -343,6 +379,15 @@ impl<'a> Guards<'a> {
     #[must_use]
     pub fn look_keys(&self) -> Option<&KeyShard> {
         self.keys.first.as_ref().map(|(_, guard)| &**guard)
+    }
+
+    /// A shard of codes that is held, to look at.
+    #[must_use]
+    pub fn look_codes(&self, shard: u8) -> &CodeShard {
+        match self.codes.get(shard) {
+            Some(codes) => codes,
+            None => panic!("codes {shard} are not held"),
+        }
     }
 
     /// The lines that are held, to look at.
@@ -380,6 +425,12 @@ impl Held for Guards<'_> {
             None => panic!("key shard {shard} is not held"),
         }
     }
+    fn codes(&mut self, shard: u8) -> &mut CodeShard {
+        match self.codes.get_mut(shard) {
+            Some(codes) => codes,
+            None => panic!("codes {shard} are not held"),
+        }
+    }
     #[inline]
     fn shard(&mut self, shard: u8) -> &mut Shard {
         match self.shards.get_mut(shard) {
@@ -415,6 +466,7 @@ impl Alone<'_> {
         for shard in 0..self.0.shards() {
             self.visitors(usize::from(shard)).stamp = stamp;
             self.keys(usize::from(shard)).stamp = stamp;
+            self.codes(shard).stamp = stamp;
             self.shard(shard).stamp = stamp;
             self.lines(usize::from(shard)).stamp = stamp;
         }
@@ -431,6 +483,9 @@ impl Held for Alone<'_> {
     }
     fn keys(&mut self, shard: usize) -> &mut KeyShard {
         self.0.keys[shard].get_mut()
+    }
+    fn codes(&mut self, shard: u8) -> &mut CodeShard {
+        self.0.codes[usize::from(shard)].get_mut()
     }
     fn shard(&mut self, shard: u8) -> &mut Shard {
         self.0.shards[usize::from(shard)].get_mut()

@@ -20,6 +20,8 @@ pub struct Ticker {
     digests: Vec<u64>,
     /// The same of the lines under each lock.
     line_digests: Vec<u64>,
+    /// The same of the codes under each lock.
+    code_digests: Vec<u64>,
     /// The shard whose digest comes next.
     digest_shard: u8,
     /// Shard and place where forgetting carts goes on.
@@ -39,6 +41,7 @@ impl Ticker {
         Self {
             digests: vec![0; usize::from(shards)],
             line_digests: vec![0; usize::from(shards)],
+            code_digests: vec![0; usize::from(shards)],
             digest_shard: 0,
             forget: (0, 0),
             forget_visitors: (0, 0),
@@ -69,6 +72,10 @@ impl Ticker {
         let known_line = &mut self.line_digests[usize::from(self.digest_shard)];
         if let Ok(digest) = core.note_line_digest(now, self.digest_shard, *known_line) {
             *known_line = digest;
+        }
+        let known_code = &mut self.code_digests[usize::from(self.digest_shard)];
+        if let Ok(digest) = core.note_code_digest(now, self.digest_shard, *known_code) {
+            *known_code = digest;
         }
         if let Ok(digest) = core.note_digest(now, self.digest_shard, *known) {
             *known = digest;

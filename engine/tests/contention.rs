@@ -113,8 +113,15 @@ fn step(world: &World, log: &mut Log, dice: &mut Dice) {
             let wants: Vec<_> = (0..=dice.roll(3)).map(|_| want(dice)).collect();
             let key = world.key(dice);
             let customer = CustomerHash(u128::from(dice.roll(CUSTOMERS)));
-            let request =
-                OpenCart { caller: SHOP, key, sale: "day", customer, wants: &wants, notes: Notes::default() };
+            let request = OpenCart {
+                caller: SHOP,
+                key,
+                sale: "day",
+                customer,
+                wants: &wants,
+                notes: Notes::default(),
+                code: None,
+            };
             let answer = core.open_cart(now, &request);
             note(log, before, &answer);
             if let Ok(cart) = answer.result {
@@ -222,7 +229,8 @@ fn is_success(kind: &Kind) -> bool {
         | Kind::Exchanged { .. }
         | Kind::Extended { .. }
         | Kind::Confirmed { .. }
-        | Kind::Cancelled { .. } => true,
+        | Kind::Cancelled { .. }
+        | Kind::Redeemed(_) => true,
         Kind::Lapsed { .. } | Kind::Settled { .. } | Kind::Joined(_) | Kind::Cold(_) => false,
     }
 }

@@ -36,6 +36,7 @@ fn what_was_held_and_paid_is_there_after_a_restart_and_so_are_the_keys() {
         customer: CustomerHash(customer),
         wants: &wants,
         notes: Notes { reference: Some("R-1".into()), ..Notes::default() },
+        code: None,
     };
     let first = engine.open_cart(&request(1, 7));
     let cart = first.result.expect("both slots are free");

@@ -67,7 +67,7 @@ fn buy(desk: &mut Desk, ticket: &str) -> Result<onsale_engine::ids::CartId, Refu
     };
     let (key, notes) = (desk.key(), Notes::default());
     let wants = [slot("one", 1)];
-    let request = OpenCart { caller, sale: "day", customer, wants: &wants, key, notes };
+    let request = OpenCart { caller, sale: "day", customer, wants: &wants, key, notes, code: None };
     desk.core.open_cart(desk.now(), &request).result.map(|cart| cart.cart)
 }
 

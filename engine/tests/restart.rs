@@ -74,6 +74,7 @@ fn a_quiet_time_before_an_outage_is_not_part_of_it() {
         customer: CustomerHash(1),
         wants: &[slot("a", 1)],
         notes: Notes::default(),
+        code: None,
     };
     let now = door.now(core).unwrap();
     let cart = core.open_cart(now, &request).result.expect("free");
@@ -104,7 +105,8 @@ fn an_outage_moves_deadlines_and_not_what_has_happened() {
     let open = |engine: &Started<SimDisk>, name| {
         let (sale, wants) = ("day", [slot("a", 1)]);
         let (customer, notes) = (CustomerHash(1), Notes::default());
-        let request = OpenCart { caller: SHOP, key: key(name), sale, customer, wants: &wants, notes };
+        let request =
+            OpenCart { caller: SHOP, key: key(name), sale, customer, wants: &wants, notes, code: None };
         engine.core.open_cart(now, &request).result.expect("free")
     };
     let (bought, kept) = (open(&engine, "one"), open(&engine, "two"));

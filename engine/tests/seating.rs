@@ -106,6 +106,7 @@ fn all_who_race_for_the_last_seats_get_them() {
                     customer: CustomerHash(u128::from(number) << 3),
                     wants: &[party(4, true)],
                     notes: Notes::default(),
+                    code: None,
                 };
                 match desk.core.open_cart(desk.now(), &request).result {
                     Ok(cart) => {

@@ -64,7 +64,7 @@ fn open(core: &Core, now: u64, customer: u128, wants: &[Want], key: u64) -> Answ
     let customer = CustomerHash(customer);
     core.open_cart(
         at(now),
-        &OpenCart { caller: SHOP, key, sale: "day", customer, wants, notes: Notes::default() },
+        &OpenCart { caller: SHOP, key, sale: "day", customer, wants, notes: Notes::default(), code: None },
     )
 }
 
@@ -141,7 +141,15 @@ fn a_key_is_used_by_one_request_only() {
                     let key = KeyUse::new(1, "", "one", number);
                     let (customer, wants) = (CustomerHash(number.into()), [slot("a", 1)]);
                     let notes = Notes::default();
-                    let request = OpenCart { caller: SHOP, key, sale: "day", customer, wants: &wants, notes };
+                    let request = OpenCart {
+                        caller: SHOP,
+                        key,
+                        sale: "day",
+                        customer,
+                        wants: &wants,
+                        notes,
+                        code: None,
+                    };
                     core.open_cart(at(0), &request).result
                 })
             })

@@ -59,7 +59,8 @@ fn small_day() -> Desk {
     let notes = Notes { reference: Some("R-1".into()), ..Notes::default() };
     let wants = [slot("field", 2)];
     let customer = onsale_engine::ids::CustomerHash(8 << 70);
-    let request = OpenCart { caller: SHOP, key: key(2), sale: "day", customer, wants: &wants, notes };
+    let request =
+        OpenCart { caller: SHOP, key: key(2), sale: "day", customer, wants: &wants, notes, code: None };
     desk.core.open_cart(desk.now(), &request).result.unwrap();
     let left = desk.open_with("day", 9, &[slot("field", 1)], key(3)).result.unwrap().cart;
     let on = desk.on(left);

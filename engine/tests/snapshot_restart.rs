@@ -30,6 +30,7 @@ fn sell(engine: &Engine, from: u64, to: u64) {
             customer: CustomerHash(u128::from(n) << 64 | 1),
             wants: &wants,
             notes: Notes::default(),
+            code: None,
         };
         let cart = engine.open_cart(&request).result.expect("plenty").cart;
         let paid = engine.checkout(OnCart { caller, key: Some(key("pay")), cart });

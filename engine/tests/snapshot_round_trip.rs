@@ -62,6 +62,7 @@ fn any_state_comes_back_and_goes_on_the_same() {
                 customer: onsale_engine::ids::CustomerHash(*customer),
                 wants,
                 notes: Notes::default(),
+                code: None,
             };
             let now = market.desk.now();
             let (one, other) =

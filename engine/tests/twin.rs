@@ -310,7 +310,8 @@ fn ask(core: &Core, now: Now, request: &Request) -> Heard {
     match &request.act {
         Act::Open(sale, customer, wants) => {
             let customer = CustomerHash(*customer);
-            let open = OpenCart { caller: SHOP, key, sale, customer, wants, notes: Notes::default() };
+            let open =
+                OpenCart { caller: SHOP, key, sale, customer, wants, notes: Notes::default(), code: None };
             heard(core.open_cart(now, &open), cart_said)
         }
         Act::Add(cart, wants) => heard(core.add_holds(now, on(cart), wants), cart_said),

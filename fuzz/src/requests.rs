@@ -21,7 +21,7 @@ pub fn request(bytes: &[u8]) {
         0 => read::json::<CartInput<'_>>(body).and_then(|cart| {
             let _ = cart.customer.as_deref().is_some_and(is_customer);
             notes(cart.reference, cart.metadata)?;
-            chosen(cart.items)
+            chosen(cart.items.unwrap_or_default())
         }),
         1 => read::json::<MoreInput>(body).and_then(|more| chosen(more.items)),
         2 => read::json::<ExchangeInput>(body).and_then(|exchange| chosen(vec![exchange.item])),

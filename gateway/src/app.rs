@@ -10,6 +10,7 @@ use onsale_engine::engine::Health;
 
 use crate::auth::Doorkeeper;
 use crate::connector::Connector;
+use crate::edge::guesses::Guesses;
 use crate::edge::proxies::Proxies;
 use crate::edge::ratelimit::RateLimit;
 use crate::metrics::Metrics;
@@ -89,6 +90,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Buckets of those who show no key.
     pub rate: RateLimit,
+    /// Who was wrong about access codes.
+    pub guesses: Guesses,
     in_flight: AtomicUsize,
     draining: AtomicBool,
 }
@@ -114,6 +117,7 @@ impl App {
             shop,
             connector,
             rate,
+            guesses: Guesses::default(),
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
         }

@@ -55,6 +55,8 @@ pub struct Call {
     pub principal: Principal,
     /// From where, as far as trusted proxies say; not told on the routes that do not ask.
     pub address: Option<IpAddr>,
+    /// From where, unless it is exempt from what is counted by address.
+    pub client: Option<IpAddr>,
     /// The method.
     pub method: Method,
     /// Path and query.

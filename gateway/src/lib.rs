@@ -8,6 +8,7 @@
 //! [`waiting_page`] what they see in a browser, [`queue_it`] the formats of shops that already use Queue-it's connectors,
 //! [`connector`] serves those shops.
 
+pub mod access_code;
 pub mod answer;
 pub mod api;
 pub mod app;

@@ -48,6 +48,8 @@ pub enum Scenario {
     S1(S1Args),
     /// A waiting room: 156,000 devices in the hour before the opening, 60,000 pairs in 50 minutes; compressed.
     P1(P1Args),
+    /// By invitation only: 16,190 one-time codes in 20 waves that set their units aside, web and phone; compressed.
+    S5(S5Args),
     /// Sell out whatever inventory an existing sale has.
     SellOut(SellOutArgs),
     /// Kill a server of its own with SIGKILL under load, again and again, and hold it to every answer it gave.
@@ -122,6 +124,29 @@ pub struct P1Args {
     /// Share of the carts that are let go.
     #[arg(long, default_value_t = 0.02, value_parser = share)]
     pub let_go: f64,
+    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The rest.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `run s5`.
+#[derive(Debug, Args)]
+pub struct S5Args {
+    /// The server, like http://127.0.0.1:8080, with ONSALE_OPERATOR_KEY and ONSALE_SERVER_KEY set. Without it one is started.
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// The sale to create.
+    #[arg(long, default_value = "s5")]
+    pub sale: String,
+    /// Divide invitations and inventory by this.
+    #[arg(long, default_value_t = 1.0, value_parser = at_least_one)]
+    pub scale: f64,
+    /// Divide durations and multiply rates by this; when a ticket is asked about again is the server's to say.
+    #[arg(long, default_value_t = 3_600.0, value_parser = at_least_one)]
+    pub speed: f64,
     /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

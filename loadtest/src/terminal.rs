@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use crate::behaviour::Behaviour;
-use crate::cli::{Cli, Command, Common, Kill9Args, P1Args, S1Args, Scenario, SellOutArgs};
+use crate::cli::{Cli, Command, Common, Kill9Args, P1Args, S1Args, S5Args, Scenario, SellOutArgs};
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::scenario::kill_9::{self, Kill9};
-use crate::scenario::{Where, p1, s1, sell_out};
+use crate::scenario::{Where, p1, s1, s5, sell_out};
 use crate::waiting::crowd::Crowd;
 use crate::{compare, summary};
 
@@ -32,6 +32,7 @@ fn done(cli: Cli) -> Result<u8, Failure> {
             let (common, report) = match scenario {
                 Scenario::S1(args) => (args.common.clone(), in_runtime(s1::run(&as_s1(args)))?),
                 Scenario::P1(args) => (args.common.clone(), in_runtime(p1::run(&as_p1(args)))?),
+                Scenario::S5(args) => (args.common.clone(), in_runtime(s5::run(&as_s5(args)))?),
                 Scenario::SellOut(args) => {
                     (args.common.clone(), in_runtime(sell_out::run(&as_sell_out(args)))?)
                 }
@@ -109,6 +110,17 @@ fn as_p1(args: P1Args) -> p1::P1 {
         seed: args.common.seed,
         crowd: Crowd { no_shows: args.no_shows, impatient: args.impatient, ..Crowd::default() },
         let_go: args.let_go,
+    }
+}
+
+fn as_s5(args: S5Args) -> s5::S5 {
+    s5::S5 {
+        connections: connections(&args.common),
+        place: Where { target: args.target, data: args.data, keys: None },
+        sale: args.sale,
+        scale: args.scale,
+        speed: args.speed,
+        seed: args.common.seed,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use smallvec::SmallVec;
 
+use super::codes;
 use crate::carts::{Cart, Item, PRESENT, Stage, bundle_number};
+use crate::codes::CodeRef;
 use crate::expiry::Node;
 use crate::fact::{NewItem, Opened};
 use crate::ids::{CartId, CustomerHash, Quantity, SaleIx};
@@ -13,7 +15,7 @@ use crate::time::{Timestamp, WallTime};
 use crate::visitors::{FOR_EVER, VisitorCart, VisitorShard};
 
 #[expect(clippy::cast_possible_truncation, reason = "routing has 64 shards, fits() checked it")]
-fn home(cart: CartId) -> u8 {
+pub(super) fn home(cart: CartId) -> u8 {
     cart.shard() as u8
 }
 
@@ -27,7 +29,7 @@ fn change<T>(held: &mut impl Held, id: CartId, change: impl FnOnce(&mut Cart) ->
     result
 }
 
-fn remember(
+pub(super) fn remember(
     held: &mut impl Held,
     key: Option<KeyUse>,
     at: Timestamp,
@@ -47,22 +49,22 @@ fn visitors(held: &mut impl Held, customer: CustomerHash) -> &mut VisitorShard {
 }
 
 fn set_visitor(held: &mut impl Held, id: CartId, at: Timestamp, until: Timestamp) {
-    let (customer, sale, units) = owner(held, id);
+    let (customer, sale, units) = who(held, id);
     visitors(held, customer).set(customer, sale, at, VisitorCart { cart: id, until, units });
 }
 
 fn unset_visitor(held: &mut impl Held, id: CartId, at: Timestamp) {
-    let (customer, sale, _) = owner(held, id);
+    let (customer, sale, _) = who(held, id);
     visitors(held, customer).unset(customer, sale, at, id);
 }
 
-fn owner(held: &mut impl Held, id: CartId) -> (CustomerHash, SaleIx, Quantity) {
+fn who(held: &mut impl Held, id: CartId) -> (CustomerHash, SaleIx, Quantity) {
     let cart = &held.shard(home(id)).carts[id.index()];
     (cart.customer(), cart.sale, cart.units())
 }
 
 /// Takes the units of new items and gives each item as the cart keeps it.
-fn take(
+pub(super) fn take(
     held: &mut impl Held,
     id: CartId,
     deadline: Timestamp,
@@ -106,11 +108,25 @@ fn chosen_items(held: &mut impl Held, id: CartId, ordinals: &[u8]) -> SmallVec<[
 }
 
 pub fn opened(held: &mut impl Held, at: Timestamp, fact: &Opened) {
-    let id = fact.cart;
+    let mut cart = blank(fact);
+    take(held, fact.cart, fact.deadline, &fact.items, 0, 0, |item| cart.items.push(item));
+    enter(held, at, fact, cart);
+}
+
+/// The cart of a fact, still without items.
+#[inline]
+pub(super) fn blank(fact: &Opened) -> Cart {
+    let generation = fact.cart.generation();
     let mut cart =
-        Cart::new(id.generation(), fact.sale, fact.channel, fact.customer, fact.deadline, fact.hard_deadline);
+        Cart::new(generation, fact.sale, fact.channel, fact.customer, fact.deadline, fact.hard_deadline);
     cart.bundles = fact.items.iter().map(|item| bundle_number(item.bundle)).max().unwrap_or(0);
-    take(held, id, fact.deadline, &fact.items, 0, 0, |item| cart.items.push(item));
+    cart
+}
+
+/// A cart that has its items takes its place.
+#[inline]
+pub(super) fn enter(held: &mut impl Held, at: Timestamp, fact: &Opened, cart: Cart) {
+    let id = fact.cart;
     let (units, shard) = (cart.units(), held.shard(home(id)));
     shard.digest.add(cart.digest(id.index()));
     let place = shard.carts.insert(cart);
@@ -127,18 +143,21 @@ pub fn opened(held: &mut impl Held, at: Timestamp, fact: &Opened) {
 }
 
 pub fn added(held: &mut impl Held, at: Timestamp, id: CartId, items: &[NewItem], key: Option<KeyUse>) {
-    let version = bring(held, id, items);
+    let version = bring(held, id, items, None);
     let deadline = held.shard(home(id)).carts[id.index()].deadline;
     set_visitor(held, id, at, deadline);
     remember(held, key, at, Answered::Added, id, version);
 }
 
-/// New items enter the cart as its next version.
-fn bring(held: &mut impl Held, id: CartId, items: &[NewItem]) -> u8 {
+/// New items enter the cart as its next version. The holds of an invitation's cart are its code's.
+fn bring(held: &mut impl Held, id: CartId, items: &[NewItem], code: Option<CodeRef>) -> u8 {
     let cart = &held.shard(home(id)).carts[id.index()];
     let (version, deadline, first) = (cart.version + 1, cart.deadline, cart.items.len());
     let mut taken = SmallVec::<[Item; 4]>::new();
-    take(held, id, deadline, items, first, version, |item| taken.push(item));
+    match code {
+        None => take(held, id, deadline, items, first, version, |item| taken.push(item)),
+        Some(code) => codes::take(held, code, items, version, |item| taken.push(item)),
+    }
     change(held, id, |cart| {
         cart.version = version;
         cart.bundles = taken.iter().map(|item| bundle_number(item.bundle)).fold(cart.bundles, u8::max);
@@ -149,7 +168,10 @@ fn bring(held: &mut impl Held, id: CartId, items: &[NewItem]) -> u8 {
 
 pub fn released(held: &mut impl Held, at: Timestamp, id: CartId, out: &[u8], key: Option<KeyUse>) {
     let items = chosen_items(held, id, out);
-    give_back(held, &items);
+    match codes::stands_on(held, id) {
+        None => give_back(held, &items),
+        Some(code) => codes::put_back(held, code, &items),
+    }
     let (version, emptied, deadline) = change(held, id, |cart| {
         cart.version += 1;
         for ordinal in out {
@@ -179,8 +201,12 @@ pub fn exchanged(
     key: Option<KeyUse>,
 ) {
     let gone = chosen_items(held, id, out);
-    give_back(held, &gone);
-    let version = bring(held, id, items);
+    let code = codes::stands_on(held, id);
+    match code {
+        None => give_back(held, &gone),
+        Some(code) => codes::give_up(held, code, &gone),
+    }
+    let version = bring(held, id, items, code);
     let deadline = change(held, id, |cart| {
         for ordinal in out {
             cart.items[usize::from(*ordinal)].gone = version;
@@ -192,8 +218,11 @@ pub fn exchanged(
 }
 
 pub fn extended(held: &mut impl Held, at: Timestamp, id: CartId, deadline: Timestamp, key: Option<KeyUse>) {
-    for item in present_items(held, id) {
-        held.shard(item.shard).move_hold(item.slot, item.node, deadline);
+    // The holds of an invitation end with it, not with its cart.
+    if codes::stands_on(held, id).is_none() {
+        for item in present_items(held, id) {
+            held.shard(item.shard).move_hold(item.slot, item.node, deadline);
+        }
     }
     let version = change(held, id, |cart| {
         cart.deadline = deadline;
@@ -204,12 +233,17 @@ pub fn extended(held: &mut impl Held, at: Timestamp, id: CartId, deadline: Times
 }
 
 pub fn confirmed(held: &mut impl Held, at: Timestamp, id: CartId, wall: WallTime, key: Option<KeyUse>) {
+    let code = codes::stands_on(held, id);
     let mut ordinal = 0;
     while let Some(item) = held.shard(home(id)).carts[id.index()].items.get(ordinal).copied() {
         if item.present() {
             held.shard(item.shard).sell(item.slot, item.node);
         }
         ordinal += 1;
+    }
+    if let Some(code) = code {
+        let sold = present_items(held, id);
+        codes::sold(held, code, &sold);
     }
     let version = change(held, id, |cart| {
         cart.confirm(wall);
@@ -220,16 +254,20 @@ pub fn confirmed(held: &mut impl Held, at: Timestamp, id: CartId, wall: WallTime
 }
 
 pub fn cancelled(held: &mut impl Held, at: Timestamp, id: CartId, out: &[u8], key: Option<KeyUse>) {
-    for item in chosen_items(held, id, out) {
+    let items = chosen_items(held, id, out);
+    for item in &items {
         held.shard(item.shard).take_back(item.slot, Quantity::from(item.quantity));
     }
-    let version = change(held, id, |cart| {
+    let (version, whole) = change(held, id, |cart| {
         cart.version += 1;
         for ordinal in out {
             cart.items[usize::from(*ordinal)].gone = cart.version;
         }
-        cart.version
+        (cart.version, !cart.items.iter().any(Item::present))
     });
+    if let Some(code) = codes::stands_on(held, id).filter(|_| whole) {
+        codes::restored(held, at, code, &items);
+    }
     set_visitor(held, id, at, FOR_EVER);
     remember(held, key, at, Answered::Cancelled, id, version);
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::line;
+use super::{codes, line};
 use crate::carts::Stage;
 use crate::catalog::{Heartbeat, SaleRecord};
+use crate::codes::CodeTerms;
 use crate::fact::{Cold, SlotEntry};
 use crate::ids::SaleIx;
 use crate::names::Listing;
-use crate::sale::SaleView;
+use crate::sale::{SaleRules, SaleView};
 use crate::state::Held;
 use crate::time::Timestamp;
 use crate::waiting_room::RoomRules;
@@ -39,6 +40,19 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
             line::room_set(held, at, *sale, &record, room, *wall, *secrets);
             set_sale(held, *sale, record);
         }
+        Cold::SaleSetWithCodes { sale, revision, rules, room, codes, wall, secrets } => {
+            let mut rules = SaleRules { codes: Some(Arc::new(codes.clone())), ..(**rules).clone() };
+            if let Some(room) = room {
+                rules = line::with_room(&rules, room);
+            }
+            let record = SaleRecord { revision: *revision, rules: Arc::new(rules) };
+            if let Some(room) = room {
+                line::room_set(held, at, *sale, &record, room, *wall, *secrets);
+            }
+            set_sale(held, *sale, record);
+        }
+        Cold::CodesMade(fact) => codes::made(held, at, fact),
+        Cold::CodesRevoked(fact) => codes::revoked(held, at, fact),
         Cold::Line { sale, fact } => line::happened(held, at, *sale, fact),
         Cold::SlotsSet { sale, added, updated } => {
             let mut before = None;
@@ -61,7 +75,7 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
             held.catalog().heartbeat = Some(Heartbeat { at, wall: *wall, boot: *boot, boot_id: *boot_id });
         }
         // Only compared, by whoever replays.
-        Cold::ShardDigest { .. } | Cold::LineDigest { .. } => {}
+        Cold::ShardDigest { .. } | Cold::LineDigest { .. } | Cold::CodeDigest { .. } => {}
         Cold::Forgotten { shard, from, to, ended_by, carts: _ } => {
             let shard = held.shard(*shard);
             for index in *from..*to {
@@ -73,6 +87,7 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
                 cart.stage = Stage::Free;
                 cart.items = smallvec::SmallVec::new();
                 let sale = cart.sale;
+                shard.coded.remove(&index);
                 if let Some(notes) = shard.notes.remove(&index)
                     && let Some(reference) = &notes.reference
                 {
@@ -111,6 +126,14 @@ pub fn give_room(held: &mut impl Held, sale: SaleIx, room: &RoomRules) {
     let Some(record) = held.catalog().sales.get(usize::from(sale.0)) else { return };
     let rules = Arc::new(line::with_room(&record.rules, room));
     let record = SaleRecord { revision: record.revision, rules };
+    set_sale(held, sale, record);
+}
+
+/// A sale that is there gets what it says of codes back, from a snapshot.
+pub fn give_codes(held: &mut impl Held, sale: SaleIx, codes: &CodeTerms) {
+    let Some(record) = held.catalog().sales.get(usize::from(sale.0)) else { return };
+    let rules = SaleRules { codes: Some(Arc::new(codes.clone())), ..(*record.rules).clone() };
+    let record = SaleRecord { revision: record.revision, rules: Arc::new(rules) };
     set_sale(held, sale, record);
 }
 

@@ -13,6 +13,7 @@ use crate::visitors::VisitorShard;
 /// Touches what the frequent facts will touch.
 pub fn fetch(held: &mut impl Held, fact: &Fact) {
     let (cart, key) = match &fact.kind {
+        Kind::Redeemed(redeemed) => (None, redeemed.opened.key),
         Kind::Opened(Opened { customer, sale, items, key, .. }) => {
             let shards = held.shards();
             for item in items.iter().filter(|item| item.slot.shard < shards) {

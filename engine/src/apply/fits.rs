@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use super::line;
+use super::{codes, codes_fit, line};
 use crate::carts::{Item, PRESENT, Stage};
-use crate::fact::{Cold, Fact, Kind, NewItem};
+use crate::fact::{Cold, Fact, Kind, NewItem, Opened};
 use crate::ids::{CartId, Quantity, SaleIx, SlotRef};
 use crate::inventory::Slot;
 use crate::state::{Held, MAX_SHARDS};
@@ -39,19 +39,17 @@ pub fn fits(held: &mut impl Held, fact: &Fact) -> Result<(), Misfit> {
     let at = fact.at;
     match &fact.kind {
         Kind::Opened(opened) => {
-            demand!(opened.cart.shard() < u16::from(held.shards()), "{:?} names no shard", opened.cart);
-            #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
-            let home = held.shard(opened.cart.shard() as u8);
-            let next = home.carts.next_index();
-            demand!(next == opened.cart.index(), "{:?} is not the next cart, {next} is", opened.cart);
-            demand!(home.rules(opened.sale).is_some(), "there is no sale {}", opened.sale.0);
-            demand!(!opened.items.is_empty(), "a cart without items");
-            demand!(at < opened.deadline, "a deadline that has passed");
-            demand!(opened.deadline <= opened.hard_deadline, "a deadline beyond the hard one");
+            opens(held, at, opened)?;
             takes(held, &opened.items, &[])
+        }
+        Kind::Redeemed(redeemed) => {
+            opens(held, at, &redeemed.opened)?;
+            let back = codes_fit::redeemed_fits(held, at, redeemed)?;
+            takes(held, &redeemed.opened.items, &back)
         }
         Kind::Added { cart, items, .. } => {
             open_cart(held, *cart, at, &[])?;
+            demand!(codes::stands_on(held, *cart).is_none(), "{cart:?} of an invitation gets more");
             room_in_cart(held, *cart, items.len())?;
             takes(held, items, &[])
         }
@@ -68,7 +66,7 @@ pub fn fits(held: &mut impl Held, fact: &Fact) -> Result<(), Misfit> {
         Kind::Extended { cart, deadline, .. } => {
             open_cart(held, *cart, at, &[])?;
             demand!(*deadline > at, "a deadline that has passed");
-            Ok(())
+            codes_fit::extended_fits(held, *cart, *deadline)
         }
         Kind::Confirmed { cart, .. } => open_cart(held, *cart, at, &[]),
         Kind::Cancelled { cart, out, .. } => cart_in(held, *cart, Stage::Ordered, out),
@@ -84,7 +82,21 @@ pub fn fits(held: &mut impl Held, fact: &Fact) -> Result<(), Misfit> {
     }
 }
 
-fn slot(held: &mut impl Held, place: SlotRef) -> Result<(), Misfit> {
+/// Whether a cart can be made, its items aside.
+fn opens(held: &mut impl Held, at: Timestamp, opened: &Opened) -> Result<(), Misfit> {
+    demand!(opened.cart.shard() < u16::from(held.shards()), "{:?} names no shard", opened.cart);
+    #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
+    let home = held.shard(opened.cart.shard() as u8);
+    let next = home.carts.next_index();
+    demand!(next == opened.cart.index(), "{:?} is not the next cart, {next} is", opened.cart);
+    demand!(home.rules(opened.sale).is_some(), "there is no sale {}", opened.sale.0);
+    demand!(!opened.items.is_empty(), "a cart without items");
+    demand!(at < opened.deadline, "a deadline that has passed");
+    demand!(opened.deadline <= opened.hard_deadline, "a deadline beyond the hard one");
+    Ok(())
+}
+
+pub(super) fn slot(held: &mut impl Held, place: SlotRef) -> Result<(), Misfit> {
     demand!(place.shard < held.shards(), "there is no shard {}", place.shard);
     let slots = held.shard(place.shard).slot_count();
     demand!(place.index < slots, "slot {} of shard {}, which has {slots}", place.index, place.shard);
@@ -128,6 +140,9 @@ fn holds_are_there(held: &mut impl Held, id: CartId) -> Result<(), Misfit> {
     #[expect(clippy::cast_possible_truncation, reason = "cart_in has checked it")]
     let home = id.shard() as u8;
     let items = held.shard(home).carts[id.index()].items.len();
+    if let Some(code) = codes::stands_on(held, id) {
+        return codes_fit::holds_are_there(held, id, code);
+    }
     for ordinal in 0..items {
         let item = held.shard(home).carts[id.index()].items[ordinal];
         if item.present() {
@@ -191,6 +206,19 @@ fn cold_fits(held: &mut impl Held, at: Timestamp, fact: &Cold) -> Result<(), Mis
         Cold::SaleSetWithRoom { sale, revision, room, secrets, .. } => {
             sale_follows(held, *sale, *revision)?;
             line::room_fits(held, *sale, room, secrets.is_some())?;
+        }
+        Cold::SaleSetWithCodes { sale, revision, room, secrets, .. } => {
+            sale_follows(held, *sale, *revision)?;
+            if let Some(room) = room {
+                line::room_fits(held, *sale, room, secrets.is_some())?;
+            }
+        }
+        Cold::CodesMade(fact) => codes_fit::made_fits(held, at, fact)?,
+        Cold::CodesRevoked(fact) => codes_fit::revoked_fits(held, fact)?,
+        Cold::CodeDigest { shard, digest } => {
+            demand!(*shard < held.shards(), "there are no codes {shard}");
+            let here = held.codes(*shard).digest.0;
+            demand!(here == *digest, "digest of codes {shard}: journal {digest:016x}, here {here:016x}");
         }
         Cold::Line { sale, fact } => line::line_fits(held, at, *sale, fact)?,
         Cold::LineDigest { shard, digest } => {

@@ -5,12 +5,15 @@
 //! fact's decider held.
 
 mod carts;
+mod codes;
+mod codes_fit;
 mod cold;
 mod fetch;
 mod fits;
 mod line;
 
-pub use cold::{forgettable, give_room};
+pub use codes::stands_on;
+pub use cold::{forgettable, give_codes, give_room};
 pub use fetch::fetch;
 pub use fits::{Misfit, fits};
 pub use line::keeps_lanes;
@@ -34,5 +37,6 @@ pub fn apply(held: &mut impl Held, fact: &Fact) {
         Kind::Settled { slot, holds } => held.shard(slot.shard).settle(slot.index, *holds),
         Kind::Joined(fact) => line::joined(held, fact),
         Kind::Cold(fact) => cold::apply(held, at, fact),
+        Kind::Redeemed(fact) => codes::redeemed(held, at, fact),
     }
 }

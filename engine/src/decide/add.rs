@@ -22,6 +22,11 @@ impl Core {
     /// Adds to a cart, all or nothing.
     pub fn add_holds(&self, now: Now, on: OnCart, wants: &[Want]) -> Answer<CartView> {
         self.with_wants(now, on, wants, |decision, resolved, aim| {
+            if decision.coded(on.cart).is_some_and(|coded| coded.reserves) {
+                let why =
+                    "the cart of an invitation has what the invitation is for; exchange a hold for another";
+                return Err(Refusal::Rule { why: why.into() }.into());
+            }
             let items = decision.take_more(on.cart, wants, resolved, aim, &Sums::new(), 0)?;
             decision.commit(Kind::Added { cart: on.cart, items, key: on.key });
             Ok(())
@@ -118,6 +123,9 @@ impl Decision<'_> {
             let basis = Basis { sale, wall, at: self.at(), back: coming_back };
             self.choose(basis, &rules, wants, resolved, aim)?;
             self.check_wants(sale, &rules, wall, wants, resolved)?;
+        }
+        if let Some(coded) = self.coded(id) {
+            self.check_scope_of_more(coded, &rules, resolved, leaving)?;
         }
         let cart = self.found(id);
         let bundles = resolved.items.iter().map(|item| bundle_number(item.bundle)).max().unwrap_or(0);

@@ -12,7 +12,7 @@ use crate::pulse::Beat;
 use crate::refusal::Refusal;
 use crate::sequence::Sequence;
 use crate::time::{Millis, Now};
-use crate::waiting_room::{BACK_EVERY, ITSELF, Mode, Standing, Stock, Turned, unpacked};
+use crate::waiting_room::{BACK_EVERY, ITSELF, MAX_LANES, Mode, Standing, Stock, Turned, unpacked};
 
 /// The most places that have their turn in one fact, and the most stays put away in one.
 pub(super) const BATCH: u32 = 1_000;
@@ -52,8 +52,8 @@ impl Core {
             decision.note_minute(sale);
             decision.settle_stays(sale);
             decision.end_idle(sale);
-            let may_call = decision.may_call(sale);
-            let called = decision.call(sale, may_call);
+            let (may_call, in_view) = decision.may_call(sale);
+            let called = decision.call(sale, may_call, in_view);
             let line = decision.line_mut(sale);
             line.brake.spend(called);
             line.measure(at);
@@ -98,7 +98,43 @@ impl Core {
         }
         // Where no slot was ever loaded, nothing is sold out.
         stock.sold_out = some && stock.free == 0 && stock.held == 0 && !later;
+        stock.backed = self.backed(now, sale);
         stock
+    }
+
+    /// Of each lane of a sale, the codes that hold units. Codes for any lane count for the first.
+    fn backed(&self, now: Now, sale: SaleIx) -> [u32; MAX_LANES] {
+        let mut backed = [0; MAX_LANES];
+        let listing = self.state.names.listing();
+        let room = listing.sales.get(usize::from(sale.0)).and_then(|sale| sale.rules.room.clone());
+        let Some(room) = room.filter(|_| !self.state.lock_codes(0).waves().is_empty()) else { return backed };
+        for shard in 0..usize::from(self.state.shards()) {
+            let codes = self.state.lock_codes(shard);
+            for (wave, holding) in codes.waves().iter().zip(codes.holding()) {
+                let over = wave.terms.expires_at.is_some_and(|end| now.wall >= end);
+                if wave.sale != sale || *holding == 0 || over {
+                    continue;
+                }
+                let lane = wave.terms.lane.as_deref().and_then(|lane| room.lane(lane)).unwrap_or(0);
+                backed[usize::from(lane)] += *holding;
+            }
+        }
+        backed
+    }
+
+    /// Writes down the digest of the codes under one lock if it has changed since `known`, and gives it.
+    ///
+    /// # Errors
+    /// [`Refusal::Overloaded`] if the journal's buffer has no room for it now.
+    pub fn note_code_digest(&self, now: Now, shard: u8, known: u64) -> Result<u64, Refusal> {
+        let mut decision = Decision::begin(self, now, LINE_BYTES)?;
+        decision.guards.lock_codes(shard);
+        decision.fix_time();
+        let digest = decision.guards.look_codes(shard).digest.0;
+        if digest != known {
+            decision.commit(Kind::Cold(Box::new(Cold::CodeDigest { shard, digest })));
+        }
+        Ok(digest)
     }
 
     /// Writes down the digest of the lines under one lock if it has changed since `known`, and gives it.
@@ -168,20 +204,20 @@ impl Decision<'_> {
         }
     }
 
-    /// How many may be called now: earned by the rate, within the cap, with stock in view.
-    fn may_call(&mut self, sale: SaleIx) -> u32 {
+    /// How many may be called now: earned by the rate, within the cap; and for how many of them there is stock in view.
+    fn may_call(&mut self, sale: SaleIx) -> (u32, u32) {
         let at = self.at();
         let line = self.line_mut(sale);
         let let_through = line.brake.lets(line.pace(), at);
         let line = self.line(sale);
         if line.drawn.is_none() || !line.mode.calls() {
-            return 0;
+            return (0, 0);
         }
         let earned = line.credit.people(line.pace(), self.at());
         let servable = line.flow.in_view(line.stock) / u64::from(line.rules.units_per_visitor);
         let unserved = u64::from(line.inside.called()) + line.empty_handed.len() as u64;
         let in_view = u32::try_from(servable.saturating_sub(unserved)).unwrap_or(u32::MAX);
-        earned.min(self.room(sale)).min(in_view).min(let_through)
+        (earned.min(self.room(sale)).min(let_through), in_view)
     }
 
     /// How many more may be called within the cap.
@@ -190,10 +226,11 @@ impl Decision<'_> {
         line.dials.max_active.saturating_sub(line.inside.active())
     }
 
-    /// Calls so many, lane by lane, and says how many were there.
-    pub(super) fn call(&mut self, sale: SaleIx, people: u32) -> u32 {
+    /// Calls so many, lane by lane, and says how many were there. Those whose units are set aside need none in view; of all
+    /// others `in_view` are called at most.
+    pub(super) fn call(&mut self, sale: SaleIx, people: u32, in_view: u32) -> u32 {
         let before = self.line(sale).inside.called();
-        for (lane, people) in self.shares(sale, people) {
+        for (lane, people) in self.shares(sale, people, in_view) {
             self.call_lane(sale, lane, people);
         }
         self.line(sale).inside.called() - before
@@ -202,7 +239,7 @@ impl Decision<'_> {
     /// How many would be called.
     pub(super) fn would_call(&mut self, sale: SaleIx, people: u32) -> u32 {
         let people = people.min(self.room(sale));
-        let shares = self.shares(sale, people);
+        let shares = self.shares(sale, people, u32::MAX);
         shares
             .into_iter()
             .map(|(lane, people)| self.turn(sale, lane, people))
@@ -211,21 +248,27 @@ impl Decision<'_> {
     }
 
     /// How many of each lane are next: always the one that is furthest behind its share.
-    fn shares(&self, sale: SaleIx, people: u32) -> Vec<(u8, u32)> {
+    fn shares(&self, sale: SaleIx, people: u32, mut in_view: u32) -> Vec<(u8, u32)> {
         let line = self.line(sale);
         let mut wanted = vec![0_u32; line.lanes.len()];
         let people = if line.drawn.is_none() { 0 } else { people.min(BATCH) };
         let weight = |lane: usize| line.rules.lanes.get(lane).map_or(1, |lane| u64::from(lane.weight));
         let waiting =
             |lane: usize| u64::from(line.lanes[lane].waiting()) + line.lanes[lane].back.len() as u64;
+        let backed = |lane: usize| line.stock.backed.get(lane).copied().unwrap_or(0);
         for _ in 0..people {
-            let next = (0..wanted.len()).filter(|lane| waiting(*lane) > u64::from(wanted[*lane])).min_by_key(
-                |lane| {
-                    // Compared as fractions: called so far over weight.
-                    (line.lanes[*lane].called + u64::from(wanted[*lane])) * 1_000_000 / weight(*lane)
-                },
-            );
+            let may = |lane: &usize| {
+                let (lane, wanted) = (*lane, wanted[*lane]);
+                waiting(lane) > u64::from(wanted) && (in_view > 0 || wanted < backed(lane))
+            };
+            let next = (0..wanted.len()).filter(may).min_by_key(|lane| {
+                // Compared as fractions: called so far over weight.
+                (line.lanes[*lane].called + u64::from(wanted[*lane])) * 1_000_000 / weight(*lane)
+            });
             let Some(next) = next else { break };
+            if wanted[next] >= backed(next) {
+                in_view -= 1;
+            }
             wanted[next] += 1;
         }
         (0_u8..).zip(wanted).filter(|(_, people)| *people > 0).collect()

@@ -5,6 +5,7 @@
 
 use super::{Core, Decision, step_bytes};
 use crate::carts::{Cart, Stage};
+use crate::codes::Coded;
 use crate::fact::Kind;
 use crate::ids::{CartId, CustomerHash, SaleIx};
 use crate::inventory::Shard;
@@ -22,6 +23,8 @@ struct Glance {
     customer: CustomerHash,
     sale: SaleIx,
     mask: u64,
+    /// What it was made with; it never changes.
+    coded: Option<Coded>,
 }
 
 /// The home shard of a cart id, if the id can be one of this partition.
@@ -66,6 +69,7 @@ impl Core {
             sale: cart.sale,
             // Shards of items that are gone as well: a replayed answer names their slots.
             mask: cart.all_shards() | 1 << home,
+            coded: if shard.coded.is_empty() { None } else { shard.coded.get(&id.index()).copied() },
         });
         (glance, shard.stamp.sequence)
     }
@@ -101,8 +105,13 @@ impl Core {
                     return answer;
                 }
             }
+            let mut beside = 0;
+            if let Some(Coded { code, .. }) = glance.coded {
+                decision.guards.lock_codes(code.shard);
+                beside = decision.guards.look_codes(code.shard).code(code.index).shards();
+            }
             // After a few lost races all shards are taken: then nothing can be missed.
-            let mask = if attempt < MAX_TRIES { glance.mask | more } else { all(shards) };
+            let mask = if attempt < MAX_TRIES { glance.mask | more | beside } else { all(shards) };
             decision.guards.lock_shards(mask);
             decision.fix_time();
             let (again, missing) = match decision.cart(on.caller, on.cart) {
@@ -160,6 +169,12 @@ impl Decision<'_> {
         #[expect(clippy::cast_possible_truncation, reason = "the cart was found, so its shard exists")]
         let home = self.guards.look(id.shard() as u8);
         (home, &home.carts[id.index()])
+    }
+
+    /// What an open cart was made with; its home shard is held.
+    pub(super) fn coded(&self, id: CartId) -> Option<Coded> {
+        let coded = &self.found_in(id).0.coded;
+        if coded.is_empty() { None } else { coded.get(&id.index()).copied() }
     }
 
     /// Writes down that a cart is past its deadline, so that nobody who was told so sees it alive again after a crash

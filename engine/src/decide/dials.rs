@@ -131,7 +131,7 @@ impl Core {
             decision.draw_if_due(sale);
             decision.settle_stays(sale);
             let room = decision.room(sale);
-            let people = decision.call(sale, count.min(room));
+            let people = decision.call(sale, count.min(room), u32::MAX);
             if people > 0 {
                 let (wall, reason) = (decision.now_at().wall, reason.map(str::to_owned));
                 decision.happen(sale, LineFact::Admitted { people, wall, credential, reason });

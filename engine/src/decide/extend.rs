@@ -3,6 +3,7 @@
 use super::Core;
 use super::cart::Called;
 use super::line::Wish;
+use crate::codes::Coded;
 use crate::fact::Kind;
 use crate::outcome::{Answer, CartView};
 use crate::refusal::{Missing, Refusal};
@@ -24,7 +25,12 @@ impl Core {
             if rules.closes_at.is_some_and(|closes| decision.now_at().wall >= closes) {
                 return Err(Refusal::SaleClosed);
             }
-            let deadline = decision.at().plus(rules.hold_ttl).min(hard).max(deadline);
+            let mut longest = decision.at().plus(rules.hold_ttl).min(hard);
+            // The cart of an invitation ends with what it stands on.
+            if let Some(Coded { code, reserves: true }) = decision.coded(on.cart) {
+                longest = longest.min(decision.guards.look_codes(code.shard).code(code.index).until);
+            }
+            let deadline = longest.max(deadline);
             decision.commit(Kind::Extended { cart: on.cart, deadline, key: on.key });
             Ok(decision.cart_view(on.cart, None))
         });

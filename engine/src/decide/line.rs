@@ -4,6 +4,7 @@
 //! that was not signed by the line reaches its state.
 
 use super::{Core, Decision};
+use crate::codes::CodeHash;
 use crate::fact::{Cold, Joined, Kind, LineFact};
 use crate::ids::SaleIx;
 use crate::outcome::Answer;
@@ -31,6 +32,8 @@ pub enum Proof<'a> {
     Ticket(&'a str),
     /// A keyed hash of what was proven: always the same place.
     Person(u128),
+    /// An access code: always the same place, in the lane the code is for.
+    Code(CodeHash),
     /// The same, proven by a paper whose own name, as a keyed hash, is good for one person only.
     Paper {
         /// Who is coming.
@@ -96,7 +99,13 @@ impl Core {
         let Some(sale) = self.state.names.listing().sale(request.sale) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
-        self.on_line(now, sale, |decision| decision.join(sale, request))
+        if let Proof::Code(code) = request.proof {
+            return self.join_with_code(now, sale, request, code);
+        }
+        self.on_line(now, sale, |decision| {
+            let lane = request.lane;
+            decision.join(sale, request, |decision| decision.check_lane_without_code(sale, lane))
+        })
     }
 
     /// How a ticket stands. Who asks is there; who missed the turn by not being there is back.
@@ -327,11 +336,17 @@ impl Decision<'_> {
         Ok(view)
     }
 
-    fn join(&mut self, sale: SaleIx, request: &JoinLine<'_>) -> Result<JoinedLine, Refusal> {
+    /// Joins; `may` is asked before somebody gets a new place.
+    pub(super) fn join(
+        &mut self,
+        sale: SaleIx,
+        request: &JoinLine<'_>,
+        may: impl FnOnce(&Self) -> Result<(), Refusal>,
+    ) -> Result<JoinedLine, Refusal> {
         self.draw_if_due(sale);
         let known = match request.proof {
             Proof::Nobody => None,
-            Proof::Person(person) | Proof::Paper { person, .. } => {
+            Proof::Person(person) | Proof::Paper { person, .. } | Proof::Code(CodeHash(person)) => {
                 self.line(sale).ticket_of(person).map(|(lane, number)| Ticket { sale, lane, number })
             }
             Proof::Ticket(text) => {
@@ -356,6 +371,7 @@ impl Decision<'_> {
             }
             return Ok(JoinedLine { ticket: self.seen(ticket)?, created: false });
         }
+        may(self)?;
         let line = self.line(sale);
         if !line.mode.joins() {
             return Err(Refusal::SaleClosed);
@@ -375,7 +391,7 @@ impl Decision<'_> {
             return Err(Refusal::LimitReached { what: "tickets", limit: u64::from(MOST_REGISTRATIONS) });
         }
         let person = match request.proof {
-            Proof::Person(person) | Proof::Paper { person, .. } => person,
+            Proof::Person(person) | Proof::Paper { person, .. } | Proof::Code(CodeHash(person)) => person,
             Proof::Nobody | Proof::Ticket(_) => 0,
         };
         self.commit(Kind::Joined(Joined { sale, lane, number, person, wall }));

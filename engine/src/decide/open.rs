@@ -2,12 +2,14 @@
 
 use super::aim::{Aim, Basis, locks_for};
 use super::choose::Missed;
+use super::codes::Shown;
 use super::line::{Session, Wish};
 use super::stock::{Sums, sum};
 use super::wants::Resolved;
 use super::{Core, Decision, step_bytes};
 use crate::carts::Cart;
-use crate::fact::{Kind, Opened};
+use crate::codes::CodeHash;
+use crate::fact::{Kind, Opened, Redeemed};
 use crate::ids::{CartId, Quantity, SaleIx};
 use crate::keys::KeyShard;
 use crate::limits::{MAX_BEST, MAX_PARTS, MAX_TRIES};
@@ -94,7 +96,9 @@ impl Core {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
         let notes = if request.notes.is_empty() { 0 } else { NOTES_BYTES };
-        let mut decision = match Decision::begin(self, now, step_bytes(item_bound(request.wants)) + notes) {
+        // Who names nothing may get what a code holds.
+        let items = if request.wants.is_empty() { MAX_PARTS } else { item_bound(request.wants) };
+        let mut decision = match Decision::begin(self, now, step_bytes(items) + notes) {
             Ok(decision) => decision,
             Err(refusal) => return Self::refuse(now, refusal),
         };
@@ -111,7 +115,18 @@ impl Core {
             Ok(resolved) => resolved,
             Err(refusal) => return decision.answer(Err(refusal)),
         };
-        let result = decision.open_somewhere(now, sale, request, until, &mut resolved);
+        let shown = match decision.shown(sale, request) {
+            Ok(shown) => shown,
+            Err(refusal) => {
+                decision.fix_time();
+                return decision.answer(Err(refusal));
+            }
+        };
+        if let Some(shown) = &shown {
+            resolved.beside = shown.mask;
+            shown.fill(&mut resolved);
+        }
+        let result = decision.open_somewhere(now, sale, request, until, &mut resolved, shown.as_ref());
         let result = result.map(|cart| {
             #[expect(clippy::cast_possible_truncation, reason = "a cart that was made lives in a shard")]
             self.note_opened(cart.shard() as u8, decision.guards.shard_locks());
@@ -125,6 +140,25 @@ impl Core {
 }
 
 impl Decision<'_> {
+    /// The code a cart is made with, if it is: the one that was given, or the one a pass was had for.
+    fn shown(&mut self, sale: SaleIx, request: &OpenCart<'_>) -> Result<Option<Shown>, Refusal> {
+        if let Some(hash) = request.code {
+            let shown = self.show(sale, hash).ok_or(Refusal::NotFound(Missing::AccessCode))?;
+            return Ok(Some(shown));
+        }
+        if request.caller.holder.is_some()
+            && let Some(shown) = self.show(sale, CodeHash(request.customer.0))
+        {
+            return Ok(Some(shown));
+        }
+        let listing = self.core.state.names.listing();
+        let terms = listing.sales.get(usize::from(sale.0)).and_then(|sale| sale.rules.codes.clone());
+        if terms.is_some_and(|terms| terms.carts) && !request.caller.operator {
+            return Err(Refusal::CodeRequired);
+        }
+        Ok(None)
+    }
+
     /// Makes the cart of what is named, or of what a first look finds, or of what is left with everything locked.
     fn open_somewhere(
         &mut self,
@@ -133,13 +167,14 @@ impl Decision<'_> {
         request: &OpenCart<'_>,
         until: Option<Timestamp>,
         resolved: &mut Resolved,
+        shown: Option<&Shown>,
     ) -> Result<CartId, Refusal> {
         if resolved.mask().count_ones() > 1 && !resolved.choices.is_empty() {
             for _ in 0..MAX_TRIES {
                 let Some(aim) = self.core.aim(now, sale, request.wants, resolved) else { break };
                 self.guards.lock_shards(locks_for(resolved, Some(&aim)));
                 self.fix_time();
-                match self.open(sale, request, until, &mut resolved.clone(), Some(&aim)) {
+                match self.open(sale, request, until, &mut resolved.clone(), Some(&aim), shown) {
                     Ok(cart) => return Ok(cart),
                     Err(Missed::Refused(refusal)) => return Err(refusal),
                     Err(Missed::Lost) => self.guards.unlock_shards(),
@@ -148,7 +183,7 @@ impl Decision<'_> {
         }
         self.guards.lock_shards(resolved.mask());
         self.fix_time();
-        match self.open(sale, request, until, resolved, None) {
+        match self.open(sale, request, until, resolved, None, shown) {
             Ok(cart) => Ok(cart),
             Err(Missed::Refused(refusal)) => Err(refusal),
             Err(Missed::Lost) => unreachable!("without an aim nothing is lost"),
@@ -162,23 +197,34 @@ impl Decision<'_> {
         until: Option<Timestamp>,
         resolved: &mut Resolved,
         aim: Option<&Aim>,
+        shown: Option<&Shown>,
     ) -> Result<CartId, Missed> {
         let wall = self.now_at().wall;
-        let Some(any_shard) = lowest(self.guards.mask()) else {
+        let nothing = resolved.items.is_empty() && resolved.choices.is_empty();
+        let Some(any_shard) = lowest(self.guards.mask()).filter(|_| !nothing) else {
+            // A code that was used holds nothing any more: that is said first.
+            if let Some(shown) = shown {
+                self.check_code(shown, request.caller.channel)?;
+            }
             return Err(Refusal::Rule { why: "a cart needs at least one item".into() }.into());
         };
         let rules = self.rules(sale, any_shard)?;
         self.check_room()?;
         self.check_admitted(sale, &rules, request, until)?;
+        let nth = shown.map(|shown| self.check_code(shown, request.caller.channel)).transpose()?;
+        let back = shown.map_or_else(Sums::new, |shown| shown.back(self.at()));
         self.check_wants(sale, &rules, wall, request.wants, resolved)?;
         let units = Self::units_wanted(&rules, request.wants, resolved);
         self.check_limits(sale, &rules, request.customer, units, 0)?;
         if !resolved.choices.is_empty() {
-            let basis = Basis { sale, wall, at: self.at(), back: &[] };
+            let basis = Basis { sale, wall, at: self.at(), back: &back };
             self.choose(basis, &rules, request.wants, resolved, aim)?;
             self.check_wants(sale, &rules, wall, request.wants, resolved)?;
         }
-        self.stock(&sum(&resolved.items), &Sums::new())?;
+        if let Some(shown) = shown {
+            self.check_scope(shown, &rules, resolved)?;
+        }
+        self.stock(&sum(&resolved.items), &back)?;
 
         let home = resolved.items[0].slot.shard;
         let carts = &self.guards.look(home).carts;
@@ -189,17 +235,22 @@ impl Decision<'_> {
         let generation = carts.get(index).map_or(0, |cart: &Cart| cart.generation() + 1);
         let cart = CartId::new(self.core.partition, home, generation, index);
         let at = self.at();
-        self.commit(Kind::Opened(Opened {
+        let last = shown.and_then(|shown| shown.last(at)).unwrap_or(crate::visitors::FOR_EVER);
+        let opened = Opened {
             cart,
             sale,
             channel: request.caller.channel,
             customer: request.customer,
-            deadline: at.plus(rules.hold_ttl),
-            hard_deadline: at.plus(rules.hold_max),
+            deadline: at.plus(rules.hold_ttl).min(last),
+            hard_deadline: at.plus(rules.hold_max).min(last),
             items: std::mem::take(&mut resolved.items),
             key: Some(request.key),
             notes: notes_to_keep(&rules, &request.notes),
-        }));
+        };
+        self.commit(match shown.zip(nth) {
+            None => Kind::Opened(opened),
+            Some((shown, nth)) => Kind::Redeemed(Box::new(Redeemed { opened, code: shown.code, nth })),
+        });
         Ok(cart)
     }
 

@@ -156,8 +156,16 @@ impl Core {
 impl Decision<'_> {
     /// The fact that a sale is set, with its waiting room if it has one.
     fn sale_set(&self, sale: SaleIx, revision: u64, rules: SaleRules) -> Result<Cold, Refusal> {
+        let codes = rules.codes.as_deref().filter(|codes| !codes.is_empty()).cloned();
+        let wall = self.now_at().wall;
         let Some(room) = rules.room.clone() else {
-            return Ok(Cold::SaleSet { sale, revision, rules: Box::new(rules) });
+            let rules = Box::new(rules);
+            return Ok(match codes {
+                None => Cold::SaleSet { sale, revision, rules },
+                Some(codes) => {
+                    Cold::SaleSetWithCodes { sale, revision, rules, room: None, codes, wall, secrets: None }
+                }
+            });
         };
         let secrets = match self.guards.look_lines().lines.get(&sale) {
             None => Some((self.core.secrets.next(), self.core.secrets.next())),
@@ -167,8 +175,13 @@ impl Decision<'_> {
                 return Err(Refusal::Rule { why });
             }
         };
-        let (wall, room) = (self.now_at().wall, Box::new((*room).clone()));
-        Ok(Cold::SaleSetWithRoom { sale, revision, rules: Box::new(rules), room, wall, secrets })
+        let (rules, room) = (Box::new(rules), Box::new((*room).clone()));
+        Ok(match codes {
+            None => Cold::SaleSetWithRoom { sale, revision, rules, room, wall, secrets },
+            Some(codes) => {
+                Cold::SaleSetWithCodes { sale, revision, rules, room: Some(room), codes, wall, secrets }
+            }
+        })
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Resolved {
     pub bundles: SmallVec<[(String, usize, usize); 2]>,
     /// What is chosen once the locks are held.
     pub choices: SmallVec<[Choice; 1]>,
+    /// Shards that are needed for something else than the items.
+    pub beside: u64,
 }
 
 /// Something the server is to choose.
@@ -38,9 +40,9 @@ pub(crate) struct Choice {
 }
 
 impl Resolved {
-    /// The inventory shards of the items that are named or chosen already.
+    /// The inventory shards of the items that are named or chosen already, and those needed beside.
     pub fn named(&self) -> u64 {
-        self.items.iter().fold(0, |mask, item| mask | 1 << item.slot.shard)
+        self.items.iter().fold(self.beside, |mask, item| mask | 1 << item.slot.shard)
     }
 
     /// The inventory shards of the items, and of all that may be chosen.

@@ -8,7 +8,8 @@
 
 use std::fmt;
 
-use super::{Cold, Fact, Joined, Kind, NewItem, NewItems, Opened, Ordinals};
+use super::{Cold, Fact, Joined, Kind, NewItem, NewItems, Opened, Ordinals, Redeemed};
+use crate::codes::CodeRef;
 use crate::ids::{CartId, ChannelIx, CustomerHash, SaleIx, SlotRef};
 use crate::request::KeyUse;
 use crate::time::{Millis, Timestamp, WallTime};
@@ -29,6 +30,8 @@ const SETTLED: u8 = 9;
 const CONFIRMED_AT: u8 = 10;
 /// Somebody joined a line.
 const JOINED: u8 = 11;
+/// A cart was made with an access code: the code and its use before what kind 1 has.
+const REDEEMED: u8 = 12;
 const COLD: u8 = 32;
 
 /// The most holds one step can take in or out; the count is one byte.
@@ -58,6 +61,9 @@ impl std::error::Error for DecodeError {}
 pub fn encode(fact: &Fact, out: &mut Vec<u8>) {
     let (kind, key) = match &fact.kind {
         Kind::Opened(opened) => (OPENED | if opened.notes.is_some() { NOTED } else { 0 }, opened.key),
+        Kind::Redeemed(redeemed) => {
+            (REDEEMED | if redeemed.opened.notes.is_some() { NOTED } else { 0 }, redeemed.opened.key)
+        }
         Kind::Added { key, .. } => (ADDED, *key),
         Kind::Released { key, .. } => (RELEASED, *key),
         Kind::Exchanged { key, .. } => (EXCHANGED, *key),
@@ -73,14 +79,13 @@ pub fn encode(fact: &Fact, out: &mut Vec<u8>) {
     assert!(fact.at.0 < 1 << 48, "engine time {} does not fit 48 bits", fact.at);
     out.extend_from_slice(&fact.at.0.to_le_bytes()[..6]);
     match &fact.kind {
-        Kind::Opened(opened) => {
-            put_cart(out, opened.cart);
-            put_varint(out, u64::from(opened.sale.0));
-            put_varint(out, u64::from(opened.channel.0));
-            out.extend_from_slice(&opened.customer.0.to_le_bytes());
-            put_varint(out, opened.deadline.since(fact.at).0);
-            put_varint(out, opened.hard_deadline.since(fact.at).0);
-            put_items(out, &opened.items);
+        Kind::Opened(opened) => put_opened(out, fact.at, opened),
+        Kind::Redeemed(redeemed) => {
+            let Redeemed { opened, code, nth } = &**redeemed;
+            out.push(code.shard);
+            put_varint(out, u64::from(code.index));
+            put_varint(out, u64::from(*nth));
+            put_opened(out, fact.at, opened);
         }
         Kind::Added { cart, items, .. } => {
             put_cart(out, *cart);
@@ -124,7 +129,12 @@ pub fn encode(fact: &Fact, out: &mut Vec<u8>) {
         out.extend_from_slice(&key.key.to_le_bytes());
         out.extend_from_slice(&key.fingerprint.to_le_bytes());
     }
-    if let Kind::Opened(Opened { notes: Some(notes), .. }) = &fact.kind {
+    let opened = match &fact.kind {
+        Kind::Opened(opened) => Some(opened),
+        Kind::Redeemed(redeemed) => Some(&redeemed.opened),
+        _ => None,
+    };
+    if let Some(Opened { notes: Some(notes), .. }) = opened {
         put_postcard(out, &**notes);
     }
 }
@@ -142,21 +152,18 @@ pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
     let keyed = first & KEYED != 0;
     let noted = first & NOTED != 0;
     let code = first & !(KEYED | NOTED);
-    if noted && code != OPENED || keyed && matches!(code, LAPSED | SETTLED | JOINED | COLD) {
+    if noted && !matches!(code, OPENED | REDEEMED)
+        || keyed && matches!(code, LAPSED | SETTLED | JOINED | COLD)
+    {
         return Err(DecodeError { expected: "flags that fit the kind", offset: 0 });
     }
     let mut kind = match code {
-        OPENED => Kind::Opened(Opened {
-            cart: from.cart()?,
-            sale: SaleIx(from.small("a sale")?),
-            channel: ChannelIx(from.small("a channel")?),
-            customer: CustomerHash(u128::from_le_bytes(from.fixed("a customer")?)),
-            deadline: from.later(at)?,
-            hard_deadline: from.later(at)?,
-            items: from.items()?,
-            key: None,
-            notes: None,
-        }),
+        OPENED => Kind::Opened(from.opened(at)?),
+        REDEEMED => Kind::Redeemed(Box::new(Redeemed {
+            code: CodeRef { shard: from.byte("a shard")?, index: from.small("a code")? },
+            nth: from.small("a use")?,
+            opened: from.opened(at)?,
+        })),
         ADDED => Kind::Added { cart: from.cart()?, items: from.items()?, key: None },
         RELEASED => Kind::Released { cart: from.cart()?, out: from.ordinals()?, key: None },
         EXCHANGED => {
@@ -185,11 +192,17 @@ pub fn decode(bytes: &[u8]) -> Result<Fact, DecodeError> {
             | Kind::Extended { key, .. }
             | Kind::Confirmed { key, .. }
             | Kind::Cancelled { key, .. } => *key = Some(read),
+            Kind::Redeemed(redeemed) => redeemed.opened.key = Some(read),
             Kind::Lapsed { .. } | Kind::Settled { .. } | Kind::Joined(_) | Kind::Cold(_) => {}
         }
     }
-    if noted && let Kind::Opened(opened) = &mut kind {
-        opened.notes = Some(Box::new(from.postcard("notes")?));
+    if noted {
+        let notes = Some(Box::new(from.postcard("notes")?));
+        match &mut kind {
+            Kind::Opened(opened) => opened.notes = notes,
+            Kind::Redeemed(redeemed) => redeemed.opened.notes = notes,
+            _ => return from.none("a kind with notes"),
+        }
     }
     if !from.rest.is_empty() {
         return from.none("the end");
@@ -214,6 +227,16 @@ fn put_offset(out: &mut Vec<u8>, at: Timestamp, wall: WallTime) {
 
 fn put_cart(out: &mut Vec<u8>, cart: CartId) {
     out.extend_from_slice(&cart.0.to_le_bytes());
+}
+
+fn put_opened(out: &mut Vec<u8>, at: Timestamp, opened: &Opened) {
+    put_cart(out, opened.cart);
+    put_varint(out, u64::from(opened.sale.0));
+    put_varint(out, u64::from(opened.channel.0));
+    out.extend_from_slice(&opened.customer.0.to_le_bytes());
+    put_varint(out, opened.deadline.since(at).0);
+    put_varint(out, opened.hard_deadline.since(at).0);
+    put_items(out, &opened.items);
 }
 
 fn put_slot(out: &mut Vec<u8>, slot: SlotRef) {
@@ -317,6 +340,20 @@ impl<'a> Bytes<'a> {
         Ok(at.plus(Millis(self.varint("a span")?)))
     }
 
+    fn opened(&mut self, at: Timestamp) -> Result<Opened, DecodeError> {
+        Ok(Opened {
+            cart: self.cart()?,
+            sale: SaleIx(self.small("a sale")?),
+            channel: ChannelIx(self.small("a channel")?),
+            customer: CustomerHash(u128::from_le_bytes(self.fixed("a customer")?)),
+            deadline: self.later(at)?,
+            hard_deadline: self.later(at)?,
+            items: self.items()?,
+            key: None,
+            notes: None,
+        })
+    }
+
     fn joined(&mut self, at: Timestamp) -> Result<Joined, DecodeError> {
         let (sale, lane) = (SaleIx(self.small("a sale")?), self.byte("a lane")?);
         let (number, wall) = (self.small("a number")?, self.wall(at)?);
@@ -388,7 +425,10 @@ mod tests {
             ..opened.clone()
         };
         let out: Ordinals = smallvec![0, 4];
+        let code = CodeRef { shard: 63, index: 70_000 };
         [
+            Kind::Redeemed(Box::new(Redeemed { opened: opened.clone(), code, nth: 999 })),
+            Kind::Redeemed(Box::new(Redeemed { opened: noted.clone(), code, nth: 0 })),
             Kind::Opened(opened),
             Kind::Opened(noted),
             Kind::Added { cart, items: items.clone(), key },
@@ -440,8 +480,8 @@ mod tests {
             bytes.len()
         };
         let samples = samples();
-        assert!(len(&samples[0]) <= 80, "{}", len(&samples[0]));
-        assert!(len(&samples[6]) <= 40, "{}", len(&samples[6]));
+        assert!(len(&samples[2]) <= 80, "{}", len(&samples[2]));
+        assert!(len(&samples[8]) <= 40, "{}", len(&samples[8]));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::slot::{ALWAYS, Slot, SlotExtra, SlotInfo};
 use super::spec::SlotSpec;
 use super::text::{Interned, Texts};
 use crate::carts::Cart;
+use crate::codes::Coded;
 use crate::digest::Digest;
 use crate::expiry::{Expiry, Node, Schedule, UNSCHEDULED};
 use crate::ids::{Quantity, SaleIx};
@@ -54,6 +55,8 @@ pub struct Shard {
     pub notes: Map<u32, Arc<Notes>>,
     /// Carts by the shop's reference.
     pub references: Map<(SaleIx, Box<str>), Vec<u32>>,
+    /// Carts that were made with an access code, those few.
+    pub coded: Map<u32, Coded>,
     /// The live holds on its slots.
     pub expiry: Expiry,
     /// The terms of each sale, by its index. Every shard has its own copy, read under its own lock: what all shards
@@ -330,7 +333,10 @@ impl Shard {
         let group = &mut self.groups[slot.group as usize];
         let (units, deadline) = (Quantity::from(node.quantity), node.deadline);
         counted(index, slot, group, &mut self.rows, &mut self.digest, |slot| slot.held += units);
-        group.taken += u64::from(units);
+        // What an invitation sets aside is not what people take.
+        if crate::codes::owner_of(node.cart_shard, node.cart_index).is_none() {
+            group.taken += u64::from(units);
+        }
         group.note_due(deadline);
         self.expiry.schedule.note(index, &mut slot.scheduled, deadline);
         self.expiry.insert(index, &mut slot.due, node)

@@ -3,11 +3,12 @@
 //! A snapshot is never the truth, the journal is: it shortens the way. It is made by the follower from facts that are
 //! durable, and only when it was read back do older segments go. `docs/snapshot-format.md` has every byte.
 //!
-//! `chunks` is the file, `bytes` the small change, `save` and `restore` mirror each other item by item (`lines` and `grades` do both for waiting rooms), `writer` is the
+//! `chunks` is the file, `bytes` the small change, `save` and `restore` mirror each other item by item (`lines` and `grades` do both for waiting rooms, `codes` for access codes), `writer` is the
 //! life of one snapshot, `generations` says which stay.
 
 mod bytes;
 mod chunks;
+mod codes;
 mod generations;
 mod grades;
 mod lines;

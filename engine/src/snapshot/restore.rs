@@ -72,6 +72,7 @@ fn rest<F: DiskFile>(from: &mut ChunkReader<F>, state: &mut State) -> Result<(),
                 let count = from.item(|take| take.small())?;
                 super::tokens::restore(from, state, count)?;
             }
+            tag::CODES => super::codes::restore(from, state)?,
             tag::END => return Ok(()),
             _ => return Err(from.odd(Odd("another section"))),
         }

@@ -6,7 +6,7 @@
 
 use super::bytes::{put_postcard, put_text, put_time, put_varint, put_wall};
 use super::chunks::ChunkWriter;
-use super::{grades, lines, tokens};
+use super::{codes, grades, lines, tokens};
 use crate::carts::{Cart, Stage};
 use crate::inventory::{ALWAYS, Shard};
 use crate::journal::StorageError;
@@ -27,6 +27,8 @@ pub(super) mod tag {
     pub const GRADES: u8 = 7;
     /// Only in a state that has any.
     pub const TOKENS: u8 = 8;
+    /// The same.
+    pub const CODES: u8 = 9;
     pub const END: u8 = 255;
 }
 
@@ -49,6 +51,8 @@ enum Part {
     Grades,
     TokensHead,
     Tokens(tokens::Place),
+    CodesHead,
+    Codes(u8, u32),
     End,
     Done,
 }
@@ -134,7 +138,7 @@ impl Saver {
             Part::LinesHead => {
                 let count = lines::count(state);
                 if count == 0 {
-                    return Ok(Part::End);
+                    return Ok(Part::CodesHead);
                 }
                 out.item(|out| {
                     out.push(tag::LINES);
@@ -150,7 +154,7 @@ impl Saver {
             Part::TokensHead => {
                 let count = tokens::count(state);
                 if count == 0 {
-                    return Ok(Part::End);
+                    return Ok(Part::CodesHead);
                 }
                 out.item(|out| {
                     out.push(tag::TOKENS);
@@ -158,7 +162,19 @@ impl Saver {
                 })?;
                 Ok(Part::Tokens(tokens::Place::default()))
             }
-            Part::Tokens(place) => Ok(tokens::save(state, place, out)?.map_or(Part::End, Part::Tokens)),
+            Part::Tokens(place) => Ok(tokens::save(state, place, out)?.map_or(Part::CodesHead, Part::Tokens)),
+            Part::CodesHead => {
+                if !codes::any(state) {
+                    return Ok(Part::End);
+                }
+                out.item(|out| out.push(tag::CODES))?;
+                codes::save_head(state, out)?;
+                Ok(Part::Codes(0, 0))
+            }
+            Part::Codes(number, from) => {
+                let next = codes::save(state, number, from, out)?;
+                Ok(next.map_or(Part::End, |(number, from)| Part::Codes(number, from)))
+            }
             Part::End => {
                 out.item(|out| out.push(tag::END))?;
                 Ok(Part::Done)

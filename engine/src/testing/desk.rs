@@ -104,7 +104,8 @@ impl Desk {
     /// Opens a cart.
     pub fn open_with(&self, sale: &str, customer: u128, wants: &[Want], key: KeyUse) -> Answer<CartView> {
         let customer = CustomerHash(customer);
-        let request = OpenCart { caller: SHOP, key, sale, customer, wants, notes: Notes::default() };
+        let request =
+            OpenCart { caller: SHOP, key, sale, customer, wants, notes: Notes::default(), code: None };
         self.core.open_cart(self.now(), &request)
     }
 

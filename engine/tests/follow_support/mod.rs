@@ -133,7 +133,8 @@ impl Market {
                     notes.reference = Some(format!("R-{}", self.dice.roll(5)));
                 }
                 let customer = onsale_engine::ids::CustomerHash(customer);
-                let request = OpenCart { caller: SHOP, key, sale: "day", customer, wants: &wants, notes };
+                let request =
+                    OpenCart { caller: SHOP, key, sale: "day", customer, wants: &wants, notes, code: None };
                 if let Ok(cart) = self.desk.core.open_cart(now, &request).result {
                     self.carts.push(cart.cart);
                     self.opened.push((customer.0, wants, key, cart));

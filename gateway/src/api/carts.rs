@@ -8,6 +8,7 @@ use onsale_engine::ids::{CartId, CustomerHash, IdKind, PublicId};
 use onsale_engine::outcome::{Answer, CartView};
 use onsale_engine::request::{Caller, Notes, OnCart, OpenCart, Want};
 
+use super::access_codes::Tried;
 use super::slots::zone_of;
 use crate::answer::{Outcome, PRIVATE, Said, json_bytes, json_bytes_reusing};
 use crate::call::Call;
@@ -29,29 +30,43 @@ pub async fn open(call: Call) -> Outcome {
     let caller = call.principal.seller()?;
     let sale = call.param(0);
     let key = call.key(caller, sale)?;
-    let (customer, wants, mut notes) = asked(&call, caller, sale)?;
+    let Asked { customer, wants, mut notes, code } = asked(&call, caller, sale)?;
     // In clear only if the sale says so. An unknown sale is told by the call below.
     if call.engine().keeps_customer(sale) {
         notes.customer = customer.in_clear.map(Cow::into_owned);
     }
     let customer = customer.hash;
-    let request = OpenCart { caller, key, sale, customer, wants: &wants, notes };
-    let cart = settle(call.engine(), call.engine().open_cart(&request)).await?;
+    let request =
+        OpenCart { caller, key, sale, customer, wants: &wants, notes, code: code.map(|code| code.hash) };
+    let cart = call.tried(code, settle(call.engine(), call.engine().open_cart(&request)).await)?;
     let location = ["/v1/carts/", PublicId::cart(cart.value.cart).text().as_str()].concat();
     let body = wire::cart::cart(&cart.value, cart.now);
     Ok(json_bytes_reusing(call.headers, StatusCode::CREATED, body).replayed(cart.replayed).at(location))
 }
 
-/// Who asks for what, and what is attached.
-fn asked<'a>(call: &'a Call, caller: Caller, sale: &str) -> Result<(Buyer<'a>, Vec<Want>, Notes), Problem> {
+/// Who asks for what, what is attached, and the access code it is made with.
+struct Asked<'a> {
+    customer: Buyer<'a>,
+    wants: Vec<Want>,
+    notes: Notes,
+    code: Option<Tried>,
+}
+
+fn asked<'a>(call: &'a Call, caller: Caller, sale: &str) -> Result<Asked<'a>, Problem> {
     call.expect_json()?;
     if let Some((customer, wants)) = plain_cart::read(call.bytes()) {
-        return Ok((buyer(call, caller, Some(customer.into()))?, wants, Notes::default()));
+        let customer = buyer(call, caller, Some(customer.into()))?;
+        return Ok(Asked { customer, wants, notes: Notes::default(), code: None });
     }
-    let CartInput { customer, items, reference, metadata } = call.json()?;
+    let CartInput { customer, items, reference, metadata, access_code } = call.json()?;
     let customer = buyer(call, caller, customer)?;
-    let wants = wants(items, || zone_of(call, sale))?;
-    Ok((customer, wants, notes(reference, metadata)?))
+    if items.is_none() && access_code.is_none() && caller.holder.is_none() {
+        return Err(Problem::malformed("missing field `items`: what the cart is to hold."));
+    }
+    let wants = items.map_or(Ok(Vec::new()), |items| wants(items, || zone_of(call, sale)))?;
+    let notes = notes(reference, metadata)?;
+    let code = access_code.map(|code| call.try_code(sale, &code)).transpose()?;
+    Ok(Asked { customer, wants, notes, code })
 }
 
 /// Whose cart it will be.

@@ -2,6 +2,7 @@
 //!
 //! [`routes`] lists what there is; this file ties each route to its handler, in one exhaustive match.
 
+pub mod access_codes;
 pub mod audit;
 pub mod carts;
 pub mod checkout;
@@ -45,6 +46,8 @@ pub struct Visit {
     pub principal: Principal,
     /// From where, as far as trusted proxies say.
     pub address: IpAddr,
+    /// The same, unless it is exempt from what is counted by address.
+    pub client: Option<IpAddr>,
     /// Echoed in every answer.
     pub request_id: HeaderValue,
     /// Whether the body is handed on as it comes.
@@ -91,6 +94,10 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::EstimatesGet => serve(entry, queue::estimates),
         Route::AuditList => serve(entry, audit::list),
         Route::TicketStream => serve(entry, ticket_stream::open),
+        Route::CodesPost => serve(entry, access_codes::post),
+        Route::CodesList => serve(entry, access_codes::list),
+        Route::CodeGet => serve(entry, access_codes::get),
+        Route::CodesRevoke => serve(entry, access_codes::revoke),
         Route::PageArrive => serve(entry, visit::arrive),
         Route::PageJoin => serve(entry, visit::join),
         Route::PagePlace => serve(entry, visit::place),
@@ -151,8 +158,8 @@ async fn call_of(
     request: Request,
 ) -> Result<Call, Problem> {
     let params = params.map_err(|_| Problem::malformed("The path is not UTF-8 once it is decoded."))?;
-    let (principal, streamed) =
-        visit_of(&request).map_or((Principal::Nobody, false), |visit| (visit.principal, visit.streamed));
+    let (principal, client, streamed) = visit_of(&request)
+        .map_or((Principal::Nobody, None, false), |visit| (visit.principal, visit.client, visit.streamed));
     let address = visit_of(&request).map(|visit| visit.address);
     let (parts, body) = request.into_parts();
     let body = if streamed {
@@ -167,6 +174,7 @@ async fn call_of(
         app,
         principal,
         address,
+        client,
         method: parts.method,
         uri: parts.uri,
         headers: parts.headers,

@@ -58,7 +58,7 @@ pub(crate) fn pass_of(app: &App, view: &TicketView, now: Now) -> Option<String> 
 
 /// `POST /v1/sales/{sale}/queue`
 pub async fn join(call: Call) -> Outcome {
-    let JoinInput { ticket, customer, lane, enqueue_token } = call.json_or_empty()?;
+    let JoinInput { ticket, customer, lane, enqueue_token, access_code } = call.json_or_empty()?;
     let has_key = matches!(call.principal, Principal::Key(_));
     if (customer.is_some() || lane.is_some()) && !has_key {
         return Err(Problem::new(
@@ -71,20 +71,27 @@ pub async fn join(call: Call) -> Outcome {
     {
         return Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters."));
     }
-    let proof = match (&ticket, customer, &enqueue_token) {
-        (Some(ticket), None, None) => Proof::Ticket(ticket),
-        (None, Some(name), None) => Proof::Person(call.engine().customer(&name).0),
-        (None, None, Some(token)) => {
+    let proofs = [ticket.is_some(), customer.is_some(), enqueue_token.is_some(), access_code.is_some()];
+    if proofs.into_iter().filter(|proof| *proof).count() > 1 {
+        let why = "One of `ticket`, `customer`, `enqueue_token` and `access_code`, not more.";
+        return Err(Problem::malformed(why));
+    }
+    let sale = call.param(0);
+    let code = access_code.map(|code| call.try_code(sale, &code)).transpose()?;
+    let proof = match (&ticket, customer, &enqueue_token, code) {
+        (Some(ticket), ..) => Proof::Ticket(ticket),
+        (_, Some(name), ..) => Proof::Person(call.engine().customer(&name).0),
+        (_, _, Some(token), _) => {
             // A server shows it from an address of its own.
             let address = call.address.filter(|_| !has_key);
             let connector = call.app.connector.as_ref();
-            proof::person(call.engine(), connector, call.param(0), token, address)?
+            proof::person(call.engine(), connector, sale, token, address)?
         }
-        (None, None, None) => Proof::Nobody,
-        _ => return Err(Problem::malformed("One of `ticket`, `customer` and `enqueue_token`, not more.")),
+        (.., Some(code)) => Proof::Code(code.hash),
+        (None, None, None, None) => Proof::Nobody,
     };
-    let request = JoinLine { sale: call.param(0), proof, lane: lane.as_deref() };
-    let joined = settle(call.engine(), call.engine().join_line(&request)).await?;
+    let request = JoinLine { sale, proof, lane: lane.as_deref() };
+    let joined = call.tried(code, settle(call.engine(), call.engine().join_line(&request)).await)?;
     let created = joined.value.created;
     let ticket = Settled { value: joined.value.ticket, now: joined.now, replayed: false };
     let at = format!("/v1/queue/{}", ticket.value.text);

@@ -3,6 +3,7 @@
 //! The handlers are the same; what is saved is the router's matching, its boxed futures and the body's wrapping. A path
 //! with percent signs, a trailing slash or anything else unusual is left to the router.
 
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -54,15 +55,15 @@ impl Hot {
     pub async fn answer(
         self,
         app: &Arc<App>,
-        principal: Principal,
+        (principal, client): (Principal, Option<IpAddr>),
         parts: request::Parts,
         body: Bytes,
         request_id: &HeaderValue,
     ) -> (Route, Response) {
         let request::Parts { method, uri, headers, .. } = parts;
         let (params, body) = (Params::InPath(self.param), Payload::Whole(body));
-        let call =
-            Call { app: Arc::clone(app), principal, address: None, method, uri, headers, params, body };
+        let app = Arc::clone(app);
+        let call = Call { app, principal, address: None, client, method, uri, headers, params, body };
         let (route, outcome) = match self.route {
             HotRoute::CartOpen => (Route::CartOpen, carts::open(call).await),
             HotRoute::CartGet => (Route::CartGet, carts::get(call).await),

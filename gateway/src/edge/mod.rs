@@ -5,6 +5,7 @@
 
 mod body;
 mod cors;
+pub mod guesses;
 mod hot;
 pub mod proxies;
 pub mod ratelimit;
@@ -142,6 +143,7 @@ impl Edge {
             }
         }
         let principal = principal?;
+        let (address, client) = (client, (!exempt).then_some(client));
         let (parts, body) = request.into_parts();
         let streamed = parts.method == Method::POST
             && parts.uri.path().ends_with("/slots")
@@ -152,7 +154,8 @@ impl Edge {
         } else {
             let bytes = body::read(body, &self.app.limits).await?;
             if let Some(hot) = hot::Hot::recognise(&parts.method, parts.uri.path()) {
-                let (route, response) = hot.answer(&self.app, principal, parts, bytes, request_id).await;
+                let (route, response) =
+                    hot.answer(&self.app, (principal, client), parts, bytes, request_id).await;
                 return Ok((Some(route), response));
             }
             api::wrapped(bytes)
@@ -160,7 +163,8 @@ impl Edge {
         let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(Visit {
             principal,
-            address: client,
+            address,
+            client,
             request_id: request_id.clone(),
             streamed,
         });

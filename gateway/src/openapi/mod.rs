@@ -3,6 +3,7 @@
 //! It is made by hand instead of by annotations on the handlers: the routes are a table already, and the shapes on the
 //! wire are few. Tests hold it together: every route is in it, every reference leads somewhere.
 
+mod access_codes;
 mod schemas;
 pub mod viewer;
 

@@ -37,7 +37,7 @@ pub fn all() -> Value {
         "Problem": problem(),
         "ChangeList": list("Change"), "SaleList": list("Sale"), "SlotList": list("Slot"), "OrderList": list("Order"),
     });
-    for part in [sales(), stock(), carts(), orders(), lines()] {
+    for part in [sales(), stock(), carts(), orders(), lines(), super::access_codes::shapes()] {
         if let (Value::Object(all), Value::Object(part)) = (&mut schemas, part) {
             all.extend(part);
         }
@@ -57,6 +57,7 @@ fn lines() -> Value {
         "JoinInput": {"type": "object", "additionalProperties": false, "properties": {
             "ticket": id(), "customer": {"type": "string", "minLength": 1, "maxLength": 128},
             "lane": {"type": "string", "minLength": 1, "maxLength": 32},
+            "access_code": {"type": "string"},
             "enqueue_token": {"type": "string", "minLength": 1, "maxLength": 4096}}},
         "Ticket": {"type": "object",
             "required": ["ticket", "sale", "lane", "state", "phase", "message", "place", "ahead", "wait_ms", "chances",
@@ -167,6 +168,7 @@ fn sales() -> Value {
         "hold_max_ms": {"type": "integer", "default": 1_800_000, "maximum": 604_800_000},
         "limit_per_customer": {"type": "object", "properties": {"units": nullable("integer"), "orders": nullable("integer")}},
         "keep_customer": {"type": "boolean", "default": false},
+        "require_code": {"type": "boolean", "default": false},
         "few": {"type": "object", "properties": {"percent": {"type": "integer", "default": 10}, "units": {"type": "integer", "default": 5}}},
         "waiting_room": {"type": "object", "additionalProperties": false, "required": ["enabled"], "properties": {
             "enabled": {"type": "boolean"}, "opens_before_ms": {"type": "integer", "minimum": 0, "maximum": 2_592_000_000_u64},
@@ -178,7 +180,9 @@ fn sales() -> Value {
             "units_per_visitor": {"type": "integer", "minimum": 1, "maximum": 1_000},
             "lanes": {"type": "array", "minItems": 1, "maxItems": 8, "items": {"type": "object", "required": ["name"],
                 "additionalProperties": false, "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 32},
-                    "weight": {"type": "integer", "minimum": 1, "maximum": 1_000}}}},
+                    "weight": {"type": "integer", "minimum": 1, "maximum": 1_000},
+                    "require_code": {"type": "boolean", "default": false}}}},
+            "require_code": {"type": "boolean", "default": false},
             "open_channels": {"type": "array", "items": id()},
             "idle_ms": {"type": "integer", "minimum": 10_000, "maximum": 86_400_000},
             "brake": {"type": "object", "additionalProperties": false, "properties": {
@@ -267,9 +271,9 @@ fn carts() -> Value {
     let items = json!({"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/ItemInput"}});
     json!({
         "ItemInput": item,
-        "CartInput": {"type": "object", "additionalProperties": false, "required": ["customer", "items"], "properties": {
+        "CartInput": {"type": "object", "additionalProperties": false, "required": ["customer"], "properties": {
             "customer": {"type": "string", "minLength": 1, "maxLength": 128}, "items": items.clone(),
-            "reference": {"type": "string", "minLength": 1, "maxLength": 100}, "metadata": metadata.clone()}},
+            "access_code": {"type": "string"}, "reference": {"type": "string", "minLength": 1, "maxLength": 100}, "metadata": metadata.clone()}},
         "MoreInput": {"type": "object", "additionalProperties": false, "required": ["items"], "properties": {"items": items}},
         "ExchangeInput": {"type": "object", "additionalProperties": false, "required": ["item"], "properties":
             {"item": {"$ref": "#/components/schemas/ItemInput"}}},

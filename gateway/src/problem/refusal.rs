@@ -40,6 +40,27 @@ impl From<Refusal> for Problem {
                 Code::NotAdmitted,
                 "The sale has a waiting room, and this caller has not been called: join the queue and come back with the pass.",
             ),
+            Refusal::CodeRequired => Self::new(
+                Code::NotAdmitted,
+                "This is by invitation: send the `access_code` that came with it.",
+            ),
+            Refusal::CodeUsed { back_in: None } => {
+                Self::new(Code::CodeUsed, "This access code was used: its order is made. It is good again if that is cancelled.")
+            }
+            Refusal::CodeUsed { back_in: Some(back_in) } => Self::new(
+                Code::CodeUsed,
+                "This access code is in a cart: go on with that one, or wait until it is given back or runs out.",
+            )
+            .retry_after(back_in.0),
+            Refusal::CodeScope { why } => Self::new(Code::CodeScope, why),
+            Refusal::AllotmentExhausted { wanted, possible, each } => Self::new(
+                Code::AllotmentExhausted,
+                format!(
+                    "{wanted} codes would each hold {each}; there is enough free for {possible} of them, and none was made. \
+                     Ask for fewer, add slots, or wait for what comes back."
+                ),
+            )
+            .with(More { limit: Some(possible), ..More::default() }),
             Refusal::PassExpired => Self::new(
                 Code::PassExpired,
                 "The pass was not used in time, or its session is over; carts it made can still be read and paid.",
@@ -94,7 +115,8 @@ impl From<Refusal> for Problem {
                 let in_the_way = in_the_way.into_iter().map(holder).collect();
                 Self::new(
                     Code::BelowCommitted,
-                    "The capacity would fall below what is held, sold and blocked.",
+                    "The capacity would fall below what is held, sold and blocked. Units set aside for invitations are held: \
+                     `GET …/access-codes?by=wave` shows how many.",
                 )
                 .with(More { in_the_way, ..More::default() })
             }
@@ -162,6 +184,12 @@ fn missing_sentence(missing: &Missing) -> String {
         Missing::Checkout => "There is no such checkout.".to_owned(),
         Missing::Order => "There is no such order.".to_owned(),
         Missing::Rule(rule) => format!("The sale has no bundle rule `{rule}`."),
+        Missing::AccessCode => {
+            "The sale has no such access code. Check it letter by letter; ask whoever sent it.".to_owned()
+        }
+        Missing::Wave(wave) => {
+            format!("The sale has no wave `{wave}` of access codes; `GET …/access-codes?by=wave` lists them.")
+        }
         Missing::Venue(venue) => format!("The sale has no venue `{venue}`."),
         Missing::Section(section) => format!("The venue has no section `{section}`."),
         Missing::WaitingRoom => "The sale has no waiting room.".to_owned(),
@@ -192,6 +220,12 @@ mod tests {
             (Refusal::Stale, "stale"),
             (Refusal::IfMatchRequired, "if-match-required"),
             (Refusal::PassExpired, "pass-expired"),
+            (Refusal::CodeUsed { back_in: None }, "code-used"),
+            (Refusal::CodeScope { why: "no".to_owned() }, "code-scope"),
+            (
+                Refusal::AllotmentExhausted { wanted: 2, possible: 1, each: "one".to_owned() },
+                "allotment-exhausted",
+            ),
             (Refusal::SessionBusy, "session-busy"),
             (Refusal::PaperUsed, "code-used"),
             (Refusal::CartExpired, "cart-expired"),

@@ -20,8 +20,11 @@ pub struct CartInput<'a> {
     /// Whose cart it will be; left out with a pass.
     #[serde(borrow, default)]
     pub customer: Option<Cow<'a, str>>,
-    /// What it asks for.
-    pub items: Vec<ItemInput>,
+    /// What it asks for; with a code, or the pass of one, it may be left out: then it is what the code holds.
+    pub items: Option<Vec<ItemInput>>,
+    /// The access code it is made with.
+    #[serde(borrow, default)]
+    pub access_code: Option<Cow<'a, str>>,
     /// The shop's own reference.
     pub reference: Option<String>,
     /// Anything else, at most 10 pairs.

@@ -19,6 +19,8 @@ pub struct JoinInput {
     pub customer: Option<String>,
     /// Into which lane a server key joins.
     pub lane: Option<String>,
+    /// The access code that proves who joins.
+    pub access_code: Option<String>,
     /// What the shop says about who is coming, signed.
     pub enqueue_token: Option<String>,
 }

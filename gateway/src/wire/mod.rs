@@ -3,6 +3,7 @@
 //! What comes in is strict: unknown fields are refused, numbers are checked, and the sentence names the place. What
 //! goes out is borrowed from the engine's views and written once.
 
+pub mod access_code;
 pub mod availability;
 pub mod cart;
 pub mod draw;

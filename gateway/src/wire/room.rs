@@ -1,5 +1,6 @@
 //! The settings of a waiting room on the wire, both ways: what is read back can be sent again.
 
+use onsale_engine::codes::CodeTerms;
 use onsale_engine::time::Millis;
 use onsale_engine::waiting_room::{BrakeRules, Dials, Lane, RoomRules, SwitchOn};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub struct WaitingRoom {
     /// Channels whose server keys need no pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_channels: Option<Vec<String>>,
+    /// Nobody joins without an access code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_code: Option<bool>,
     /// How long who came in may do nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_ms: Option<u64>,
@@ -77,6 +81,9 @@ pub struct WrittenLane {
     /// Its share of the admissions, in parts.
     #[serde(default = "one")]
     pub weight: u16,
+    /// Nobody joins it without an access code.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_code: bool,
 }
 
 const fn one() -> u16 {
@@ -102,7 +109,7 @@ impl WaitingRoom {
             session: self.session_ms.map_or(standard.session, Millis),
             units_per_visitor: self.units_per_visitor.unwrap_or(standard.units_per_visitor),
             lanes: self.lanes.map_or(standard.lanes, |lanes| {
-                lanes.into_iter().map(|WrittenLane { name, weight }| Lane { name, weight }).collect()
+                lanes.into_iter().map(|WrittenLane { name, weight, .. }| Lane { name, weight }).collect()
             }),
             open_channels: self.open_channels.unwrap_or_default(),
             idle: self.idle_ms.map_or(standard.idle, Millis),
@@ -115,11 +122,30 @@ impl WaitingRoom {
         })
     }
 
+    /// Where the room asks for access codes.
+    #[must_use]
+    pub fn codes(&self) -> CodeTerms {
+        if !self.enabled {
+            return CodeTerms::default();
+        }
+        let lanes = self.lanes.iter().flatten().filter(|lane| lane.require_code);
+        CodeTerms {
+            carts: false,
+            line: self.require_code.unwrap_or_default(),
+            lanes: lanes.map(|lane| lane.name.clone()).collect(),
+        }
+    }
+
     /// The settings as they are read back.
     #[must_use]
-    pub fn of(rules: Option<&RoomRules>) -> Self {
+    pub fn of(rules: Option<&RoomRules>, codes: Option<&CodeTerms>) -> Self {
         let Some(rules) = rules else { return Self::default() };
-        let lane = |lane: &Lane| WrittenLane { name: lane.name.clone(), weight: lane.weight };
+        let asks = |lane: &Lane| codes.is_some_and(|codes| codes.lanes.contains(&lane.name));
+        let lane = |lane: &Lane| WrittenLane {
+            name: lane.name.clone(),
+            weight: lane.weight,
+            require_code: asks(lane),
+        };
         Self {
             enabled: true,
             opens_before_ms: Some(rules.opens_before.0),
@@ -131,6 +157,7 @@ impl WaitingRoom {
             units_per_visitor: Some(rules.units_per_visitor),
             lanes: Some(rules.lanes.iter().map(lane).collect()),
             open_channels: Some(rules.open_channels.clone()),
+            require_code: Some(codes.is_some_and(|codes| codes.line)),
             idle_ms: Some(rules.idle.0),
             brake: Some(WrittenBrake {
                 checkout_ms: Some(rules.brake.checkout.0),

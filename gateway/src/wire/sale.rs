@@ -36,6 +36,8 @@ pub struct Settings {
     pub keep_customer: Option<bool>,
     /// When `few` is said.
     pub few: Option<Few>,
+    /// Nobody makes a cart, or joins the waiting room, without an access code.
+    pub require_code: Option<bool>,
     /// The waiting room.
     pub waiting_room: Option<WaitingRoom>,
     /// Not built yet: only `{"provider": "instant"}`.
@@ -151,6 +153,9 @@ impl Settings {
             }
             rules.name = name;
         }
+        let mut codes = self.waiting_room.as_ref().map(WaitingRoom::codes).unwrap_or_default();
+        codes.carts = self.require_code.unwrap_or_default();
+        rules.codes = (!codes.is_empty()).then(|| Arc::new(codes));
         rules.room = self.waiting_room.and_then(WaitingRoom::rules).map(Arc::new);
         rules.opens_at = self.opens_at.map(|time| time.0);
         rules.closes_at = self.closes_at.map(|time| time.0);
@@ -209,7 +214,8 @@ impl From<&SaleRules> for Settings {
             }),
             keep_customer: Some(rules.keep_customer),
             few: Some(Few { percent: Some(rules.few_percent), units: Some(rules.few_units) }),
-            waiting_room: Some(WaitingRoom::of(rules.room.as_deref())),
+            require_code: Some(rules.codes.as_ref().is_some_and(|codes| codes.carts)),
+            waiting_room: Some(WaitingRoom::of(rules.room.as_deref(), rules.codes.as_deref())),
             checkout: Some(Checkout { provider: "instant".to_owned() }),
             bundles: Some(rules.bundles.iter().map(|rule| (rule.name.clone(), bundle(rule))).collect()),
             products: Some(rules.products.iter().map(|rule| (rule.name.clone(), product(rule))).collect()),

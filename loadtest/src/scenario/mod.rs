@@ -4,6 +4,7 @@ pub mod kill_9;
 pub mod p1;
 pub mod s1;
 pub mod s1_inventory;
+pub mod s5;
 pub mod sell_out;
 
 mod at_target;
@@ -14,5 +15,7 @@ mod p1_terms;
 mod p1_use;
 mod pre_opening;
 mod s1_expectations;
+mod s5_invited;
+mod s5_terms;
 
 pub use at_target::{AtTarget, Where};

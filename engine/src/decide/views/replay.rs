@@ -15,6 +15,10 @@ impl Decision<'_> {
         if record.fingerprint != key.fingerprint {
             return Some(Err(Refusal::KeyReused));
         }
+        // Stands for no cart.
+        if record.answered() == Answered::CodesMade {
+            return Some(Err(Refusal::KeyReused));
+        }
         // The answer names slots of every item the cart ever had: their shards, and those only, are taken.
         #[expect(clippy::cast_possible_truncation, reason = "the record was made with this cart")]
         let home = record.cart.shard() as u8;
@@ -44,7 +48,9 @@ impl Decision<'_> {
             Err(refusal) => return Some(self.answer(Err(refusal))),
         };
         match record.answered() {
-            Answered::Confirmed | Answered::Cancelled => Some(self.answer(Err(Refusal::KeyReused))),
+            Answered::Confirmed | Answered::Cancelled | Answered::CodesMade => {
+                Some(self.answer(Err(Refusal::KeyReused)))
+            }
             Answered::Opened
             | Answered::Added
             | Answered::Released

@@ -98,7 +98,8 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
         Request::Open { sale, customer, wants, notes } => {
             let Some(key) = asked.key else { panic!("a cart is opened under a key") };
             let (caller, customer, notes) = (asked.caller, *customer, notes.clone());
-            let answer = core.open_cart(now, &OpenCart { caller, key, sale, customer, wants, notes });
+            let answer =
+                core.open_cart(now, &OpenCart { caller, key, sale, customer, wants, notes, code: None });
             judge.cart(&answer);
             Told { cart: answer.result.as_ref().ok().map(|view| view.cart), ..told(&answer) }
         }

@@ -63,6 +63,11 @@ impl Judge<'_> {
                 let texts = [message.as_ref(), change.reason.as_ref(), change.beacon.as_ref()];
                 assert!(texts.into_iter().flatten().any(|text| text.len() as u64 > *most), "{change:?}");
             }
+            // Nor has any of them access codes.
+            Refusal::CodeRequired
+            | Refusal::CodeUsed { .. }
+            | Refusal::CodeScope { .. }
+            | Refusal::AllotmentExhausted { .. } => panic!("{refusal:?} without access codes"),
             Refusal::CartExpired => {
                 let Some(cart) = self.asked.cart() else { panic!("which cart?") };
                 let book = self.seen(cart);

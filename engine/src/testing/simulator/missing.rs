@@ -12,6 +12,7 @@ impl Judge<'_> {
     pub fn missing<T>(&self, missing: &Missing, answer: &Answer<T>) {
         let books = &self.ledger.books;
         match missing {
+            Missing::AccessCode | Missing::Wave(_) => panic!("{missing:?} in a run without access codes"),
             Missing::Sale => {
                 let sale = match &self.asked.request {
                     Request::Open { sale, .. }
