@@ -18,6 +18,15 @@ pub enum State {
     Closed,
 }
 
+/// At least and at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Range {
+    /// At least, in milliseconds.
+    pub low: u64,
+    /// At most.
+    pub high: u64,
+}
+
 /// A ticket.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Ticket<'a> {
@@ -31,6 +40,12 @@ pub struct Ticket<'a> {
     /// How many have their turn before.
     #[serde(default)]
     pub ahead: Option<u32>,
+    /// How long it will take.
+    #[serde(default)]
+    pub wait_ms: Option<Range>,
+    /// Called: how long the pass can still be used.
+    #[serde(default)]
+    pub expires_in_ms: Option<u64>,
     /// When to ask again.
     pub poll_after_ms: u64,
     /// Lets its holder in, when called.
@@ -45,6 +60,9 @@ pub struct Ticket<'a> {
 pub struct Lane {
     /// Every place up to here has had its turn.
     pub called_up_to: u32,
+    /// Tickets that wait.
+    #[serde(default)]
+    pub waiting: u32,
 }
 
 /// The public document.
@@ -58,6 +76,12 @@ pub struct Line<'a> {
     pub active: u32,
     /// People let in so far.
     pub admitted: u64,
+    /// Units that could be held now.
+    #[serde(default)]
+    pub free: u64,
+    /// People who came in and found nothing at first, by the server's count.
+    #[serde(default)]
+    pub called_in_vain: u64,
     /// Who takes part in the draw.
     pub registrations: u32,
     /// The seed of the draw, once made.
@@ -79,6 +103,7 @@ mod tests {
             "wait_ms":{"low":1,"high":2},"poll_after_ms":10000,"server_time":"2021-03-23T16:00:00.123Z"}"#;
         let ticket: Ticket<'_> = serde_json::from_str(text).unwrap();
         assert_eq!((ticket.state, ticket.place, ticket.pass), (State::Waiting, Some(4_521), None));
+        assert_eq!(ticket.wait_ms, Some(Range { low: 1, high: 2 }));
         assert_eq!(ticket.server_time.as_millisecond() % 1_000, 123);
         let text = r#"{"sale":"sh","phase":"open","mode":"queue","admit_per_minute":600,"max_active":2000,"message":null,
             "lanes":[{"lane":"general","called_up_to":7,"waiting":3}],"active":5,"admitted":2,"free":9,
@@ -86,5 +111,6 @@ mod tests {
             "server_time":"2021-03-23T16:00:00Z"}"#;
         let line: Line<'_> = serde_json::from_str(text).unwrap();
         assert_eq!((line.active, line.max_active, line.lanes[0].called_up_to), (5, 2_000, 7));
+        assert_eq!((line.free, line.lanes[0].waiting), (9, 3));
     }
 }
