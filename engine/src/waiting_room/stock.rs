@@ -77,6 +77,11 @@ impl Flow {
         (self.sampled, self.sampled_by_pass) = (Some((at, stock)), self.by_pass);
     }
 
+    /// Everybody needs a pass: whatever others took before, they take nothing from now on.
+    pub fn only_passes(&mut self) {
+        self.others = 0;
+    }
+
     /// Somebody with a pass took so many units.
     pub fn note_taken(&mut self, units: u64) {
         self.by_pass += units;
