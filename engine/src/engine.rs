@@ -13,8 +13,8 @@ use std::time::Duration;
 use crate::commit::{Ack, Failure, Mark, Step, Writer};
 use crate::customers::CustomerKey;
 use crate::decide::{
-    AdmitNow, Availability, BundleOffer, Core, JoinLine, JoinedLine, LineChange, LineTurned, OrderQuery,
-    Page, Registered, SalePut, SlotChange, SlotQuery, SlotsAdded,
+    AdmitNow, Availability, BundleOffer, Core, GradeView, JoinLine, JoinedLine, LineChange, LineTurned,
+    OrderQuery, Page, Registered, SalePut, Session, SlotChange, SlotQuery, SlotsAdded,
 };
 use crate::door::Door;
 use crate::follower::{Followed, Follower};
@@ -37,7 +37,7 @@ pub use crate::start::{OpenError, Start};
 use crate::state::MAX_SHARDS;
 use crate::ticker::Ticker;
 use crate::time::{Millis, Now, Timestamp, WallTime};
-use crate::waiting_room::{Change, LineView, TicketView};
+use crate::waiting_room::{Change, LineView, Ticket, TicketKey, TicketView};
 
 /// How a data folder is opened.
 #[derive(Clone, Debug)]
@@ -380,6 +380,12 @@ impl Engine {
         gauges
     }
 
+    /// What came of what people in all lines were told, for counters: as it stands, durable or not.
+    #[must_use]
+    pub fn grades(&self) -> Vec<GradeView> {
+        self.shared.core.grades()
+    }
+
     /// The wall time at which engine time will be `at`, if there is no outage before.
     #[must_use]
     pub fn wall_of(&self, at: Timestamp) -> WallTime {
@@ -453,6 +459,12 @@ requests! {
     fn join_line(request: &JoinLine<'_>) -> JoinedLine;
     /// How a ticket stands. Who asks is there.
     fn ticket(ticket: &str) -> TicketView;
+    /// Whether a person has a ticket in the line of a sale.
+    fn has_place(sale: &str, person: u128) -> bool;
+    /// Uses a pass: its session begins, or is found.
+    fn use_pass(ticket: Ticket) -> Session;
+    /// What the tickets of a sale's line are signed with. For who gives them other names.
+    fn ticket_key(sale: SaleIx) -> TicketKey;
     /// Goes away from a line.
     fn leave_line(ticket: &str) -> TicketView;
     /// A line as everybody sees it.
@@ -463,6 +475,8 @@ requests! {
     fn draw(sale: &str) -> LineView;
     /// Registrations of a lane from a number on.
     fn registered(sale: &str, lane: u8, from: u32, most: u32) -> Registered;
+    /// What came of what people in a line were told.
+    fn estimates(sale: &str) -> GradeView;
     /// What operators did, oldest first.
     fn changes(sale: Option<&str>) -> Vec<(String, Change)>;
     /// Calls so many at once, or says how many would be called.

@@ -16,7 +16,7 @@ use crate::inventory::SlotSpec;
 use crate::request::{KeyUse, Notes};
 use crate::sale::SaleRules;
 use crate::time::{Millis, Timestamp, WallTime};
-use crate::waiting_room::{Dials, Mode, Ramp, RoomRules};
+use crate::waiting_room::{Dials, Mode, Raised, Ramp, RoomRules, Span};
 
 /// Units that enter a cart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,6 +281,40 @@ pub enum LineFact {
         /// Why.
         reason: Option<String>,
     },
+    /// Tickets were shown a range for the first time, and upper bounds that had been shown rose.
+    Shown {
+        /// The lane.
+        lane: u8,
+        /// Of each ticket, by number, at most [`MAX_SHOWN`].
+        entries: Vec<ShownRange>,
+        /// How often bounds rose since the fact before.
+        raised: Raised,
+    },
+    /// An enqueue token was shown for the first time, and made this ticket.
+    Bound {
+        /// The lane.
+        lane: u8,
+        /// The number.
+        number: u32,
+        /// A keyed hash of the token's own name.
+        token: u128,
+    },
+}
+
+/// The most first ranges in one fact.
+pub const MAX_SHOWN: usize = 1_000;
+
+/// The first range a ticket was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownRange {
+    /// Its number.
+    pub number: u32,
+    /// How long before the fact, in tenths of a second.
+    pub ago: u16,
+    /// At least so long from then.
+    pub low: Span,
+    /// At most.
+    pub high: Span,
 }
 
 /// A slot as it entered a shard.

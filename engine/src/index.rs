@@ -222,6 +222,14 @@ impl Index {
 }
 
 #[cfg(test)]
+impl Index {
+    /// Bytes of all lines.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.buckets.places() + self.more.places()) as usize * size_of::<Line>()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::digest::mix;

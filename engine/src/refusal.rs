@@ -133,6 +133,8 @@ pub enum Refusal {
     PassExpired,
     /// The pass's session has a live cart already.
     SessionBusy,
+    /// The paper that proves who joins has made another person's place.
+    PaperUsed,
     /// The cart is past its deadline.
     CartExpired,
     /// The cart is being paid, is an order, or was given back.

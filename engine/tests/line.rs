@@ -122,6 +122,25 @@ fn one_person_has_one_place_and_nobody_takes_anothers() {
 }
 
 #[test]
+fn a_paper_makes_a_place_for_one_person() {
+    let desk = room(|_| {}, 10);
+    let paper = |person: u128, paper: u128| Proof::Paper { person: person << 64, paper };
+    let first = join(&desk, paper(1, 70));
+    // The same person has the place whatever shows it: the paper again, another one, none.
+    for same in [paper(1, 70), paper(1, 71), Proof::Person(1 << 64)] {
+        let again = joined(&desk, same, None).result.unwrap();
+        assert_eq!((again.created, &again.ticket.text), (false, &first.text));
+    }
+    // Somebody else does not have it, and gets none by it; one that only came along makes a place like any other.
+    let before = desk.core.line(desk.now(), "day").result.unwrap().lanes[0].waiting;
+    assert_eq!(joined(&desk, paper(2, 70), None).result.unwrap_err(), Refusal::PaperUsed);
+    assert_eq!(desk.core.line(desk.now(), "day").result.unwrap().lanes[0].waiting, before);
+    let second = join(&desk, paper(2, 71));
+    assert_ne!(second.text, first.text);
+    assert_eq!(joined(&desk, paper(1, 71), None).result.unwrap_err(), Refusal::PaperUsed);
+}
+
+#[test]
 fn the_rate_is_one_of_people_who_come_in_and_the_cap_is_hard() {
     let mut desk = room(|rules| rules.dials = Dials { admit_per_minute: 60, max_active: 40 }, 10_000);
     let all: Vec<String> = (0..400).map(|_| join(&desk, Proof::Nobody).text).collect();

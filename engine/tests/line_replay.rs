@@ -143,13 +143,18 @@ impl Day {
         match self.dice.roll(100) {
             0..30 => {
                 let person = u128::from(self.dice.roll(60) + 1) << 64 | 1;
-                let proof = if self.dice.roll(2) == 0 { Proof::Nobody } else { Proof::Person(person) };
+                let proof = match self.dice.roll(4) {
+                    0 | 1 => Proof::Nobody,
+                    2 => Proof::Person(person),
+                    // Papers are reused, by the same person and by others.
+                    _ => Proof::Paper { person, paper: u128::from(self.dice.roll(40)) << 100 | 3 },
+                };
                 let lane = if self.dice.roll(4) == 0 { Some("phone") } else { None };
                 let join = JoinLine { sale: "day", proof, lane };
                 if let Ok(joined) = self.desk.core.join_line(now, &join).result {
                     self.shown(&joined.ticket);
                     if joined.created {
-                        self.people += u64::from(matches!(proof, Proof::Person(_)));
+                        self.people += u64::from(matches!(proof, Proof::Person(_) | Proof::Paper { .. }));
                         self.tickets.push((joined.ticket.text, joined.ticket.ticket));
                     }
                 }

@@ -101,6 +101,36 @@ fn a_pass_begins_one_session_whoever_is_first() {
     assert_eq!((copy.claimed, copy.joined), (rounds() / 50 * 50, rounds() / 50 * 50));
 }
 
+/// Four threads show each paper at once, each for somebody else: one of them gets a place by it.
+#[test]
+fn a_paper_is_good_for_whoever_is_first() {
+    let desk = desk();
+    let mut copy = Copy { state: State::new(SHARDS, [5, 6]), claimed: 0, joined: 0 };
+    let papers = u128::from(rounds());
+    let taken: Vec<Vec<bool>> = std::thread::scope(|scope| {
+        let crowd: Vec<_> = (1..5_u128)
+            .map(|thread| {
+                let desk = &desk;
+                scope.spawn(move || {
+                    let show = |paper: u128| {
+                        let proof = Proof::Paper { person: (paper << 8 | thread) << 64, paper };
+                        let join = JoinLine { sale: "day", proof, lane: None };
+                        desk.core.join_line(desk.now(), &join).result.is_ok()
+                    };
+                    (0..papers).map(show).collect()
+                })
+            })
+            .collect();
+        crowd.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for paper in 0..taken[0].len() {
+        assert_eq!(taken.iter().filter(|taken| taken[paper]).count(), 1, "paper {paper}");
+    }
+    copy.follow(&desk);
+    assert_eq!(u128::from(copy.joined), papers);
+    assert_eq!(desk.core.state.lock_lines(0).digest, copy.state.lock_lines(0).digest);
+}
+
 /// Four threads join as the same few people, look, come in and leave, while a fifth calls: one place each, never more
 /// inside than may be, and the copy that lives on the facts agrees at the end.
 #[test]

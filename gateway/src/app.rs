@@ -9,6 +9,7 @@ use onsale_engine::Engine;
 use onsale_engine::engine::Health;
 
 use crate::auth::Doorkeeper;
+use crate::connector::Connector;
 use crate::edge::proxies::Proxies;
 use crate::edge::ratelimit::RateLimit;
 use crate::metrics::Metrics;
@@ -82,6 +83,8 @@ pub struct App {
     pub durability: Option<HeaderValue>,
     /// Where people go on to from the waiting page.
     pub shop: Option<ShopAddress>,
+    /// The shop whose pages Queue-it's connectors guard.
+    pub connector: Option<Connector>,
     /// What is counted.
     pub metrics: Metrics,
     /// Buckets of those who show no key.
@@ -99,6 +102,7 @@ impl App {
         limits: Limits,
         durability: Option<HeaderValue>,
         shop: Option<ShopAddress>,
+        connector: Option<Connector>,
     ) -> Self {
         let rate = RateLimit::new(limits.anonymous_per_second, limits.anonymous_burst);
         Self {
@@ -108,6 +112,7 @@ impl App {
             limits,
             durability,
             shop,
+            connector,
             rate,
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),

@@ -3,6 +3,7 @@
 //! Handlers take a [`Call`] and give an [`Outcome`](crate::answer::Outcome); whether it came through axum's router or
 //! was matched by hand before it makes no difference to them.
 
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub struct Call {
     pub app: Arc<App>,
     /// Who calls.
     pub principal: Principal,
+    /// From where, as far as trusted proxies say; not told on the routes that do not ask.
+    pub address: Option<IpAddr>,
     /// The method.
     pub method: Method,
     /// Path and query.

@@ -5,7 +5,8 @@
 //! of refusals. [`serve`] ties them to an engine and [`cli`] to a
 //! terminal; [`import`] turns the field's own files into slots, [`verify_draw`] checks a draw from its document.
 //! [`queue_command`] turns a waiting room's dials from there. [`waiting_room`] has the credential of who was called,
-//! [`waiting_page`] what they see in a browser, [`queue_it`] the formats of shops that already use Queue-it's connectors.
+//! [`waiting_page`] what they see in a browser, [`queue_it`] the formats of shops that already use Queue-it's connectors,
+//! [`connector`] serves those shops.
 
 pub mod answer;
 pub mod api;
@@ -15,6 +16,7 @@ pub mod call;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod connector;
 pub mod durable;
 pub mod edge;
 pub mod hex;

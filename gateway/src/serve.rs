@@ -97,8 +97,8 @@ pub fn start(
     let doorkeeper = Doorkeeper::new(ring, passes, |channel| wait(&engine, engine.channel(channel)))
         .map_err(|problem| StartError::Refused(problem.detail().to_owned()))?;
     let durability = config.ack.warning().and_then(|(mode, _)| HeaderValue::try_from(mode).ok());
-    let app =
-        App::new(Arc::clone(&engine), doorkeeper, config.limits.clone(), durability, config.shop.clone());
+    let (limits, shop, connector) = (config.limits.clone(), config.shop.clone(), config.connector.clone());
+    let app = App::new(Arc::clone(&engine), doorkeeper, limits, durability, shop, connector);
     let running = server::start(Arc::new(app), listener, config.workers).map_err(StartError::Threads)?;
     Ok(Started { server: Server { running, engine }, new_keys })
 }

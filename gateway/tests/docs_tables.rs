@@ -11,7 +11,7 @@ use onsale_gateway::api::routes;
 use onsale_gateway::config::table::{self, Kind};
 use onsale_gateway::openapi;
 use onsale_gateway::problem;
-use server_common::TestServer;
+use server_common::{OPERATOR, TestServer};
 
 fn page(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
@@ -63,6 +63,12 @@ fn the_settings_are_those_of_the_table() {
                 Kind::Ack => "`fsync`, `interval:Nms`, `none`".to_owned(),
                 Kind::Filter => "`tracing` filter".to_owned(),
                 Kind::Shop => "https address".to_owned(),
+                Kind::Account => "letters, digits, hyphens".to_owned(),
+                Kind::Secret => "text, never shown".to_owned(),
+                Kind::Hosts => "hosts, with commas".to_owned(),
+                Kind::Host => "host".to_owned(),
+                Kind::Pages => "sales and paths, with commas".to_owned(),
+                Kind::Switch => "`true`, `false`".to_owned(),
                 Kind::Networks => "addresses and networks, with commas".to_owned(),
             };
             let default = if setting.default.is_empty() { "none" } else { setting.default };
@@ -123,6 +129,9 @@ fn the_parameters_of_each_query_are_named() {
 #[test]
 fn the_metrics_are_those_that_are_printed() {
     let server = TestServer::with_sample();
+    // What waiting rooms count is there once there is one.
+    let room = serde_json::json!({"time_zone": "Europe/Berlin", "waiting_room": {"enabled": true}});
+    assert_eq!(server.json("PUT", "/v1/sales/room", OPERATOR, "k", &room).status, 201);
     // A route is counted from its first request on.
     assert_eq!(server.send("GET", "/livez", &[], "").status, 200);
     let printed = server.send("GET", "/metrics", &[], "").body;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The targets' own functions; `fuzz/` is not in the workspace.
 #[path = "../../fuzz/src"]
 mod fuzz {
+    pub mod connectors;
     pub mod draws;
     pub mod facts;
     pub mod imports;
@@ -19,7 +20,8 @@ use fuzz::past;
 type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by the name of their folder and of their file in `fuzz/targets`.
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
+    ("connector", fuzz::connectors::connector),
     ("draw", fuzz::draws::draw),
     ("fact", fuzz::facts::fact),
     ("facts", fuzz::facts::facts),

@@ -36,6 +36,8 @@ struct Stream(BufReader<TcpStream>);
 impl Stream {
     fn open(server: &TestServer, ticket: &str) -> Self {
         let mut socket = server.connect();
+        // What never comes is a failed test, not one that waits for ever.
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let head = format!(
             "GET /v1/queue/{ticket}/stream HTTP/1.1\r\nhost: test\r\naccept: text/event-stream\r\n\r\n"
         );

@@ -304,6 +304,90 @@ fn a_thousand_uses_of_a_pass_begin_one_session() {
 }
 
 #[test]
+fn what_people_were_told_is_graded_and_survives_a_restart() {
+    let mut server = TestServer::start(&[]);
+    sale(&server, 3_000, &json!({}));
+    let tickets: Vec<String> = (0..40).map(|_| ticket(&join(&server, &json!({})))).collect();
+    let estimates = |server: &TestServer| server.send("GET", "/v1/sales/sh/estimates", &[], "");
+    let before = estimates(&server);
+    assert_eq!((before.status, before.header("cache-control")), (200, Some("public, max-age=1")));
+    assert_eq!((&before.value()["shown"], &before.value()["inside_percent"]), (&json!(0), &Value::Null));
+    // Everybody asks again and again; who waits is told a range once there is a place.
+    let started = Instant::now();
+    let mut told = std::collections::BTreeSet::new();
+    loop {
+        let mut called = 0;
+        for ticket in &tickets {
+            let value = look(&server, ticket);
+            if let Some(range) = value["wait_ms"].as_object() {
+                assert!(range["low"].as_u64() <= range["high"].as_u64(), "{value}");
+                told.insert(ticket.clone());
+            }
+            // 100 units for 40 people.
+            assert_eq!((&value["chances"], &value["chances_reason"]), (&Value::Null, &Value::Null));
+            called += usize::from(value["state"] == "called");
+        }
+        if called == tickets.len() {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(40), "{called} called");
+    }
+    assert!(told.len() > 20, "{} were told", told.len());
+    let grade = estimates(&server).value();
+    let of = |name: &str| grade[name].as_u64().unwrap();
+    // Whose first range was not yet written down when the turn came counts as called without one.
+    assert_eq!(of("called") + of("called_without_estimate"), 40, "{grade}");
+    assert_eq!(
+        (of("shown"), of("inside") + of("early") + of("late")),
+        (of("called"), of("called")),
+        "{grade}"
+    );
+    assert!(of("called") > 20, "{grade}");
+    assert_eq!(
+        (&grade["lanes"][0]["lane"], &grade["lanes"][0]["called"]),
+        (&json!("general"), &grade["called"])
+    );
+    let errors: u64 =
+        grade["errors"].as_array().unwrap().iter().map(|class| class["tickets"].as_u64().unwrap()).sum();
+    assert_eq!(errors, of("called"));
+    let metrics = server.send("GET", "/metrics", &[], "").body;
+    let line = format!("onsale_estimates_total{{sale=\"sh\",result=\"inside\"}} {}", grade["inside"]);
+    assert!(metrics.contains(&line), "{line} in {metrics}");
+    server.restart();
+    let mut again = estimates(&server).value();
+    for name in ["as_of", "server_time"] {
+        again[name] = grade[name].clone();
+    }
+    assert_eq!(again, grade);
+    server.send("GET", "/v1/sales/other/estimates", &[], "").problem(404, "not-found");
+}
+
+#[test]
+fn low_chances_are_said_with_their_reason() {
+    let server = TestServer::start(&[]);
+    sale(&server, 0, &json!({"admit_per_minute": 0, "units_per_visitor": 2}));
+    let tickets: Vec<String> = (0..100).map(|_| ticket(&join(&server, &json!({})))).collect();
+    // 100 units for 100 people of two each: the first are fine, the last are not.
+    let started = Instant::now();
+    let last = loop {
+        let value = look(&server, &tickets[99]);
+        if value["chances"] == "low" {
+            break value;
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "{value}");
+    };
+    assert_eq!(last["state"], "waiting");
+    let reason = &last["chances_reason"];
+    assert_eq!((&reason["people_ahead"], &reason["enough_for"]), (&json!(99), &json!(50)), "{last}");
+    assert!(reason["text"].as_str().unwrap().contains("enough for about 50"), "{last}");
+    assert_eq!(look(&server, &tickets[20])["chances"], Value::Null);
+    let page = server.send("GET", &format!("/queue/sh/{}?lang=en", tickets[99]), &[], "").body;
+    assert!(page.contains("Your chances are low") && page.contains("enough for about 50"), "{page}");
+    let page = server.send("GET", &format!("/queue/sh/{}?lang=de", tickets[20]), &[], "").body;
+    assert!(!page.contains("Aussichten") && !page.contains("id=\"why\""), "{page}");
+}
+
+#[test]
 fn a_ramp_is_previewed_taken_back_and_kept_over_a_restart() {
     let mut server = TestServer::start(&[]);
     sale(&server, 0, &json!({"admit_per_minute": 60, "max_active": 0}));

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use super::fits::Misfit;
 use crate::catalog::SaleRecord;
 use crate::digest::Digest;
-use crate::fact::{Joined, LineFact};
+use crate::fact::{Joined, LineFact, MAX_SHOWN, ShownRange};
 use crate::ids::SaleIx;
 use crate::sale::SaleRules;
 use crate::state::Held;
 use crate::time::{Timestamp, WallTime};
 use crate::waiting_room::draw::{MOST_REGISTRATIONS, Seed};
-use crate::waiting_room::{Line, LineShard, MAX_RAMP, Ramp, RoomRules, Standing, TicketKey, Turned};
+use crate::waiting_room::{
+    First, Line, LineShard, MAX_RAMP, Ramp, RoomRules, Standing, TicketKey, Turned, tenths,
+};
 
 /// A line and the digest it counts in.
 fn line(held: &mut impl Held, sale: SaleIx) -> Option<(&mut Line, &mut Digest)> {
@@ -80,6 +82,16 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
         LineFact::Admitted { people, wall, credential, reason } => {
             line.note_admitted(*people, (*wall, *credential, reason.clone()));
         }
+        LineFact::Shown { lane, entries, raised } => {
+            let then = |ago: u16| tenths(at).wrapping_sub(u32::from(ago));
+            let of = |range: &ShownRange| {
+                let first = First { shown: then(range.ago), low: range.low, high: range.high };
+                (range.number, first)
+            };
+            let entries: Vec<_> = entries.iter().map(of).collect();
+            line.show(digest, *lane, &entries, raised);
+        }
+        LineFact::Bound { lane, number, token } => line.bind_token(digest, *lane, *number, *token),
     }
 }
 
@@ -192,6 +204,23 @@ pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineF
             demand!(ramp.as_ref().is_none_or(fits), "a ramp out of bounds");
         }
         LineFact::Admitted { people, .. } => demand!(*people > 0, "nobody admitted"),
+        LineFact::Shown { lane, entries, raised } => {
+            demand!(line.lanes.len() > usize::from(*lane), "there is no lane {lane}");
+            demand!(entries.len() <= MAX_SHOWN, "{} ranges in one fact", entries.len());
+            demand!(entries.is_sorted_by(|one, next| one.number < next.number), "ranges out of order");
+            let most = raised.times.max(raised.tickets.saturating_add(raised.caused));
+            demand!(most == raised.times, "{raised:?} bounds rose");
+            for ShownRange { number, low, high, .. } in entries {
+                let row = line.row(*lane, *number);
+                let fresh = row.is_some_and(|row| row.standing == Standing::Waiting && row.first().is_none());
+                demand!(fresh, "a first range of ticket {number}: {row:?}");
+                demand!(low <= high && !high.is_zero(), "a range from {low:?} to {high:?}");
+            }
+        }
+        LineFact::Bound { lane, number, token } => {
+            demand!(line.row(*lane, *number).is_some(), "a token of ticket {number} of lane {lane}");
+            demand!(!line.tokens.contains_key(token), "a token that makes a second ticket");
+        }
     }
     Ok(())
 }

@@ -12,10 +12,7 @@ use crate::pulse::Beat;
 use crate::refusal::Refusal;
 use crate::sequence::Sequence;
 use crate::time::{Millis, Now};
-use crate::waiting_room::{ITSELF, Mode, Standing, Stock, Turned, unpacked};
-
-/// One of so many calls goes to somebody who missed the turn.
-const BACK_EVERY: u64 = 20;
+use crate::waiting_room::{BACK_EVERY, ITSELF, Mode, Standing, Stock, Turned, unpacked};
 
 /// The most places that have their turn in one fact, and the most stays put away in one.
 pub(super) const BATCH: u32 = 1_000;
@@ -44,6 +41,7 @@ impl Core {
 
     fn tick_line(&self, now: Now, sale: SaleIx) {
         let stock = self.stock_in_view(now, sale);
+        self.write_shown(now, sale);
         // Without room in the buffer the same step comes with the next tick.
         let _ = self.on_line_with(now, sale, STEP_BYTES, |decision| {
             let at = decision.at();
@@ -59,7 +57,9 @@ impl Core {
             decision.end_idle(sale);
             let may_call = decision.may_call(sale);
             let called = decision.call(sale, may_call);
-            decision.line_mut(sale).brake.spend(called);
+            let line = decision.line_mut(sale);
+            line.brake.spend(called);
+            line.measure(at);
             Ok(())
         });
     }
@@ -83,7 +83,7 @@ impl Core {
     /// Units of a sale as they stand, shard after shard.
     fn stock_in_view(&self, now: Now, sale: SaleIx) -> Stock {
         let mut stock = Stock { rests_on: Sequence::ZERO, ..Stock::default() };
-        let (mut later, mut capacity) = (false, 0);
+        let (mut later, mut some) = (false, false);
         for number in 0..self.state.shards() {
             let mut shard = self.state.lock_shard(number);
             shard.release_to(sale, now.wall);
@@ -91,15 +91,16 @@ impl Core {
                 let (_, free_later, next) = group.unreleased();
                 stock.free += group.counts.free().saturating_sub(free_later);
                 stock.held += group.counts.held;
+                stock.later += free_later;
                 stock.taken += group.taken;
                 stock.returned += group.returned;
-                capacity += group.counts.capacity;
+                some |= !group.slots.is_empty();
                 later |= next.is_some();
             }
             stock.rests_on = stock.rests_on.max(shard.stamp.sequence);
         }
-        // Where nothing was ever for sale, nothing is sold out.
-        stock.sold_out = capacity > 0 && stock.free == 0 && stock.held == 0 && !later;
+        // Where no slot was ever loaded, nothing is sold out.
+        stock.sold_out = some && stock.free == 0 && stock.held == 0 && !later;
         stock
     }
 

@@ -12,8 +12,8 @@ use crate::state::Held;
 use crate::time::{Millis, Now, Timestamp, WallTime};
 use crate::waiting_room::draw::{Leaf, MOST_REGISTRATIONS};
 use crate::waiting_room::{
-    Claimed, LONGEST_POLL, Line, LineShard, LineView, Phase, RoomRules, Row, Standing, Ticket, TicketState,
-    TicketView, packed,
+    Claimed, LONGEST_POLL, Line, LineShard, LineView, Phase, RoomRules, Row, Standing, Ticket, TicketKey,
+    TicketState, TicketView, packed,
 };
 
 /// The most bytes the facts of one request need: a change with its texts (500 bytes each), or a draw and two small ones.
@@ -28,6 +28,13 @@ pub enum Proof<'a> {
     Ticket(&'a str),
     /// A keyed hash of what was proven: always the same place.
     Person(u128),
+    /// The same, proven by a paper whose own name, as a keyed hash, is good for one person only.
+    Paper {
+        /// Who is coming.
+        person: u128,
+        /// The name of the paper.
+        paper: u128,
+    },
 }
 
 /// `POST /v1/sales/{sale}/queue`
@@ -126,6 +133,19 @@ impl Core {
             let ticket = decision.proven(&claimed)?;
             Ok((ticket, decision.line(ticket.sale).row(ticket.lane, ticket.number).map_or(0, Row::person)))
         })
+    }
+
+    /// Whether a person has a ticket. Nobody counts as present by this.
+    pub fn has_place(&self, now: Now, sale: &str, person: u128) -> Answer<bool> {
+        let Some(sale) = self.state.names.listing().sale(sale) else {
+            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
+        };
+        self.on_line(now, sale, |decision| Ok(decision.line(sale).ticket_of(person).is_some()))
+    }
+
+    /// What the tickets of a line are signed with, as long as there is the line. For who gives them other names.
+    pub fn ticket_key(&self, now: Now, sale: SaleIx) -> Answer<TicketKey> {
+        self.on_line(now, sale, |decision| Ok(decision.line(sale).key))
     }
 
     /// The session's order is made: it makes no other cart. A session that is over stays over.
@@ -283,6 +303,7 @@ impl Decision<'_> {
         let (view, at) = (self.view(ticket)?, self.at());
         let until = at.plus(view.poll_after).plus(LONGEST_POLL);
         self.line_mut(ticket.sale).seen[usize::from(ticket.lane)].note(ticket.number, at, until);
+        self.note_shown(&view);
         Ok(view)
     }
 
@@ -290,7 +311,7 @@ impl Decision<'_> {
         self.draw_if_due(sale);
         let known = match request.proof {
             Proof::Nobody => None,
-            Proof::Person(person) => {
+            Proof::Person(person) | Proof::Paper { person, .. } => {
                 self.line(sale).ticket_of(person).map(|(lane, number)| Ticket { sale, lane, number })
             }
             Proof::Ticket(text) => {
@@ -298,6 +319,12 @@ impl Decision<'_> {
                 Some(self.proven(&claimed.ok_or_else(no_ticket)?)?)
             }
         };
+        if let Proof::Paper { paper, .. } = request.proof
+            && let Some(owner) = self.line(sale).tokens.get(&paper)
+            && known.is_none_or(|ticket| packed(ticket.lane, ticket.number) != *owner)
+        {
+            return Err(Refusal::PaperUsed);
+        }
         let wall = self.now_at().wall;
         let phase = self.line(sale).phase(wall);
         if let Some(ticket) = known {
@@ -327,10 +354,13 @@ impl Decision<'_> {
             return Err(Refusal::LimitReached { what: "tickets", limit: u64::from(MOST_REGISTRATIONS) });
         }
         let person = match request.proof {
-            Proof::Person(person) => person,
+            Proof::Person(person) | Proof::Paper { person, .. } => person,
             Proof::Nobody | Proof::Ticket(_) => 0,
         };
         self.commit(Kind::Joined(Joined { sale, lane, number, person, wall }));
+        if let Proof::Paper { paper: token, .. } = request.proof {
+            self.happen(sale, LineFact::Bound { lane, number, token });
+        }
         Ok(JoinedLine { ticket: self.seen(Ticket { sale, lane, number })?, created: true })
     }
 }

@@ -24,6 +24,7 @@ mod open;
 mod release;
 mod sales;
 mod scattered;
+mod shown;
 mod slot;
 mod stock;
 mod views;
@@ -34,6 +35,7 @@ pub use housekeeping::Ticked;
 pub use import::{SlotRejection, SlotsAdded};
 pub use line::{JoinLine, JoinedLine, Proof, Registered, Session, has_pass};
 pub use sales::SalePut;
+pub use shown::GradeView;
 pub use slot::SlotChange;
 pub use views::{OrderQuery, Page, SlotQuery};
 

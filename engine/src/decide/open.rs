@@ -59,9 +59,13 @@ impl Core {
                 let units = cart.items.iter().map(|item| u64::from(item.quantity)).sum();
                 Wish::Granted { units: if answer.replayed { 0 } else { units }, until: cart.expires_at }
             }
-            Err(Refusal::SlotTaken { .. } | Refusal::AllHeld { .. } | Refusal::SoldOut { .. }) => {
-                Wish::Refused
-            }
+            Err(
+                Refusal::SlotTaken { .. }
+                | Refusal::AllHeld { .. }
+                | Refusal::SoldOut { .. }
+                // Of all bundles that could have been chosen none was left.
+                | Refusal::BundleIncomplete { scope: Some(_), .. },
+            ) => Wish::Refused,
             Err(_) => return answer,
         };
         if matches!(wish, Wish::Granted { .. }) || !session.empty_handed {

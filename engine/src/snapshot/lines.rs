@@ -16,8 +16,8 @@ use crate::state::{Alone, Held, State};
 use crate::time::{Timestamp, WallTime};
 use crate::waiting_room::draw::{Registrations, RunningDigest, Seed};
 use crate::waiting_room::{
-    Beacon, Credit, Dials, LaneLine, Line, LineShard, Minute, Mode, Ramp, RoomRules, Row, Standing, Stay,
-    TicketKey,
+    Beacon, Credit, Dials, First, LaneLine, Line, LineShard, Minute, Mode, Ramp, RoomRules, Row, Span,
+    Standing, Stay, TicketKey,
 };
 
 /// All of a line but its lists.
@@ -167,8 +167,14 @@ fn lane_head<F: DiskFile>(lane: &LaneLine, out: &mut ChunkWriter<F>) -> Result<(
 
 fn put_row(out: &mut Vec<u8>, row: &Row) {
     let known = row.person() != 0;
-    out.push(row.standing as u8 | u8::from(known) << 7);
+    let first = row.first();
+    out.push(row.standing as u8 | u8::from(known) << 7 | u8::from(first.is_some()) << 6);
     put_varint(out, u64::from(row.joined));
+    if let Some(First { shown, low, high }) = first {
+        out.extend_from_slice(&shown.to_le_bytes());
+        out.extend_from_slice(&low.bits().to_le_bytes());
+        out.extend_from_slice(&high.bits().to_le_bytes());
+    }
     if known {
         out.extend_from_slice(&row.person().to_le_bytes());
     }
@@ -176,11 +182,24 @@ fn put_row(out: &mut Vec<u8>, row: &Row) {
 
 fn row(take: &mut Take<'_>) -> Result<Row, Odd> {
     let first = take.byte()?;
-    let standing = Standing::of(first & 0x7f).ok_or(Odd("where a ticket stands"))?;
+    let standing = Standing::of(first & 0x3f).ok_or(Odd("where a ticket stands"))?;
     let joined = take.small()?;
+    let shown = if first & 0x40 != 0 {
+        let shown = u32::from_le_bytes(take.fixed()?);
+        let [low, high] = [take.fixed()?, take.fixed()?].map(u16::from_le_bytes).map(Span::from_bits);
+        Some(First { shown, low, high }).filter(|first| low <= high && !first.high.is_zero())
+    } else {
+        None
+    };
+    if first & 0x40 != 0 && shown.is_none() {
+        return Err(Odd("a range"));
+    }
     let person = if first & 0x80 != 0 { u128::from_le_bytes(take.fixed()?) } else { 0 };
     let mut row = Row::new(person, joined);
     row.standing = standing;
+    if let Some(shown) = shown {
+        row.show(shown);
+    }
     Ok(row)
 }
 

@@ -3,15 +3,17 @@
 //! A snapshot is never the truth, the journal is: it shortens the way. It is made by the follower from facts that are
 //! durable, and only when it was read back do older segments go. `docs/snapshot-format.md` has every byte.
 //!
-//! `chunks` is the file, `bytes` the small change, `save` and `restore` mirror each other item by item (`lines` does both for waiting rooms), `writer` is the
+//! `chunks` is the file, `bytes` the small change, `save` and `restore` mirror each other item by item (`lines` and `grades` do both for waiting rooms), `writer` is the
 //! life of one snapshot, `generations` says which stay.
 
 mod bytes;
 mod chunks;
 mod generations;
+mod grades;
 mod lines;
 mod restore;
 mod save;
+mod tokens;
 mod writer;
 
 pub use chunks::{HEADER_BYTES, Head, VERSION};

@@ -49,18 +49,34 @@ pub fn restore<F: DiskFile>(from: &mut ChunkReader<F>, names: Names) -> Result<S
         let keys = state.alone();
         keys_of(from, keys, number, shards, configuration.as_ref())?;
     }
-    // A state without lines says nothing of them.
-    match from.item(|take| take.byte())? {
-        tag::END => {}
-        tag::LINES => {
-            let count = from.item(|take| take.small())?;
-            super::lines::restore(from, &mut state, count)?;
-            section(from, tag::END, None)?;
-        }
-        _ => return Err(from.odd(Odd("another section"))),
-    }
+    rest(from, &mut state)?;
     from.end()?;
     Ok(state)
+}
+
+/// The sections that are there only if there is something to say, in the order of their tags, and the end.
+fn rest<F: DiskFile>(from: &mut ChunkReader<F>, state: &mut State) -> Result<(), StorageError> {
+    let mut last = tag::KEYS;
+    loop {
+        let section = from.item(|take| take.byte())?;
+        if section <= last {
+            return Err(from.odd(Odd("another section")));
+        }
+        match section {
+            tag::LINES => {
+                let count = from.item(|take| take.small())?;
+                super::lines::restore(from, state, count)?;
+            }
+            tag::GRADES => super::grades::restore(from, state)?,
+            tag::TOKENS => {
+                let count = from.item(|take| take.small())?;
+                super::tokens::restore(from, state, count)?;
+            }
+            tag::END => return Ok(()),
+            _ => return Err(from.odd(Odd("another section"))),
+        }
+        last = section;
+    }
 }
 
 fn section<F: DiskFile>(from: &mut ChunkReader<F>, tag: u8, number: Option<u8>) -> Result<(), StorageError> {

@@ -6,7 +6,7 @@
 
 use super::bytes::{put_postcard, put_text, put_time, put_varint, put_wall};
 use super::chunks::ChunkWriter;
-use super::lines;
+use super::{grades, lines, tokens};
 use crate::carts::{Cart, Stage};
 use crate::inventory::{ALWAYS, Shard};
 use crate::journal::StorageError;
@@ -24,6 +24,9 @@ pub(super) mod tag {
     pub const KEYS: u8 = 5;
     /// Only in a state that has any.
     pub const LINES: u8 = 6;
+    pub const GRADES: u8 = 7;
+    /// Only in a state that has any.
+    pub const TOKENS: u8 = 8;
     pub const END: u8 = 255;
 }
 
@@ -43,6 +46,9 @@ enum Part {
     Keys(u8, u32),
     LinesHead,
     Lines(lines::Place),
+    Grades,
+    TokensHead,
+    Tokens(tokens::Place),
     End,
     Done,
 }
@@ -136,7 +142,23 @@ impl Saver {
                 })?;
                 Ok(Part::Lines(lines::Place::default()))
             }
-            Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::End, Part::Lines)),
+            Part::Lines(place) => Ok(lines::save(state, place, out)?.map_or(Part::Grades, Part::Lines)),
+            Part::Grades => {
+                grades::save(state, out)?;
+                Ok(Part::TokensHead)
+            }
+            Part::TokensHead => {
+                let count = tokens::count(state);
+                if count == 0 {
+                    return Ok(Part::End);
+                }
+                out.item(|out| {
+                    out.push(tag::TOKENS);
+                    put_varint(out, count as u64);
+                })?;
+                Ok(Part::Tokens(tokens::Place::default()))
+            }
+            Part::Tokens(place) => Ok(tokens::save(state, place, out)?.map_or(Part::End, Part::Tokens)),
             Part::End => {
                 out.item(|out| out.push(tag::END))?;
                 Ok(Part::Done)

@@ -3,9 +3,14 @@
 use std::collections::VecDeque;
 
 use super::draw::RunningDigest;
+use super::grade::{First, Grade};
 use super::permutation::Permutation;
+use super::span::Span;
 use crate::digest::mix;
 use crate::slab::Slab;
+
+/// One of so many calls goes to somebody who missed the turn.
+pub const BACK_EVERY: u64 = 20;
 
 /// Where a ticket stands, times aside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,13 +53,17 @@ impl Standing {
     }
 }
 
-/// A ticket in memory. 24 bytes.
+/// A ticket in memory. 32 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// A keyed hash of who proved to be it; 0 for a browser that proved nothing.
     person: [u64; 2],
     /// Milliseconds from the making of the line to the joining; 49 days at most.
     pub joined: u32,
+    /// The first range it was shown, if its upper bound is not zero.
+    first_shown: u32,
+    first_low: Span,
+    first_high: Span,
     /// Where it stands.
     pub standing: Standing,
 }
@@ -64,7 +73,19 @@ impl Row {
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "both halves are kept")]
     pub fn new(person: u128, joined: u32) -> Self {
-        Self { person: [person as u64, (person >> 64) as u64], joined, standing: Standing::Waiting }
+        Self { person: [person as u64, (person >> 64) as u64], joined, ..Self::default() }
+    }
+
+    /// The first range it was shown.
+    #[must_use]
+    pub fn first(&self) -> Option<First> {
+        let first = First { shown: self.first_shown, low: self.first_low, high: self.first_high };
+        (!first.high.is_zero()).then_some(first)
+    }
+
+    /// It was shown its first range.
+    pub fn show(&mut self, first: First) {
+        (self.first_shown, self.first_low, self.first_high) = (first.shown, first.low, first.high);
     }
 
     /// Who proved to be it; 0 for nobody.
@@ -77,7 +98,12 @@ impl Row {
     #[must_use]
     pub fn digest(&self, lane: u8, number: u32) -> u64 {
         let place = u64::from(lane) << 40 | u64::from(number) << 8 | self.standing as u64;
-        mix(mix(self.person[0] ^ place, self.person[1]), u64::from(self.joined))
+        let hash = mix(mix(self.person[0] ^ place, self.person[1]), u64::from(self.joined));
+        // Who was shown nothing counts as in journals of before there were ranges.
+        self.first().map_or(hash, |first| {
+            let range = u64::from(first.low.bits()) << 16 | u64::from(first.high.bits());
+            mix(hash, u64::from(first.shown) << 32 | range)
+        })
     }
 }
 
@@ -95,6 +121,8 @@ pub struct LaneLine {
     pub called: u64,
     /// Who missed the turn and is back, in the order they came back.
     pub back: VecDeque<u32>,
+    /// What came of the ranges that people were shown.
+    pub grade: Grade,
 }
 
 impl LaneLine {
@@ -108,6 +136,7 @@ impl LaneLine {
             turns: 0,
             called: 0,
             back: VecDeque::new(),
+            grade: Grade::default(),
         }
     }
 
@@ -170,8 +199,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_24_bytes_and_standings_come_back() {
-        assert_eq!(size_of::<Row>(), 24);
+    fn a_row_is_32_bytes_and_standings_come_back() {
+        assert_eq!(size_of::<Row>(), 32);
         for byte in 0..8 {
             assert_eq!(Standing::of(byte).unwrap() as u8, byte);
         }

@@ -11,16 +11,19 @@ use super::books::{Act, Change, MAX_CHANGES, Turned};
 use super::brake::Brake;
 use super::credit::Credit;
 use super::draw::{Registrations, RunningDigest, Seed};
+use super::grade::{First, Raised};
 use super::idle::Idle;
 use super::inside::{Inside, Packed, Stay};
 use super::lane::{LaneLine, Row, Standing};
+use super::moves::Moves;
 use super::pace::{Pace, Ramp};
 use super::phase::Phase;
 use super::rules::{Dials, Mode, RoomRules};
 use super::seen::Seen;
 use super::stock::{Flow, Stock};
 use super::ticket::{Ticket, TicketKey};
-use crate::digest::Digest;
+use super::told::Told;
+use crate::digest::{Digest, mix};
 use crate::ids::SaleIx;
 use crate::index::Index;
 use crate::inventory::Stamp;
@@ -112,6 +115,12 @@ pub struct Line {
     pub changes: VecDeque<Change>,
     /// How many tickets were ever let in.
     pub admitted: u64,
+    /// When somebody last turned mode or dials.
+    pub turned_at: Timestamp,
+    /// How the line moves; no state.
+    pub moves: Moves,
+    /// What people were shown last; no state.
+    pub told: Told,
     /// Who is still there, by lane; no state.
     pub seen: Vec<Seen>,
     /// The stock as calling last saw it; no state.
@@ -128,7 +137,18 @@ pub struct Line {
     pub brake: Brake,
     /// Carts that were asked for without a pass while nobody needs one, since the last second. No state.
     pub arrivals: Arrivals,
+    /// The enqueue tokens that made places, by a keyed hash of their own names: each belongs to one ticket for good. 24 bytes
+    /// each and what a tree takes for them.
+    pub tokens: BTreeMap<u128, Packed>,
     people: Index,
+}
+
+/// What becomes of a turn.
+#[derive(Clone, Copy)]
+enum Turn {
+    Called(Timestamp),
+    Absent,
+    Left,
 }
 
 /// 24 bits of number.
@@ -144,6 +164,12 @@ pub fn packed(lane: u8, number: u32) -> Packed {
 #[must_use]
 pub fn unpacked(packed: Packed) -> (u8, u32) {
     (u8::try_from(packed >> 24).unwrap_or(u8::MAX), packed & NUMBER)
+}
+
+/// What a token adds to the line's digest.
+#[expect(clippy::cast_possible_truncation, reason = "both halves are kept")]
+pub(super) fn token_digest(token: u128, ticket: Packed) -> u64 {
+    mix(mix(token as u64, (token >> 64) as u64), u64::from(ticket))
 }
 
 fn hash(person: u128) -> u64 {
@@ -184,6 +210,10 @@ impl Line {
             version: 0,
             changes: VecDeque::new(),
             admitted: 0,
+            turned_at: Timestamp::default(),
+            moves: Moves::default(),
+            told: Told::default(),
+            tokens: BTreeMap::new(),
             people: Index::default(),
         }
     }
@@ -292,6 +322,13 @@ impl Line {
         }
     }
 
+    /// A token has made a ticket, and makes no other.
+    pub(crate) fn bind_token(&mut self, digest: &mut Digest, lane: u8, number: u32, token: u128) {
+        let ticket = packed(lane, number);
+        digest.add(token_digest(token, ticket));
+        self.tokens.insert(token, ticket);
+    }
+
     pub(crate) fn note_minute(&mut self, wall: WallTime) {
         let registrations = self.registrations();
         let by_lane = self.lanes.iter().map(|lane| lane.registered.count()).collect();
@@ -334,9 +371,11 @@ impl Line {
                 continue;
             }
             if passed.binary_search(&place).is_ok() {
+                self.mark(digest, lane, number, Turn::Absent);
                 self.stand(digest, lane, number, Standing::Passed);
                 continue;
             }
+            self.mark(digest, lane, number, Turn::Called(at));
             self.stand(digest, lane, number, Standing::Called);
             self.inside.set(packed(lane, number), Stay::Called, until);
             people += 1;
@@ -344,6 +383,7 @@ impl Line {
         let line = &mut self.lanes[usize::from(lane)];
         line.turns += places;
         line.called += u64::from(people);
+        self.moves.counts.called += u64::from(people);
         self.credit.spend(self.pace(), at, people);
     }
 
@@ -366,6 +406,7 @@ impl Line {
             }
         }
         self.lanes[usize::from(lane)].called += u64::from(called);
+        self.moves.counts.called += u64::from(called);
         self.credit.spend(self.pace(), at, called);
     }
 
@@ -379,6 +420,7 @@ impl Line {
         self.stand(digest, lane, number, Standing::Inside);
         self.inside.set(packed(lane, number), Stay::Session, until);
         self.admitted += 1;
+        self.moves.counts.came += 1;
     }
 
     /// A ticket goes away, or its session is over.
@@ -392,10 +434,14 @@ impl Line {
     ) {
         if self.inside.remove(packed(lane, number)) == Some(Stay::Called) {
             self.credit.give_back(self.pace(), at, 1);
+            self.moves.counts.declined += 1;
         }
         let here = &mut self.lanes[usize::from(lane)];
         if here.row(number).is_some_and(|row| row.standing == Standing::Back) {
             here.back.retain(|back| *back != number);
+        }
+        if self.row(lane, number).is_some_and(|row| row.standing == Standing::Waiting) {
+            self.mark(digest, lane, number, Turn::Left);
         }
         self.stand(digest, lane, number, standing);
     }
@@ -410,6 +456,7 @@ impl Line {
             missed += u32::from(was_called);
             self.stand(digest, lane, number, if was_called { Standing::Lapsed } else { Standing::Over });
         }
+        self.moves.counts.lapsed += u64::from(missed);
         self.credit.give_back(self.pace(), at, missed);
     }
 
@@ -442,6 +489,10 @@ impl Line {
 
     fn set(&mut self, after: Turned, at: Timestamp) {
         self.credit.turn(self.pace(), at);
+        if (self.mode, self.dials, self.ramp) != (after.mode, after.dials, after.ramp) {
+            self.turned_at = at;
+            self.moves.changed(at);
+        }
         Turned { mode: self.mode, dials: self.dials, ramp: self.ramp, message: self.message } = after;
         self.version += 1;
     }
@@ -456,6 +507,43 @@ impl Line {
     #[must_use]
     pub fn pace(&self) -> Pace {
         Pace { rate: self.dials.admit_per_minute, ramp: self.ramp }
+    }
+
+    /// Tickets were shown their first range, and upper bounds rose.
+    pub(crate) fn show(&mut self, digest: &mut Digest, lane: u8, entries: &[(u32, First)], raised: &Raised) {
+        let here = &mut self.lanes[usize::from(lane)];
+        digest.subtract(here.grade.digest(lane));
+        here.grade.shown += entries.len() as u64;
+        here.grade.raised = here.grade.raised.and(raised);
+        digest.add(here.grade.digest(lane));
+        for (number, first) in entries {
+            let row = here.row_mut(*number);
+            digest.subtract(row.digest(lane, *number));
+            row.show(*first);
+            digest.add(row.digest(lane, *number));
+        }
+    }
+
+    /// A turn has come, or will not: what was said of it is graded. A ticket that was shown nothing and is not called counts nowhere.
+    fn mark(&mut self, digest: &mut Digest, lane: u8, number: u32, turn: Turn) {
+        let turned_at = super::grade::tenths(self.turned_at);
+        let here = &mut self.lanes[usize::from(lane)];
+        let first = here.row(number).and_then(Row::first);
+        let grade = &mut here.grade;
+        digest.subtract(grade.digest(lane));
+        match (turn, first) {
+            (Turn::Called(at), Some(first)) => {
+                // Since it was shown, counted back from now: instants are kept to 32 bits.
+                let now = super::grade::tenths(at);
+                let turned = now.wrapping_sub(turned_at) < now.wrapping_sub(first.shown);
+                if turned { &mut grade.turned } else { &mut grade.steady }.mark(first, at);
+            }
+            (Turn::Called(_), None) => grade.untold += 1,
+            (Turn::Absent, Some(_)) => grade.absent += 1,
+            (Turn::Left, Some(_)) => grade.left += 1,
+            (Turn::Absent | Turn::Left, None) => {}
+        }
+        digest.add(grade.digest(lane));
     }
 
     /// Whether people may join, clock and mode considered; the table of `phase.rs`.
@@ -486,5 +574,26 @@ impl Line {
     /// The running digest a snapshot has of a lane.
     pub fn restore_registered(&mut self, lane: u8, registered: RunningDigest) {
         self.lanes[usize::from(lane)].registered = registered;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::mix;
+
+    /// Slabs have what is in them and no more, but for the last chunk.
+    #[test]
+    fn a_waiting_visitor_who_is_known_costs_at_most_64_bytes() {
+        let mut people = Index::default();
+        let (mut most, count) = (0, 200_000);
+        for person in 1..=count {
+            people.insert(mix(u64::from(person), 7), person);
+            if person >= 1_000 && person.is_power_of_two() || person % 10_000 == 0 {
+                most = most.max(people.bytes().div_ceil(person as usize));
+            }
+        }
+        let each = size_of::<Row>() + Told::EACH + Seen::EACH + most;
+        assert!(each <= 64, "{each}: a row of {}, {most} in the index", size_of::<Row>());
     }
 }

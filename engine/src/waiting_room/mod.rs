@@ -5,39 +5,52 @@
 //! was called and who came in, `pace` how fast people may be called and `credit`
 //! how many of them by now, `books` what operators did. What is no state decides as well, and a fact says what
 //! came of it: `seen` is who is still there, `stock` what there is for who is called, `idle` who does nothing inside, `brake`
-//! how slowly to call while the rest is in trouble. `phase` says in one word how things stand, `view` in an answer; `sound` what must always be true.
+//! how slowly to call while the rest is in trouble. `present` counts who is there, `moves` measures how the line moves, `estimate` makes a
+//! range of both and `chances` a warning; `told` is what was shown last, `grade` whether it came true. `phase` says in one
+//! word how things stand, `view` in an answer; `sound` what must always be true.
 
 mod arrivals;
 mod books;
 mod brake;
+mod chances;
 mod credit;
 pub mod draw;
+mod estimate;
+mod grade;
 mod idle;
 mod inside;
 mod lane;
 mod line;
+mod moves;
 mod pace;
 pub mod permutation;
 mod phase;
+mod present;
 mod rules;
 mod seen;
 mod sound;
+mod span;
 mod stock;
 mod ticket;
+mod told;
 mod view;
 
 pub use arrivals::Arrivals;
 pub use books::{Act, Change, ITSELF, MAX_CHANGES, Turned};
 pub use brake::{Brake, BrakeRules, OPEN, Trouble};
+pub use chances::LowChances;
 pub use credit::Credit;
+pub use grade::{CLASSES, ERRORS, First, Grade, Marks, Raised, tenths};
 pub use idle::Idle;
 pub use inside::{Inside, Packed, Stay};
-pub use lane::{LaneLine, Row, Standing};
+pub use lane::{BACK_EVERY, LaneLine, Row, Standing};
 pub use line::{Beacon, Line, LineShard, Minute, packed, unpacked};
 pub use pace::{MAX_RAMP, Pace, Ramp};
 pub use phase::{Phase, TicketState};
 pub use rules::{Dials, Lane, MAX_DIAL, MAX_LANES, Mode, RoomRules, SwitchOn};
 pub use seen::Seen;
+pub use span::Span;
 pub use stock::{Flow, Stock};
 pub use ticket::{Claimed, TICKET_CHARS, Ticket, TicketKey};
+pub use told::MOST_UNSAID;
 pub use view::{LONGEST_POLL, LaneView, LineView, TicketView};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::inside::Stay;
 use super::lane::{LaneLine, Standing};
-use super::line::{Line, packed};
+use super::line::{Line, packed, token_digest, unpacked};
 use crate::digest::Digest;
 
 macro_rules! demand {
@@ -24,6 +24,8 @@ impl Line {
         let mut stays = 0;
         for (number, lane) in (0_u8..).zip(&self.lanes) {
             self.lane_sound(number, lane)?;
+            digest.add(lane.grade.digest(number));
+            self.grade_sound(number, lane)?;
             for ticket in 0..lane.len() {
                 let Some(row) = lane.row(ticket) else { return Err(format!("no ticket {ticket}")) };
                 digest.add(row.digest(number, ticket));
@@ -42,9 +44,29 @@ impl Line {
                 );
             }
         }
+        for (token, ticket) in &self.tokens {
+            let (lane, number) = unpacked(*ticket);
+            demand!(self.row(lane, number).is_some(), "a token of ticket {number} of lane {lane}");
+            digest.add(token_digest(*token, *ticket));
+        }
         demand!(stays == self.inside.active(), "{} stays of {stays} tickets", self.inside.active());
         let called = self.inside.iter().filter(|(_, stay, _)| *stay == Stay::Called).count();
         demand!(called == self.inside.called() as usize, "{called} called, counted {}", self.inside.called());
+        Ok(())
+    }
+
+    /// Whoever was shown a range still waits, or was graded once.
+    fn grade_sound(&self, number: u8, lane: &LaneLine) -> Result<(), String> {
+        let shown = |ticket: &u32| lane.row(*ticket).is_some_and(|row| row.first().is_some());
+        let waits = |ticket: &u32| lane.row(*ticket).is_some_and(|row| row.standing == Standing::Waiting);
+        let all = (0..lane.len()).filter(shown).count() as u64;
+        let waiting = (0..lane.len()).filter(|ticket| shown(ticket) && waits(ticket)).count() as u64;
+        let grade = &lane.grade;
+        let graded = grade.marks().called() + grade.absent + grade.left;
+        demand!(all == grade.shown, "lane {number}: {all} were shown a range, counted {}", grade.shown);
+        demand!(all == waiting + graded, "lane {number}: {all} shown, {waiting} wait, {graded} graded");
+        let errors: u64 = grade.marks().errors.iter().sum();
+        demand!(errors == grade.marks().called(), "lane {number}: {errors} errors of {:?}", grade.marks());
         Ok(())
     }
 

@@ -12,11 +12,14 @@ pub struct Stock {
     pub free: u64,
     /// Are held.
     pub held: u64,
+    /// Are released later.
+    pub later: u64,
     /// Were ever held, since the start.
     pub taken: u64,
     /// Were held and became free again, since the start.
     pub returned: u64,
-    /// Whether nothing of what there is is free, held, or released later; false while nobody has looked, and without any.
+    /// Whether nothing of what there is is free, held, or released later; false while nobody has looked, and
+    /// without any slot.
     pub sold_out: bool,
     /// The highest number seen by any lock this was counted under.
     pub rests_on: Sequence,

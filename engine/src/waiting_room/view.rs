@@ -2,6 +2,7 @@
 
 use super::books::Turned;
 use super::brake::Trouble;
+use super::chances::LowChances;
 use super::draw::Registrations;
 use super::lane::Standing;
 use super::line::{Beacon, Line, Minute};
@@ -37,8 +38,10 @@ pub struct TicketView {
     pub place: Option<u32>,
     /// How many have their turn before; falls, never rises. None where there is no place.
     pub ahead: Option<u32>,
-    /// How long it will take, at least and at most, as far as one can say.
+    /// How long it will take, at least and at most; none while nobody can say.
     pub wait: Option<(Millis, Millis)>,
+    /// Whether everything will most likely be gone before, and why.
+    pub chances: Option<LowChances>,
     /// When to ask again.
     pub poll_after: Millis,
     /// Called: until when the pass can be used. Admitted: until when the session runs.
@@ -120,10 +123,10 @@ pub struct LineView {
 /// When to ask again. Before the opening nobody is sent to the instant of the opening: everybody would ask in the same
 /// millisecond. Each keeps the rhythm of their own joining, and the first ten seconds share the crowd out. Who waits asks
 /// again after half of the time it will take at least: turns come sooner than the dial says whenever people ahead have gone.
-fn poll_after(state: TicketState, wait: Option<(Millis, Millis)>) -> Millis {
-    let until_then = match (state, wait) {
+fn poll_after(state: TicketState, soonest: Option<Millis>) -> Millis {
+    let until_then = match (state, soonest) {
         (TicketState::Called, _) => SHORTEST_POLL,
-        (TicketState::Waiting, Some((low, _))) => Millis(low.0 / 2),
+        (TicketState::Waiting, Some(soonest)) => Millis(soonest.0 / 2),
         _ => LONGEST_POLL,
     };
     until_then.clamp(SHORTEST_POLL, LONGEST_POLL)
@@ -147,7 +150,13 @@ impl Line {
             Standing::Back => None,
             _ => Some(0),
         };
-        let wait = ahead.filter(|_| state == TicketState::Waiting).and_then(|ahead| self.wait(ahead));
+        let waits = standing == Standing::Waiting && state == TicketState::Waiting;
+        let place_of = drawn.filter(|_| waits);
+        let wait = place_of.and_then(|place| self.promise(lane, number, place, now.engine));
+        let wait = wait.map(|(low, high)| (low.millis(), high.millis()));
+        let soonest =
+            ahead.filter(|_| state == TicketState::Waiting).and_then(|ahead| self.at_dial(ahead, now.engine));
+        let soonest = soonest.map(|soonest| wait.map_or(soonest, |(low, _)| low.min(soonest)));
         let row = self.row(lane, number)?;
         Some(TicketView {
             ticket,
@@ -160,7 +169,8 @@ impl Line {
             place: place.filter(|_| state != TicketState::Prequeue),
             ahead: ahead.filter(|_| state != TicketState::Prequeue),
             wait,
-            poll_after: poll_after(state, wait),
+            chances: place_of.and_then(|place| self.chances(lane, number, place, now.engine)),
+            poll_after: poll_after(state, soonest),
             until,
             pass_until: match state {
                 TicketState::Called => until.map(|until| until.plus(self.rules.session)),
@@ -171,11 +181,9 @@ impl Line {
         })
     }
 
-    /// From how many are ahead to a range: at the dial's rate, and at half of it with a claim window more.
-    fn wait(&self, ahead: u32) -> Option<(Millis, Millis)> {
-        let rate = u64::from(self.dials.admit_per_minute);
-        let at_rate = (u64::from(ahead) * 60_000).checked_div(rate)?;
-        Some((Millis(at_rate), Millis(at_rate * 2 + self.rules.claim.0)))
+    /// How long so many take at the dial's rate, if all are there and all come.
+    fn at_dial(&self, ahead: u32, at: Timestamp) -> Option<Millis> {
+        (u64::from(ahead) * 60_000).checked_div(u64::from(self.pace().at(at))).map(Millis)
     }
 
     /// How long until the last who waits has had a turn, with dials turned like this; none if nobody waits, or is called.
@@ -244,8 +252,7 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_to_the_instant_of_the_opening() {
-        let ask =
-            |state, low: Option<u64>| poll_after(state, low.map(|low| (Millis(low), Millis(low * 2)))).0;
+        let ask = |state, soonest: Option<u64>| poll_after(state, soonest.map(Millis)).0;
         assert_eq!(ask(TicketState::Prequeue, None), 10_000);
         let waits = [(0, 2_000), (3_000, 2_000), (9_000, 4_500), (20_000, 10_000), (3_000_000, 10_000)];
         for (low, after) in waits {

@@ -17,6 +17,7 @@ pub mod slots;
 pub mod slots_import;
 pub mod ticket_stream;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -32,6 +33,7 @@ use crate::answer::Outcome;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::call::{Call, Params, Payload};
+use crate::connector;
 use crate::problem::{Code, Problem};
 use crate::waiting_page::visit;
 use routes::{Entry, Route, TABLE};
@@ -41,6 +43,8 @@ use routes::{Entry, Route, TABLE};
 pub struct Visit {
     /// Who calls.
     pub principal: Principal,
+    /// From where, as far as trusted proxies say.
+    pub address: IpAddr,
     /// Echoed in every answer.
     pub request_id: HeaderValue,
     /// Whether the body is handed on as it comes.
@@ -84,12 +88,17 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::TicketGet => serve(entry, queue::ticket),
         Route::TicketLeave => serve(entry, queue::leave),
         Route::DrawGet => serve(entry, draw::get),
+        Route::EstimatesGet => serve(entry, queue::estimates),
         Route::AuditList => serve(entry, audit::list),
         Route::TicketStream => serve(entry, ticket_stream::open),
         Route::PageArrive => serve(entry, visit::arrive),
         Route::PageJoin => serve(entry, visit::join),
         Route::PagePlace => serve(entry, visit::place),
         Route::PageChange => serve(entry, visit::change),
+        Route::ConnectorArrive => serve(entry, connector::pages::arrive),
+        Route::ConnectorError | Route::ConnectorSession => serve(entry, connector::pages::rejected),
+        Route::ConnectorCancel => serve(entry, connector::pages::cancel),
+        Route::ConnectorRules => serve(entry, connector::rules::get),
         Route::Livez => serve(entry, pages::livez),
         Route::Readyz => serve(entry, pages::readyz),
         Route::Metrics => serve(entry, pages::metrics),
@@ -144,6 +153,7 @@ async fn call_of(
     let params = params.map_err(|_| Problem::malformed("The path is not UTF-8 once it is decoded."))?;
     let (principal, streamed) =
         visit_of(&request).map_or((Principal::Nobody, false), |visit| (visit.principal, visit.streamed));
+    let address = visit_of(&request).map(|visit| visit.address);
     let (parts, body) = request.into_parts();
     let body = if streamed {
         Payload::Stream(Mutex::new(body))
@@ -153,7 +163,16 @@ async fn call_of(
         Payload::Whole(whole.map_err(|_| Problem::malformed("The body broke off."))?)
     };
     let params = Params::Decoded(params.iter().map(|(_, value)| value.to_owned()).collect());
-    Ok(Call { app, principal, method: parts.method, uri: parts.uri, headers: parts.headers, params, body })
+    Ok(Call {
+        app,
+        principal,
+        address,
+        method: parts.method,
+        uri: parts.uri,
+        headers: parts.headers,
+        params,
+        body,
+    })
 }
 
 async fn unknown_path(request: Request) -> Response {

@@ -1,5 +1,7 @@
 //! The waiting room: joining, asking, leaving; the public document; and what operators turn.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof, has_pass};
 use onsale_engine::sale::IfMatch;
@@ -11,9 +13,12 @@ use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::call::Call;
+use crate::connector::{proof, ticket_of};
 use crate::durable::{Settled, settle};
 use crate::problem::{Code, Problem};
+use crate::queue_it::ids::QueueId;
 use crate::waiting_room::pass::Pass;
+use crate::wire::estimates::WrittenEstimates;
 use crate::wire::item::is_customer;
 use crate::wire::line::{
     AdmitInput, Admitted, JoinInput, LineInput, WrittenLine, WrittenLineTurned, WrittenTicket,
@@ -53,7 +58,7 @@ pub(crate) fn pass_of(app: &App, view: &TicketView, now: Now) -> Option<String> 
 
 /// `POST /v1/sales/{sale}/queue`
 pub async fn join(call: Call) -> Outcome {
-    let JoinInput { ticket, customer, lane } = call.json_or_empty()?;
+    let JoinInput { ticket, customer, lane, enqueue_token } = call.json_or_empty()?;
     let has_key = matches!(call.principal, Principal::Key(_));
     if (customer.is_some() || lane.is_some()) && !has_key {
         return Err(Problem::new(
@@ -66,11 +71,17 @@ pub async fn join(call: Call) -> Outcome {
     {
         return Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters."));
     }
-    let proof = match (&ticket, customer) {
-        (Some(_), Some(_)) => return Err(Problem::malformed("Either `ticket` or `customer`, not both.")),
-        (Some(ticket), None) => Proof::Ticket(ticket),
-        (None, Some(name)) => Proof::Person(call.engine().customer(&name).0),
-        (None, None) => Proof::Nobody,
+    let proof = match (&ticket, customer, &enqueue_token) {
+        (Some(ticket), None, None) => Proof::Ticket(ticket),
+        (None, Some(name), None) => Proof::Person(call.engine().customer(&name).0),
+        (None, None, Some(token)) => {
+            // A server shows it from an address of its own.
+            let address = call.address.filter(|_| !has_key);
+            let connector = call.app.connector.as_ref();
+            proof::person(call.engine(), connector, call.param(0), token, address)?
+        }
+        (None, None, None) => Proof::Nobody,
+        _ => return Err(Problem::malformed("One of `ticket`, `customer` and `enqueue_token`, not more.")),
     };
     let request = JoinLine { sale: call.param(0), proof, lane: lane.as_deref() };
     let joined = settle(call.engine(), call.engine().join_line(&request)).await?;
@@ -82,15 +93,25 @@ pub async fn join(call: Call) -> Outcome {
     Ok(if created { response.at(at) } else { response })
 }
 
+/// The ticket in the path; a server key may name it by its queue id, which is all that a shop with a connector knows.
+async fn named(call: &Call) -> Result<Cow<'_, str>, Problem> {
+    match QueueId::new(call.param(0)).filter(|_| call.principal.has_key()) {
+        Some(place) => Ok(ticket_of(call.engine(), place).await?.1.into()),
+        None => Ok(call.param(0).into()),
+    }
+}
+
 /// `GET /v1/queue/{ticket}`
 pub async fn ticket(call: Call) -> Outcome {
-    let ticket = settle(call.engine(), call.engine().ticket(call.param(0))).await?;
+    let name = named(&call).await?;
+    let ticket = settle(call.engine(), call.engine().ticket(&name)).await?;
     Ok(json(StatusCode::OK, &written(&call.app, ticket)).cached(PRIVATE))
 }
 
 /// `DELETE /v1/queue/{ticket}`
 pub async fn leave(call: Call) -> Outcome {
-    let ticket = settle(call.engine(), call.engine().leave_line(call.param(0))).await?;
+    let name = named(&call).await?;
+    let ticket = settle(call.engine(), call.engine().leave_line(&name)).await?;
     Ok(json(StatusCode::OK, &written(&call.app, ticket)).cached(PRIVATE))
 }
 
@@ -98,6 +119,12 @@ pub async fn leave(call: Call) -> Outcome {
 pub async fn line(call: Call) -> Outcome {
     let line = settle(call.engine(), call.engine().line(call.param(0))).await?;
     Ok(json(StatusCode::OK, &WrittenLine::new(line.value, line.now)).cached(PUBLIC))
+}
+
+/// `GET /v1/sales/{sale}/estimates`
+pub async fn estimates(call: Call) -> Outcome {
+    let grade = settle(call.engine(), call.engine().estimates(call.param(0))).await?;
+    Ok(json(StatusCode::OK, &WrittenEstimates::new(grade.value, grade.now)).cached(PUBLIC))
 }
 
 /// `PATCH /v1/sales/{sale}/queue`

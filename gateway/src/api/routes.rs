@@ -38,12 +38,18 @@ pub enum Route {
     TicketGet,
     TicketLeave,
     DrawGet,
+    EstimatesGet,
     AuditList,
     TicketStream,
     PageArrive,
     PageJoin,
     PagePlace,
     PageChange,
+    ConnectorArrive,
+    ConnectorError,
+    ConnectorSession,
+    ConnectorCancel,
+    ConnectorRules,
     Livez,
     Readyz,
     Metrics,
@@ -167,12 +173,17 @@ const fn operate(route: Route, verb: &'static str, path: &'static str, summary: 
     Entry { verb, access: Access::Operator, ..entry }
 }
 
+/// What the page a connector sends people to reads of its query.
+const FROM_CONNECTOR: &[&str] = &["c", "e", "t", "cid", "enqueuetoken", "lang"];
+const REJECTED: &[&str] = &["c", "e", "t", "cid", "lang"];
+const SENT_ON: &[(u16, Option<&str>)] = &[(200, None), (303, None)];
+
 const CART: &[(u16, Option<&str>)] = &[(200, Some("Cart"))];
 const ORDER: &[(u16, Option<&str>)] = &[(200, Some("Order"))];
 
 /// All routes, in the order of the enum.
 #[rustfmt::skip]
-pub const TABLE: [Entry; 42] = [
+pub const TABLE: [Entry; 48] = [
     look(Route::SaleList, "/v1/sales", &["limit", "after"], "SaleList", "All sales, by id"),
     look(Route::SaleGet, "/v1/sales/{sale}", &[], "Sale", "One sale"),
     Entry { accepts: Some("Settings"), answers: &[(200, Some("Sale")), (201, Some("Sale"))],
@@ -212,7 +223,7 @@ pub const TABLE: [Entry; 42] = [
     Entry { accepts: Some("CancelInput"), answers: ORDER, problems: &[Code::NotFound, Code::Rule],
         ..sell(Route::OrderCancel, "POST", "/v1/orders/{order}/cancel", "Cancel an order, whole or listed holds") },
     Entry { verb: "POST", accepts: Some("JoinInput"), answers: &[(200, Some("Ticket")), (201, Some("Ticket"))],
-        problems: &[Code::NotFound, Code::NotAllowed, Code::NotReleased, Code::SaleClosed, Code::Rule, Code::LimitReached],
+        problems: &[Code::NotFound, Code::NotAllowed, Code::NotReleased, Code::SaleClosed, Code::Rule, Code::LimitReached, Code::CodeScope, Code::CodeUsed],
         ..look(Route::LineJoin, "/v1/sales/{sale}/queue", &[], "", "Join the waiting room, or come back to it") },
     Entry { answers: &[(200, Some("Line"))],
         ..look(Route::LineGet, "/v1/sales/{sale}/queue", &[], "", "The waiting room as everybody sees it") },
@@ -227,6 +238,8 @@ pub const TABLE: [Entry; 42] = [
         ..look(Route::TicketLeave, "/v1/queue/{ticket}", &[], "", "Leave the waiting room") },
     Entry { answers: &[(200, Some("Draw"))], problems: &[Code::NotFound, Code::NotReleased],
         ..look(Route::DrawGet, "/v1/sales/{sale}/draw", &["entries"], "", "All that it takes to check the draw") },
+    Entry { answers: &[(200, Some("Estimates"))],
+        ..look(Route::EstimatesGet, "/v1/sales/{sale}/estimates", &[], "", "Whether what people in the waiting room were told came true") },
     Entry { query: &["sale", "limit", "after"], answers: &[(200, Some("ChangeList"))], problems: &[],
         ..operate(Route::AuditList, "GET", "/v1/audit", "What operators changed: who, when, old, new, why") },
     Entry { answers: &[(200, Some("TicketEvents")), (204, None)],
@@ -238,6 +251,14 @@ pub const TABLE: [Entry; 42] = [
     Entry { query: &["lang"], ..page(Route::PagePlace, "/queue/{sale}/{ticket}", READING, "The page of a place in the line") },
     Entry { verb: "POST", query: &["lang"], accepts: Some("PlaceForm"), answers: &[(303, None)],
         ..page(Route::PageChange, "/queue/{sale}/{ticket}", READING, "Its form: join again, or leave") },
+    Entry { query: FROM_CONNECTOR, answers: SENT_ON,
+        ..page(Route::ConnectorArrive, "/", READING, "Where a connector sends who has to wait") },
+    Entry { query: REJECTED, ..page(Route::ConnectorError, "/error/{code}/", READING, "Where a connector sends whose token it did not take") },
+    Entry { query: REJECTED,
+        ..page(Route::ConnectorSession, "/error/connector/sessionstate/", READING, "Where a connector sends whose cookie is another address's") },
+    Entry { query: &["wrl", "r"], answers: SENT_ON,
+        ..page(Route::ConnectorCancel, "/cancel/multiple/{account}", READING, "Where a connector sends who gives up their places") },
+    sell(Route::ConnectorRules, "GET", "/status/integrationconfig/secure/{account}", "The integration document of connectors"),
     page(Route::Livez, "/livez", &[], "Whether the process answers"),
     page(Route::Readyz, "/readyz", &[], "Whether requests are welcome"),
     page(Route::Metrics, "/metrics", &[], "Counters, as OpenMetrics"),

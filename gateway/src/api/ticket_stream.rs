@@ -95,6 +95,7 @@ struct Shown {
     message: Option<String>,
     place: Option<u32>,
     ahead: Option<u32>,
+    low_chances: bool,
     until: Option<Timestamp>,
     pass_until: Option<Timestamp>,
 }
@@ -102,7 +103,8 @@ struct Shown {
 impl Shown {
     fn of(view: &TicketView) -> Self {
         let TicketView { state, phase, place, ahead, until, pass_until, .. } = *view;
-        Self { state, phase, message: view.message.clone(), place, ahead, until, pass_until }
+        let (message, low_chances) = (view.message.clone(), view.chances.is_some());
+        Self { state, phase, message, place, ahead, low_chances, until, pass_until }
     }
 }
 

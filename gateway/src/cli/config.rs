@@ -11,10 +11,14 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     match matches.subcommand() {
         Some(("show", matches)) => {
             let (all, _) = checked(matches)?;
-            let widest =
-                all.all().map(|(setting, text, _)| setting.name.len() + text.len()).max().unwrap_or(0) + 3;
+            let widest = all
+                .all()
+                .map(|(setting, text, _)| setting.name.len() + setting.shown(text).len())
+                .max()
+                .unwrap_or(0)
+                + 3;
             for (setting, text, origin) in all.all() {
-                let said = format!("{} = {text}", setting.name);
+                let said = format!("{} = {}", setting.name, setting.shown(text));
                 say(&format!("{said:<widest$}  # {origin}; {}", setting.about));
             }
         }

@@ -46,8 +46,17 @@ impl fmt::Display for Fault {
 }
 
 /// Every setting's text and origin. Each text has passed its own check.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Gathered(BTreeMap<&'static str, (String, Origin)>);
+
+/// Secrets are not for logs.
+impl fmt::Debug for Gathered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.all().map(|(setting, text, origin)| (setting.name, (setting.shown(text), origin))))
+            .finish()
+    }
+}
 
 /// Variables that are read elsewhere: keys by [`crate::keys`], the others by the command line.
 const ELSEWHERE: [&str; 5] = ["OPERATOR_KEY", "SERVER_KEY", "CONFIG", "SERVER", "SAMPLE"];
@@ -105,7 +114,10 @@ impl Gathered {
             Ok(()) => {
                 self.0.insert(setting.name, (text, origin));
             }
-            Err(why) => faults.push(Fault { origin, why: format!("`{}` is `{text}`: {why}", setting.name) }),
+            Err(why) => {
+                let shown = setting.shown(&text);
+                faults.push(Fault { origin, why: format!("`{}` is `{shown}`: {why}", setting.name) });
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub use gather::{Fault, Gathered, Origin};
 
 use crate::app::Limits;
+use crate::connector::Connector;
 use crate::edge::proxies::Proxies;
 use crate::waiting_page::shop::ShopAddress;
 
@@ -85,6 +86,8 @@ pub struct Config {
     pub snapshot_every_ms: u64,
     /// Where people go on to from the waiting page.
     pub shop: Option<ShopAddress>,
+    /// The shop whose pages Queue-it's connectors guard.
+    pub connector: Option<Connector>,
     /// The bounds of the edge.
     pub limits: Limits,
 }
@@ -135,6 +138,7 @@ impl Config {
             snapshot_every_ms: number("snapshot_every_ms"),
             shop: ShopAddress::parse(all.text("waiting_room.shop_url"))
                 .map_err(|why| fault("waiting_room.shop_url", why))?,
+            connector: Connector::new(all).map_err(|(name, why)| fault(name, why))?,
             limits: Limits { trusted_proxies, ..limits },
         })
     }

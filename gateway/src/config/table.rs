@@ -1,5 +1,6 @@
 //! The settings: one table that feeds defaults, bounds, flags, environment names and `onsale config show`.
 
+use crate::connector::settings as connector;
 use crate::edge::proxies::Proxies;
 use crate::waiting_page::shop::ShopAddress;
 
@@ -25,6 +26,18 @@ pub enum Kind {
     Networks,
     /// The address of a shop, or nothing.
     Shop,
+    /// The name of a shop in its connectors, or nothing.
+    Account,
+    /// A text that is shown to nobody, or nothing.
+    Secret,
+    /// Hosts to which visitors are sent back.
+    Hosts,
+    /// A host, or nothing.
+    Host,
+    /// Sales with the pages that wait for them.
+    Pages,
+    /// `true` or `false`.
+    Switch,
 }
 
 /// One setting.
@@ -55,7 +68,7 @@ const fn number(
 
 /// All settings.
 #[rustfmt::skip]
-pub const TABLE: [Setting; 22] = [
+pub const TABLE: [Setting; 29] = [
     Setting { name: "listen", kind: Kind::Address, value: "ADDRESS:PORT", default: "127.0.0.1:8080", about: "where to listen" },
     Setting { name: "data", kind: Kind::Path, value: "DIR", default: "onsale-data", about: "the data folder; made when it does not exist" },
     Setting { name: "ack", kind: Kind::Ack, value: "MODE", default: "fsync", about: "when an answer may leave: fsync, interval:50ms, none" },
@@ -73,6 +86,13 @@ pub const TABLE: [Setting; 22] = [
     number("limits.anonymous_per_second", "REQUESTS", 1, 1_000_000, "50", "requests a second an address may make without a key"),
     Setting { name: "trusted_proxies", kind: Kind::Networks, value: "NETWORK,…", default: "", about: "proxies that say for whom they ask, by Forwarded or X-Forwarded-For; name only such as write one of them themselves" },
     Setting { name: "waiting_room.shop_url", kind: Kind::Shop, value: "URL", default: "", about: "where the waiting page sends who is called, by a form with the field pass; {sale} stands for the sale's id" },
+    Setting { name: "queue_it.account", kind: Kind::Account, value: "NAME", default: "", about: "the shop's customer id in its Queue-it connectors; without it they are not served" },
+    Setting { name: "queue_it.secret", kind: Kind::Secret, value: "TEXT", default: "", about: "the secret key the connectors share with this server, 16 to 256 bytes; never shown" },
+    Setting { name: "queue_it.hosts", kind: Kind::Hosts, value: "HOST,…", default: "", about: "the shop's hosts to which visitors are sent back, as shop.example; no others are" },
+    number("queue_it.token_ms", "MILLISECONDS", 60_000, 120_000, "90000", "how long a link token lets in"),
+    Setting { name: "queue_it.bind_address", kind: Kind::Switch, value: "BOOL", default: "false", about: "whether a link token is good for the visitor's address only" },
+    Setting { name: "queue_it.domain", kind: Kind::Host, value: "HOST", default: "", about: "the host, and port, where browsers reach this server, for the integration document" },
+    Setting { name: "queue_it.pages", kind: Kind::Pages, value: "SALE=PATH,…", default: "", about: "pages of the integration document: who wants one whose path contains PATH waits for SALE" },
     number("timeouts.head_ms", "MILLISECONDS", 10, 3_600_000, "5000", "for a request's head, from its first byte"),
     number("timeouts.body_ms", "MILLISECONDS", 10, 3_600_000, "10000", "for a body; between two pieces of a streamed one"),
     number("timeouts.idle_ms", "MILLISECONDS", 10, 86_400_000, "75000", "for a connection on which nothing happens"),
@@ -91,6 +111,12 @@ impl Setting {
     #[must_use]
     pub fn variable(&self) -> String {
         format!("ONSALE_{}", self.name.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// Its value as it may be shown: of a secret only whether there is one.
+    #[must_use]
+    pub fn shown<'a>(&self, text: &'a str) -> &'a str {
+        if self.kind == Kind::Secret && !text.is_empty() { "(set)" } else { text }
     }
 
     /// Whether `text` may be its value.
@@ -112,6 +138,12 @@ impl Setting {
             Kind::Ack => super::Ack::parse(text).map(drop),
             Kind::Networks => Proxies::parse(text).map(drop),
             Kind::Shop => ShopAddress::parse(text).map(drop),
+            Kind::Account => connector::account(text).map(drop),
+            Kind::Secret => connector::secret(text).map(drop),
+            Kind::Hosts => connector::hosts(text).map(drop),
+            Kind::Host => connector::host(text).map(drop),
+            Kind::Pages => connector::pages(text).map(drop),
+            Kind::Switch => text.parse::<bool>().map(drop).map_err(|_| "expected true or false".to_owned()),
             Kind::Filter => match text.parse::<tracing_subscriber::EnvFilter>() {
                 Ok(_) => Ok(()),
                 Err(error) => {

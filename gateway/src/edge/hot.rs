@@ -61,7 +61,8 @@ impl Hot {
     ) -> (Route, Response) {
         let request::Parts { method, uri, headers, .. } = parts;
         let (params, body) = (Params::InPath(self.param), Payload::Whole(body));
-        let call = Call { app: Arc::clone(app), principal, method, uri, headers, params, body };
+        let call =
+            Call { app: Arc::clone(app), principal, address: None, method, uri, headers, params, body };
         let (route, outcome) = match self.route {
             HotRoute::CartOpen => (Route::CartOpen, carts::open(call).await),
             HotRoute::CartGet => (Route::CartGet, carts::get(call).await),

@@ -158,7 +158,12 @@ impl Edge {
             api::wrapped(bytes)
         };
         let mut request = Request::from_parts(parts, body);
-        request.extensions_mut().insert(Visit { principal, request_id: request_id.clone(), streamed });
+        request.extensions_mut().insert(Visit {
+            principal,
+            address: client,
+            request_id: request_id.clone(),
+            streamed,
+        });
         match self.router.clone().call(request).await {
             Ok(mut response) => Ok((response.extensions_mut().remove::<Route>(), response)),
             Err(never) => match never {},

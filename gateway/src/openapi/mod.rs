@@ -90,13 +90,13 @@ fn operation(entry: &Entry) -> Value {
 
 /// The waiting page says its own refusals as pages, and leaves the edge's as they are.
 fn is_for_people(entry: &Entry) -> bool {
-    entry.path.starts_with("/queue/")
+    entry.path == "/" || ["/queue/", "/error/", "/cancel/"].iter().any(|room| entry.path.starts_with(room))
 }
 
 /// What any request of this kind can meet, and what this one can, by status.
 fn problems(entry: &Entry) -> BTreeMap<u16, Vec<Code>> {
     let mut codes = entry.problems.to_vec();
-    if entry.path.starts_with("/v1/") || is_for_people(entry) {
+    if ["/v1/", "/status/"].iter().any(|room| entry.path.starts_with(room)) || is_for_people(entry) {
         codes.extend([Code::Malformed, Code::UnknownField, Code::TooLargeNumber, Code::TooLarge]);
         codes.extend([Code::TooFast, Code::Overloaded, Code::JournalFailed, Code::OutcomeUnknown]);
     } else if entry.path == "/readyz" {

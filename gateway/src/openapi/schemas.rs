@@ -1,6 +1,6 @@
 //! The shapes on the wire, for the API description.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::problem::TABLE;
 
@@ -56,18 +56,23 @@ fn lines() -> Value {
     json!({
         "JoinInput": {"type": "object", "additionalProperties": false, "properties": {
             "ticket": id(), "customer": {"type": "string", "minLength": 1, "maxLength": 128},
-            "lane": {"type": "string", "minLength": 1, "maxLength": 32}}},
+            "lane": {"type": "string", "minLength": 1, "maxLength": 32},
+            "enqueue_token": {"type": "string", "minLength": 1, "maxLength": 4096}}},
         "Ticket": {"type": "object",
-            "required": ["ticket", "sale", "lane", "state", "phase", "message", "place", "ahead", "wait_ms", "poll_after_ms", "server_time"],
+            "required": ["ticket", "sale", "lane", "state", "phase", "message", "place", "ahead", "wait_ms", "chances",
+                "chances_reason", "poll_after_ms", "server_time"],
             "properties": {
                 "ticket": id(), "sale": id(), "lane": {"type": "string"},
                 "state": {"enum": ["prequeue", "waiting", "called", "admitted", "lapsed", "left", "sold_out", "closed"]},
                 "phase": phase.clone(), "message": nullable("string"),
                 "place": nullable("integer"), "ahead": nullable("integer"),
                 "wait_ms": {"type": ["object", "null"], "properties": {"low": count(), "high": count()}},
+                "chances": {"enum": ["low", null]},
+                "chances_reason": {"type": ["object", "null"], "required": ["people_ahead", "enough_for", "text"], "properties":
+                    {"people_ahead": count(), "enough_for": count(), "text": {"type": "string"}}},
                 "poll_after_ms": count(), "pass": {"type": "string"}, "expires_at": time(),
                 "expires_in_ms": count(), "server_time": time()}},
-        "PlaceForm": {"type": "object", "required": ["do"], "properties": {"do": {"enum": ["again", "leave"]}}},
+        "PlaceForm": {"type": "object", "required": ["do"], "properties": {"do": {"enum": ["again", "leave", "go"]}}},
         "TicketEvents": {"type": "string", "description":
             "Server-Sent Events: `event: ticket`, `data:` a Ticket on one line; comments as heartbeats"},
         "Line": {"type": "object",
@@ -82,6 +87,7 @@ fn lines() -> Value {
                     "reason": {"enum": ["slow_checkout", "errors", "journal", null]}}},
                 "finishes_at": time_or_null(), "finishes_at_before": time_or_null(), "version": count(), "commitment": hex.clone(),
                 "seed": nullable("string"), "registrations": count(), "as_of": time(), "server_time": time()}},
+        "Estimates": estimates(),
         "Draw": {"type": "object",
             "required": ["sale", "algorithm", "phase", "commitment", "seed", "beacon", "registrations", "minutes", "lanes", "drawn_at", "statement"],
             "properties": {
@@ -112,6 +118,31 @@ fn lines() -> Value {
             "reason": {"type": "string", "maxLength": 500}}},
         "Admitted": {"type": "object", "required": ["called", "server_time"], "properties":
             {"called": count(), "server_time": time()}}})
+}
+
+fn estimates() -> Value {
+    let figures =
+        ["shown", "called", "inside", "early", "late", "near", "absent", "left", "called_without_estimate"];
+    let counts = |names: &[&str]| {
+        let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), count())).collect();
+        json!({"type": "object", "required": names, "properties": properties})
+    };
+    let mut grade = counts(&figures);
+    for name in ["inside_percent", "near_percent"] {
+        grade["properties"][name] = nullable("integer");
+    }
+    grade["properties"]["after_a_change"] = counts(&["called", "inside", "early", "late"]);
+    grade["properties"]["bounds"] =
+        counts(&["raised", "raised_for_a_cause", "tickets", "mean_ms", "most_ms"]);
+    grade["properties"]["errors"] = json!({"type": "array", "items": {"type": "object", "required":
+        ["below_percent", "tickets"], "properties": {"below_percent": nullable("integer"), "tickets": count()}}});
+    let mut lane = grade.clone();
+    lane["properties"]["lane"] = json!({"type": "string"});
+    grade["properties"]["sale"] = id();
+    grade["properties"]["lanes"] = json!({"type": "array", "items": lane});
+    grade["properties"]["as_of"] = time();
+    grade["properties"]["server_time"] = time();
+    grade
 }
 
 fn problem() -> Value {

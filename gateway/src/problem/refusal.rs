@@ -48,6 +48,10 @@ impl From<Refusal> for Problem {
                 Code::SessionBusy,
                 "This pass has a live cart: use it, or give it back before making another.",
             ),
+            Refusal::PaperUsed => Self::new(
+                Code::CodeUsed,
+                "The enqueue token's identifier has made a place for somebody else; each token needs its own.",
+            ),
             Refusal::CartExpired => {
                 Self::new(Code::CartExpired, "The cart ran past its deadline; its units are for sale again.")
             }
@@ -189,6 +193,7 @@ mod tests {
             (Refusal::IfMatchRequired, "if-match-required"),
             (Refusal::PassExpired, "pass-expired"),
             (Refusal::SessionBusy, "session-busy"),
+            (Refusal::PaperUsed, "code-used"),
             (Refusal::CartExpired, "cart-expired"),
             (Refusal::CartNotOpen, "cart-not-open"),
             (Refusal::NotReleased { next_release_at: Some(WallTime(0)) }, "not-released"),

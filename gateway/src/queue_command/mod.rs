@@ -34,7 +34,7 @@ pub async fn run(arguments: QueueArgs) -> ExitCode {
     }
     let desk = Desk { server, sale };
     let said = match act {
-        QueueDo::Show => desk.line().await.map(|line| words::line(&line)),
+        QueueDo::Show => desk.show().await,
         QueueDo::Set(set) => desk.set(set).await,
         QueueDo::Admit { count, reason, dry_run } => desk.admit(count, reason, dry_run).await,
         QueueDo::Undo { change, reason, dry_run } => desk.undo(change, reason, dry_run).await,
@@ -70,6 +70,13 @@ struct Desk {
 impl Desk {
     async fn line(&self) -> Result<Value, String> {
         self.ask(Method::GET, "", None, Told::Public).await
+    }
+
+    async fn show(&self) -> Result<String, String> {
+        let line = self.line().await?;
+        let path = format!("/v1/sales/{}/estimates", self.sale);
+        let estimates = self.send(Method::GET, &path, None, Told::Public).await?;
+        Ok(words::line(&line) + &words::estimates(&estimates))
     }
 
     /// The newest changes of the sale, oldest first.

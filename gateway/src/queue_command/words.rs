@@ -94,6 +94,27 @@ pub fn line(line: &Value) -> String {
     text
 }
 
+/// Whether what people were told came true, in two lines; nothing while nobody was.
+pub fn estimates(grade: &Value) -> String {
+    let of = |name: &str| number(&grade[name]);
+    if of("shown") == 0 {
+        return String::new();
+    }
+    let bounds = &grade["bounds"];
+    let calm = number(&bounds["raised"]) - number(&bounds["raised_for_a_cause"]);
+    let percent = grade["inside_percent"].as_u64().map_or("-".to_owned(), |percent| format!("{percent} %"));
+    format!(
+        "Estimates: {percent} of {} called were inside the first range they were shown ({} early, {} late); {} were absent, {} \
+         had left.\n  upper bounds rose {} times for a cause (a pause, a dial, a limit), {calm} times without.\n",
+        grouped(of("called")),
+        grouped(of("early")),
+        grouped(of("late")),
+        grouped(of("absent")),
+        grouped(of("left")),
+        grouped(number(&bounds["raised_for_a_cause"])),
+    )
+}
+
 /// What an operator changed, or would.
 pub fn change(before: &Value, after: &Value, dry_run: bool) -> String {
     let mut text = String::from(if dry_run { "Would change (nothing was changed):\n" } else { "Changed:\n" });
@@ -206,6 +227,16 @@ mod tests {
             "{}",
             line(&before)
         );
+    }
+
+    #[test]
+    fn estimates_are_told_once_there_are_any() {
+        assert_eq!(estimates(&json!({"shown": 0})), "");
+        let grade = json!({"shown": 2_000, "called": 1_200, "inside": 1_100, "early": 60, "late": 40, "inside_percent": 91,
+            "absent": 300, "left": 5, "bounds": {"raised": 9, "raised_for_a_cause": 7}});
+        let said = estimates(&grade);
+        assert!(said.starts_with("Estimates: 91 % of 1,200 called were inside"), "{said}");
+        assert!(said.contains("rose 7 times for a cause") && said.contains("2 times without"), "{said}");
     }
 
     #[test]

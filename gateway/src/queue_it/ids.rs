@@ -81,12 +81,19 @@ impl QueueId {
         Self(Builder::from_custom_bytes(bytes).into_uuid())
     }
 
+    /// The sale it says it is of: whose key is to be asked.
+    #[must_use]
+    pub fn sale(&self) -> SaleIx {
+        let bytes = self.0.as_bytes();
+        SaleIx(u16::from_be_bytes([bytes[0], bytes[1]]))
+    }
+
     /// The ticket it names under a key. Nothing for any other name, however close, after the same time.
     #[must_use]
     pub fn ticket(&self, key: &TicketKey) -> Option<Ticket> {
         let bytes = self.0.as_bytes();
         let ticket = Ticket {
-            sale: SaleIx(u16::from_be_bytes([bytes[0], bytes[1]])),
+            sale: self.sale(),
             lane: bytes[7],
             number: u32::from_be_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]),
         };

@@ -20,7 +20,7 @@ pub const MAX_TEXT: usize = 512;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Integration {
-    /// Counts up with every change. Never 0, which connectors take for a document that is missing.
+    /// Another one with every change; connectors hand it back in `cver`. Never 0, which connectors take for a document that is missing.
     version: NonZeroU32,
     /// In the order in which they are tried.
     #[serde(rename = "Integrations")]

@@ -120,6 +120,14 @@ impl Target {
         &self.0
     }
 
+    /// Scheme, host and port, as the address has them.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        let host = self.0.find("://").map_or(0, |sign| sign + 3);
+        let end = self.0[host..].find(['/', '?', '#']).map_or(self.0.len(), |end| host + end);
+        &self.0[..end]
+    }
+
     /// The address with the token that lets its visitor in, in place of any it may have had.
     #[must_use]
     pub fn returning(&self, token: &LinkToken, secret: &Secret) -> String {
@@ -182,7 +190,11 @@ mod tests {
                 "https://shop.example/?to=https://evil.example",
             ),
         ] {
-            assert_eq!(Target::read(text, &allowed()).as_ref().map(Target::as_str), Ok(taken));
+            let target = Target::read(text, &allowed());
+            assert_eq!(target.as_ref().map(Target::as_str), Ok(taken));
+            let origin = target.as_ref().map(Target::origin).unwrap_or_default();
+            assert!(Target::read(origin, &allowed()).is_ok() && taken.starts_with(origin), "{origin}");
+            assert_eq!(origin.matches('/').count(), 2, "{origin}");
         }
     }
 

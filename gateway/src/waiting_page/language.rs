@@ -32,7 +32,8 @@ impl Language {
         }
     }
 
-    fn named(code: &str) -> Option<Self> {
+    /// The language of this code, if there is one.
+    pub fn named(code: &str) -> Option<Self> {
         let main = code.split('-').next().unwrap_or_default().trim();
         Self::ALL.into_iter().find(|language| main.eq_ignore_ascii_case(language.code()))
     }

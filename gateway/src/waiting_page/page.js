@@ -9,10 +9,11 @@
   let heard = Date.now(), shown = rendered(), said = '', ends = 0, best = 0, stream = null, timer = 0, swapping = false;
 
   // What the page shows besides numbers; when it is another, the page is another.
-  function key(state, phase, message) { return JSON.stringify([state, phase, message || '']); }
+  function key(state, phase, message, chances) { return JSON.stringify([state, phase, message || '', chances || '']); }
   function rendered() {
     const message = $('message');
-    return key(main.dataset.state, main.dataset.phase, message ? message.textContent : '');
+    const { state, phase, chances } = main.dataset;
+    return key(state, phase, message ? message.textContent : '', chances);
   }
 
   // The one voice for who does not see the page: a heading that has changed and a message that has, no numbers.
@@ -38,6 +39,8 @@
 
   async function swap(next) {
     if (swapping || next === shown) { return; }
+    // Where a connector sent somebody who could not join yet: by going there again they join, or go on to the shop.
+    if (location.pathname === '/') { location.reload(); return; }
     swapping = true;
     try {
       const answer = await fetch(location.href, { cache: 'no-store' });
@@ -45,7 +48,7 @@
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
       const had = main.contains(document.activeElement);
       const fresh = page.querySelector('main');
-      Object.assign(main.dataset, { state: fresh.dataset.state, phase: fresh.dataset.phase });
+      Object.assign(main.dataset, fresh.dataset);
       main.replaceChildren(...fresh.childNodes);
       document.title = page.title;
       shown = next || rendered();
@@ -65,16 +68,18 @@
   function wait(range, words) {
     if (!range || main.dataset.phase === 'paused') { return words.unknown; }
     const minute = 60000, hour = 3600000, { low, high } = range;
-    const put = (sentence, unit) =>
-      fill(sentence, { a: Math.max(1, Math.floor(low / unit)), b: Math.max(2, Math.ceil(high / unit)) });
+    const put = (sentence, unit, step = 1) => fill(sentence, {
+      a: Math.max(1, Math.floor(low / unit / step) * step), b: Math.max(2, Math.ceil(high / unit / step) * step)
+    });
+    if (high <= minute) { return put(words.seconds, 1000); }
     if (high > 2 * hour) { return put(words.hours, hour); }
-    return low >= minute ? put(words.minutes, minute) : put(words.short, minute);
+    return put(low >= minute ? words.minutes : words.short, minute, high > hour ? 5 : 1);
   }
 
   function update(now) {
     heard = Date.now();
     lost(false);
-    const next = key(now.state, now.phase, now.message);
+    const next = key(now.state, now.phase, now.message, now.chances);
     if (next !== shown) {
       // What changes for everybody at once is not asked for by everybody at once.
       setTimeout(() => swap(next), now.state === 'called' ? 0 : Math.random() * 1000);
@@ -93,6 +98,11 @@
     put('ahead', fill(ahead, { n: number(now.ahead) }));
     if (now.place !== null) { put('place', fill(words.place, { n: number(now.place) })); }
     put('wait', wait(now.wait_ms, words));
+    const why = now.chances_reason;
+    if (why) {
+      const about = (count) => number(Number(count.toPrecision(2)));
+      put('why', fill(why.enough_for ? words.why : words.nothing, { n: about(why.people_ahead), m: about(why.enough_for) }));
+    }
     bar(now.ahead === 0 ? 1000 : now.place ? Math.max(0, Math.floor((now.place - now.ahead) * 1000 / now.place)) : 0);
   }
 

@@ -20,6 +20,7 @@ use super::scene::{Act, Scene};
 use super::shop::ShopAddress;
 use super::texts::Texts;
 use crate::answer::{PRIVATE, Said, text};
+use crate::queue_it::target::Target;
 
 /// Without the notes to whoever changes it, and without indents.
 static SCRIPT: LazyLock<String> = LazyLock::new(|| packed(include_str!("page.js")));
@@ -43,6 +44,8 @@ pub struct Page<'a> {
     pub name: &'a str,
     /// The room's phase and the ticket's state, as the API writes them.
     pub words: (&'static str, &'static str),
+    /// Whether chances are low, as the API writes it.
+    pub chances: Option<&'static str>,
     /// What the operator says.
     pub message: Option<&'a str>,
     /// The ticket, if there is one.
@@ -51,6 +54,8 @@ pub struct Page<'a> {
     pub pass: Option<&'a str>,
     /// Where the shop is, if it is known.
     pub shop: Option<&'a ShopAddress>,
+    /// The page of the shop that was wanted, if a connector said.
+    pub target: Option<&'a Target>,
     /// What is shown.
     pub scene: Scene,
 }
@@ -61,7 +66,7 @@ struct Filled<'a> {
     page: &'a Page<'a>,
     scene: &'a Scene,
     t: &'static Texts,
-    /// `?lang=de`, where the address says so.
+    /// What the addresses of this page's forms end in: the language and the wanted page, where its own has them.
     query: String,
     shop: Option<String>,
     style: &'static str,
@@ -69,9 +74,13 @@ struct Filled<'a> {
 }
 
 impl Filled<'_> {
-    fn languages(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    /// The other languages: code, name, where.
+    fn languages(&self) -> impl Iterator<Item = (&'static str, &'static str, String)> {
         let others = Language::ALL.into_iter().filter(|language| *language != self.page.language);
-        others.map(|language| (language.code(), language.texts().name))
+        others.map(|language| {
+            let code = language.code();
+            (code, language.texts().name, query(Some(code), self.page.target))
+        })
     }
 }
 
@@ -80,7 +89,7 @@ impl Page<'_> {
     pub fn answer(&self, status: StatusCode) -> Response {
         let t = self.language.texts();
         let code = self.language.code();
-        let query = if self.asked { format!("?lang={code}") } else { String::new() };
+        let query = query(self.asked.then_some(code), self.target);
         let shop = self.shop.map(|shop| shop.of(self.sale));
         let filled =
             Filled { page: self, scene: &self.scene, t, query, shop, style: &STYLE, script: &SCRIPT };
@@ -89,7 +98,7 @@ impl Page<'_> {
             text("text/html; charset=utf-8", filled.render().unwrap_or_default()).cached(PRIVATE);
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        if let Ok(policy) = HeaderValue::try_from(policy(self.shop)) {
+        if let Ok(policy) = HeaderValue::try_from(policy(self.shop, self.target)) {
             headers.insert(CONTENT_SECURITY_POLICY, policy);
         }
         // The address is the place: it is told to nobody.
@@ -101,12 +110,23 @@ impl Page<'_> {
     }
 }
 
+/// The end of an address of this page.
+pub(super) fn query(language: Option<&str>, target: Option<&Target>) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    pairs.extend_pairs(language.map(|code| ("lang", code)));
+    pairs.extend_pairs(target.map(|target| ("t", target.as_str())));
+    let pairs = pairs.finish();
+    if pairs.is_empty() { pairs } else { format!("?{pairs}") }
+}
+
 /// What the page may do: its own style and script, questions to this server, forms to it and to the shop; nothing else,
 /// and no frame around it.
-fn policy(shop: Option<&ShopAddress>) -> String {
+fn policy(shop: Option<&ShopAddress>, target: Option<&Target>) -> String {
     static HASHES: LazyLock<(String, String)> = LazyLock::new(|| (hash(&STYLE), hash(&SCRIPT)));
     let (style, script) = &*HASHES;
-    let shop = shop.map(|shop| format!(" {}", shop.origin())).unwrap_or_default();
+    // A form that is answered with a redirect needs leave for where that leads.
+    let origins = shop.map(ShopAddress::origin).into_iter().chain(target.map(Target::origin));
+    let shop: String = origins.map(|origin| format!(" {origin}")).collect();
     format!(
         "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data:; connect-src 'self'; \
          form-action 'self'{shop}; frame-ancestors 'none'; base-uri 'none'"

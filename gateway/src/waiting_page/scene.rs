@@ -23,6 +23,8 @@ pub enum Act {
     Watch(Watch),
     /// Go to the shop, with a pass if one is needed; until when, in milliseconds from now.
     Go { needs_pass: bool, button: &'static str, left_ms: Option<u64> },
+    /// Go on waiting, with these words on the button and these fields for `/`.
+    Return { button: &'static str, fields: Vec<(&'static str, String)> },
     /// Join again with the ticket, or without it where that would not work yet.
     Again { fresh: bool },
 }
@@ -36,6 +38,8 @@ pub struct Watch {
     pub place: Option<String>,
     /// How long it will take, as a sentence.
     pub wait: String,
+    /// Why chances are low, as a sentence, if they are.
+    pub why: Option<String>,
     /// How far the line has come, in thousandths.
     pub come: u32,
 }
@@ -142,7 +146,8 @@ impl Room<'_> {
             }
             TicketState::Waiting => {
                 let paused = view.phase == Phase::Paused;
-                let lead = if paused { vec![t.paused.to_owned()] } else { Vec::new() };
+                let low = view.chances.map(|_| t.low);
+                let lead = low.into_iter().chain(paused.then_some(t.paused)).map(str::to_owned).collect();
                 place(t.waiting_heading, lead, Act::Watch(self.watch(view, paused)))
             }
             TicketState::Called => self.go(view, t.called_heading, t.called_lead, t.go_button),
@@ -165,6 +170,7 @@ impl Room<'_> {
             ahead: view.ahead.map_or_else(|| t.ahead_back.to_owned(), |ahead| words::ahead(ahead, t)),
             place: view.place.map(|place| t.place.replace("{n}", &words::number(place, t))),
             wait: words::wait(view.wait.filter(|_| !paused), t),
+            why: view.chances.map(|chances| words::why_low(chances, t)),
             come: come(view.place, view.ahead),
         }
     }

@@ -74,10 +74,17 @@ texts! {
         "Sie waren nicht da, als Sie an der Reihe waren. Sie werden mit anderen aufgerufen, denen es auch so ging.";
     place: "Your place: {n}", "Ihr Platz: {n}";
     bar: "How far the line has come towards you", "Wie weit die Schlange bei Ihnen ist";
+    wait_seconds: "The wait is likely to be between {a} and {b} seconds.", "Es dauert voraussichtlich zwischen {a} und {b} Sekunden.";
     wait_short: "The wait is likely to be less than {b} minutes.", "Es dauert voraussichtlich weniger als {b} Minuten.";
     wait_minutes: "The wait is likely to be between {a} and {b} minutes.", "Es dauert voraussichtlich zwischen {a} und {b} Minuten.";
     wait_hours: "The wait is likely to be between {a} and {b} hours.", "Es dauert voraussichtlich zwischen {a} und {b} Stunden.";
     wait_unknown: "How long it will take cannot be said at the moment.", "Wie lange es dauert, lässt sich zurzeit nicht sagen.";
+    low: "Your chances are low: most likely everything will be gone before it is your turn. You keep your place all the same.",
+        "Ihre Aussichten sind gering: Wahrscheinlich ist alles vergeben, bevor Sie an der Reihe sind. Ihren Platz behalten Sie trotzdem.";
+    low_why: "About {n} people ahead of you are here. What is left is enough for about {m}.",
+        "Etwa {n} Personen vor Ihnen sind da. Was noch frei ist, reicht für etwa {m}.";
+    low_none: "About {n} people ahead of you are here. Nothing is free at the moment.",
+        "Etwa {n} Personen vor Ihnen sind da. Zurzeit ist nichts frei.";
     paused: "The line is paused: nobody is being called at the moment. You keep your place.",
         "Die Schlange macht Pause: Zurzeit wird niemand aufgerufen. Sie behalten Ihren Platz.";
     paused_here: "The line is paused: nobody is being called at the moment. You can join all the same.",
@@ -120,6 +127,22 @@ texts! {
     unknown_heading: "There is nothing here", "Hier ist nichts";
     unknown_lead: "This link leads to no line and to no place in one. Was it copied as a whole?",
         "Dieser Link führt zu keiner Schlange und zu keinem Platz darin. Wurde er vollständig kopiert?";
+    bad_heading: "This link does not work", "Dieser Link geht nicht";
+    bad_lead: "Something is missing in it, or was changed. Go back to the shop's page and try again from there.",
+        "Es fehlt etwas darin, oder es wurde geändert. Gehen Sie zurück zur Seite des Shops, und versuchen Sie es von dort noch einmal.";
+    proof_heading: "The shop's proof is not good", "Der Nachweis des Shops gilt nicht";
+    proof_lead: "The shop has sent a proof of who you are that is for something else, was changed, or has run out. Go back to the shop's page and try again from there.",
+        "Der Shop hat einen Nachweis mitgeschickt, wer Sie sind, der für etwas anderes ist, geändert wurde oder abgelaufen ist. Gehen Sie zurück zur Seite des Shops, und versuchen Sie es von dort noch einmal.";
+    rejected_heading: "The shop did not let you in", "Der Shop hat Sie nicht hineingelassen";
+    rejected_hash: "The link to the shop was changed on its way.", "Der Link zum Shop wurde unterwegs verändert.";
+    rejected_event: "The link to the shop was for something else.", "Der Link zum Shop war für etwas anderes.";
+    rejected_time: "A link to the shop is good for a minute or two, and this one had run out.",
+        "Ein Link zum Shop gilt ein bis zwei Minuten, und dieser war abgelaufen.";
+    rejected_address: "You came to the shop by another internet connection than here. That happens when a phone leaves a wireless network.",
+        "Sie kamen über eine andere Internetverbindung in den Shop als hierher. Das passiert, wenn ein Telefon ein WLAN verlässt.";
+    rejected_often: "The link to the shop was used too often.", "Der Link zum Shop wurde zu oft benutzt.";
+    rejected_button: "Back to the line", "Zurück zur Schlange";
+
     busy_heading: "One moment, please", "Einen Moment bitte";
     busy_lead: "The server is busy. This page tries again by itself; your place is not lost.",
         "Der Server ist gerade ausgelastet. Diese Seite versucht es von selbst wieder; Ihr Platz geht nicht verloren.";

@@ -2,7 +2,9 @@
 
 use onsale_engine::decide::{LineChange, LineTurned};
 use onsale_engine::time::{Millis, Now};
-use onsale_engine::waiting_room::{LaneView, LineView, Mode, OPEN, Phase, TicketState, TicketView, Trouble};
+use onsale_engine::waiting_room::{
+    LaneView, LineView, LowChances, Mode, OPEN, Phase, TicketState, TicketView, Trouble,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::time::{Deadline, Written};
@@ -17,6 +19,8 @@ pub struct JoinInput {
     pub customer: Option<String>,
     /// Into which lane a server key joins.
     pub lane: Option<String>,
+    /// What the shop says about who is coming, signed.
+    pub enqueue_token: Option<String>,
 }
 
 /// `PATCH /v1/sales/{sale}/queue`
@@ -126,6 +130,29 @@ pub const fn state_word(state: TicketState) -> &'static str {
     }
 }
 
+/// The word of low chances; there is no other.
+#[must_use]
+pub const fn chances_word() -> &'static str {
+    "low"
+}
+
+/// Why chances are low.
+#[derive(Debug, Serialize)]
+struct Reason {
+    people_ahead: u64,
+    enough_for: u64,
+    text: String,
+}
+
+impl From<LowChances> for Reason {
+    fn from(LowChances { people_ahead, enough_for }: LowChances) -> Self {
+        let text = format!(
+            "About {people_ahead} people who are there have their turn before; what is left is enough for about {enough_for}."
+        );
+        Self { people_ahead, enough_for, text }
+    }
+}
+
 /// At least and at most.
 #[derive(Debug, Serialize)]
 struct Range {
@@ -145,6 +172,8 @@ pub struct WrittenTicket {
     place: Option<u32>,
     ahead: Option<u32>,
     wait_ms: Option<Range>,
+    chances: Option<&'static str>,
+    chances_reason: Option<Reason>,
     poll_after_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pass: Option<String>,
@@ -170,6 +199,8 @@ impl WrittenTicket {
             place: view.place,
             ahead: view.ahead,
             wait_ms: view.wait.map(|(Millis(low), Millis(high))| Range { low, high }),
+            chances: view.chances.map(|_| chances_word()),
+            chances_reason: view.chances.map(Reason::from),
             poll_after_ms: view.poll_after.0,
             pass,
             expires_at: deadline.as_ref().map(|deadline| deadline.expires_at),

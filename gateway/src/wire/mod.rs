@@ -6,6 +6,7 @@
 pub mod availability;
 pub mod cart;
 pub mod draw;
+pub mod estimates;
 pub mod item;
 pub mod json;
 pub mod line;

@@ -59,9 +59,18 @@ function made(call, host) {
   throw new Error(`no such call: ${call.kind}`);
 }
 
+// Some calls are made later than they are: the connector asks no other clock.
+const Time = globalThis.Date;
+let ahead = 0;
+globalThis.Date = class extends Time {
+  constructor(...at) { super(...(at.length ? at : [Time.now() + ahead])); }
+  static now() { return Time.now() + ahead; }
+};
+
 const answers = [];
 for (const call of calls) {
   const cookies = [];
+  ahead = (call.later_s ?? 0) * 1000;
   try {
     const result = await made(call, context(call, cookies));
     answers.push({

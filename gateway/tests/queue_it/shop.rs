@@ -14,7 +14,7 @@ use crate::node;
 pub const ACCOUNT: &str = "shop";
 pub const DOMAIN: &str = "queue.shop.example";
 pub const PAGE: &str = "https://shop.example/book?seat=1&row=2";
-const SECRET: &str = "demo-secret-not-for-production-0001";
+pub const SECRET: &str = "demo-secret-not-for-production-0001";
 
 /// What the connector made of a request.
 #[derive(Debug, Deserialize)]

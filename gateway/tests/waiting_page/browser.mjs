@@ -28,7 +28,7 @@ async function sale(base, name, { opens_in_s, room = {}, capacity = 500 } = {}) 
   if (opens_in_s) { settings.opens_at = new Date(Date.now() + opens_in_s * 1000).toISOString(); }
   await api(base, 'PUT', `/v1/sales/${name}`, settings);
   await api(base, 'POST', `/v1/sales/${name}/slots`, { slots: [{ id: 'a', venue: 'kiel', capacity: 500 }] });
-  if (capacity !== 500) { await api(base, 'PATCH', `/v1/sales/${name}/slots/a`, { capacity }); }
+  if (capacity !== 500) { await api(base, 'PATCH', `/v1/sales/${name}/slots/a`, { blocked: 500 - capacity }); }
 }
 
 // A person with a browser of their own: no request leaves for elsewhere, nothing complains, no page is too large.
@@ -139,6 +139,37 @@ async function withoutScript() {
   await context.close();
 }
 
+// Chances that become low are said once and shown with figures, and taken back when they are not.
+async function lowChances() {
+  await sale(input.url, 'scarce');
+  for (let others = 0; others < 40; others++) { await join(input.url, 'scarce'); }
+  const { page, context } = await person({ language: 'de-DE' });
+  await page.goto(`${input.url}/queue/scarce`);
+  await page.click('main button');
+  await until(page, 'Sie stehen in der Schlange');
+  assert.equal(await page.locator('#why').count(), 0);
+  await page.evaluate(() => {
+    window.said = [];
+    new MutationObserver(() => window.said.push(document.getElementById('say').textContent))
+      .observe(document.getElementById('say'), { childList: true, characterData: true, subtree: true });
+  });
+  await api(input.url, 'PATCH', '/v1/sales/scarce/slots/a', { capacity: 7 });
+  await page.locator('#why').waitFor({ timeout: 10000 });
+  assert.equal(await page.textContent('#why'), 'Etwa 40 Personen vor Ihnen sind da. Was noch frei ist, reicht für etwa 7.');
+  await basics(page, 'de');
+  await shot(page, 'low-de');
+  await api(input.url, 'PATCH', '/v1/sales/scarce/slots/a', { capacity: 6 });
+  await join(input.url, 'scarce');
+  await page.waitForTimeout(2500);
+  const spoken = await page.evaluate(() => window.said);
+  assert.equal(spoken.length, 1, JSON.stringify(spoken));
+  assert.match(spoken[0], /Aussichten sind gering/);
+  await api(input.url, 'PATCH', '/v1/sales/scarce/slots/a', { capacity: 500 });
+  await page.locator('#why').waitFor({ state: 'detached', timeout: 10000 });
+  await shot(page, 'waiting-again-de');
+  await context.close();
+}
+
 // With a script: the stream, the bar, the one voice, the countdown, the shop.
 async function withScript() {
   await sale(input.url, 'open');
@@ -231,7 +262,7 @@ async function scenes() {
     tickets[name] = (await join(input.url, name)).ticket;
   }
   await admit(input.url, 'late', 1);
-  await api(input.url, 'PATCH', '/v1/sales/gone/slots/a', { capacity: 0 });
+  await api(input.url, 'PATCH', '/v1/sales/gone/slots/a', { blocked: 500 });
   await turn(input.url, 'shut', { mode: 'closed' });
   await turn(input.url, 'drain', { mode: 'drain' });
   await turn(input.url, 'through', { mode: 'pass_through' });
@@ -275,7 +306,7 @@ async function scenes() {
 }
 
 try {
-  for (const walk of [withoutScript, withScript, bare, scenes]) { await walk(); }
+  for (const walk of [withoutScript, withScript, lowChances, bare, scenes]) { await walk(); }
 } finally {
   await browser.close();
 }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use serde_json::{Value, json};
-use server_common::{OPERATOR, TestServer};
+use server_common::{OPERATOR, TestServer, WEB};
 
 const PLAYWRIGHT: &str = "1.65.1";
 const INSTALL: &str =
@@ -60,6 +60,81 @@ fn shop() -> (u16, mpsc::Receiver<String>) {
     (port, told)
 }
 
+/// Runs a script beside this file; what it prints is for who asks with --nocapture.
+fn run(script: &str, input: &Value) {
+    let child = Command::new("node")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/waiting_page").join(script))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("node does not run ({error}): {INSTALL}"));
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input.to_string().as_bytes()).expect("the script reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the script ends");
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{complained}");
+    eprintln!("{said}");
+}
+
+/// A key and a certificate that nobody trusts, made for this run: connectors send people to `https` only.
+fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
+    let (key, cert) = (folder.join("key.pem"), folder.join("cert.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args([
+            "-subj",
+            "/CN=shop.example",
+            "-addext",
+            "subjectAltName=DNS:shop.example,DNS:queue.shop.example",
+        ])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&cert)
+        .output();
+    let made = made.unwrap_or_else(|error| panic!("openssl does not run ({error}): {INSTALL}"));
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    (key, cert)
+}
+
+#[test]
+fn people_come_from_a_shop_with_a_connector_and_go_back_to_it() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("queue-it");
+    assert!(
+        folder.join("node_modules/@queue-it/connector-javascript").is_dir(),
+        "this test needs the vendor's connector; get it with: gateway/tests/queue_it/install"
+    );
+    let secret = "demo-secret-not-for-production-0001";
+    let server = TestServer::start(&[
+        ("queue_it.account", "shop"),
+        ("queue_it.secret", secret),
+        ("queue_it.hosts", "shop.example"),
+        ("queue_it.domain", "queue.shop.example"),
+        ("queue_it.pages", "rush=/book"),
+    ]);
+    let pems = tempfile::tempdir().expect("a folder");
+    let (key, cert) = certificate(pems.path());
+    let input = json!({
+        "playwright": playwright(), "chromium": chromium(), "packages": folder.join("packages.js"), "secret": secret,
+        "operator": OPERATOR, "server": WEB, "url": format!("http://{}", server.address()), "key": key, "cert": cert,
+        "shots": std::env::var("SHOTS").ok(),
+    });
+    run("connector.mjs", &input);
+}
+
 #[test]
 fn people_get_through_the_line_in_a_browser() {
     let (playwright, chromium) = (playwright(), chromium());
@@ -73,23 +148,7 @@ fn people_get_through_the_line_in_a_browser() {
         "url": format!("http://{}", server.address()), "bare": format!("http://{}", bare.address()),
         "shop": format!("http://127.0.0.1:{port}"),
     });
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/waiting_page/browser.mjs");
-    let child = Command::new("node")
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = child.unwrap_or_else(|error| panic!("node does not run ({error}): {INSTALL}"));
-    let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(input.to_string().as_bytes()).expect("the script reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("the script ends");
-    let (said, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}\n{complained}");
-    // Sizes, for who asks with --nocapture.
-    eprintln!("{said}");
+    run("browser.mjs", &input);
     // The pass went to the shop in the body, not in the address.
     let request = told.try_recv().expect("the shop was called");
     assert!(request.starts_with("POST /enter/open HTTP/1.1\r\n"), "{request}");

@@ -16,6 +16,7 @@ use crate::report::Report;
 use crate::waiting::crowd::Crowd;
 use crate::waiting::proofs::Proofs;
 use crate::waiting::room::Room;
+use crate::waiting::told;
 
 /// Between the opening and the tries for a better place.
 const TRY_AFTER: Duration = Duration::from_secs(2);
@@ -79,12 +80,15 @@ pub async fn run(p1: &P1) -> Result<Report, Failure> {
     let mut lived = ready.live(tries, None).await?;
     let mut audit = std::mem::take(&mut lived.checks);
     audit.extend(audited(&ready.at.operator(), &ready.room, &ready.slots).await?);
+    let estimates: told::Estimates =
+        ready.at.operator().read(&format!("/v1/sales/{}/estimates", p1.sale)).await?;
     let expectations = p1_expectations::all(&Day {
         room: &ready.room,
         terms: &terms,
         speed: p1.speed,
         begin: ready.begin,
         readings: lived.readings.as_ref(),
+        estimates: &estimates,
         nearly_all: ready.mark,
     });
     let load = load_words(p1, &terms, &ready.room, ready.loaded);

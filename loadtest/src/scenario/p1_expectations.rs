@@ -9,6 +9,7 @@ use super::room_use::Readings;
 use crate::chi_square;
 use crate::verdict::Expectation;
 use crate::waiting::room::Room;
+use crate::waiting::told::Estimates;
 
 /// The share of the pairs that counts as sold out for the clock: the last of them wait for people who were called and never
 /// come, through whole windows one after the other.
@@ -27,6 +28,8 @@ pub(super) struct Day<'a> {
     pub begin: Instant,
     /// The server's, if it is the tester's own.
     pub readings: Option<&'a Readings>,
+    /// What the server says of its estimates.
+    pub estimates: &'a Estimates,
     /// Units that are 99 % of all.
     pub nearly_all: u64,
 }
@@ -37,6 +40,7 @@ pub(super) fn all(day: &Day<'_>) -> Vec<Expectation> {
     all.extend(room_expectations::order(day.room));
     all.extend(pace(day));
     all.extend(room_expectations::called(day.room));
+    all.extend(room_expectations::promises(day.room, day.estimates));
     all.extend(cost(day));
     all
 }

@@ -9,7 +9,7 @@ use super::p2_expectations::{self, Day};
 use super::p2_terms::Terms;
 use super::room_audit::audited;
 use super::room_day::{Judged, Ready, Script, spread};
-use super::{Where, p2_inventory};
+use super::{Where, p2_inventory, room_expectations};
 use crate::audit::Check;
 use crate::behaviour::Behaviour;
 use crate::draw;
@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::report::Report;
 use crate::waiting::crowd::{Crowd, Everybody, Stage};
 use crate::waiting::room::Room;
+use crate::waiting::told;
 use crate::waiting::views::Views;
 
 /// How P2 is to be run.
@@ -95,7 +96,8 @@ pub async fn run(p2: &P2) -> Result<Report, Failure> {
     let changes: Vec<Change> = operator.read_all(&format!("/v1/audit?sale={}&limit=1000", p2.sale)).await?;
     let mut audit = vec![once_by_itself(&changes)];
     audit.extend(audited(&operator, &ready.room, &ready.slots).await?);
-    let expectations = p2_expectations::all(&Day {
+    let estimates: told::Estimates = operator.read(&format!("/v1/sales/{}/estimates", p2.sale)).await?;
+    let mut expectations = p2_expectations::all(&Day {
         room: &ready.room,
         terms: &terms,
         behaviour: &p2.behaviour,
@@ -103,6 +105,7 @@ pub async fn run(p2: &P2) -> Result<Report, Failure> {
         lead,
         switched: switched(&changes, &ready.room),
     });
+    expectations.extend(room_expectations::promises(&ready.room, &estimates));
     let load = load_words(p2, &terms, &ready.room, &views, ready.loaded);
     Ok(ready.report(&lived, Judged { audit, expectations, load }))
 }

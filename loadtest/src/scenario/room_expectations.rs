@@ -7,6 +7,7 @@ use crate::verdict::Expectation;
 use crate::visitor::Ending;
 use crate::waiting::room::Room;
 use crate::waiting::seen::Cases;
+use crate::waiting::told::Estimates;
 
 /// The longest a waiting ticket may be told to keep quiet.
 pub(super) const LONGEST_POLL: Duration = Duration::from_secs(10);
@@ -104,6 +105,27 @@ pub(super) fn clicks(room: &Room) -> Vec<Expectation> {
             "the server's own count",
             format!("{} people", room.seen.borrow().line.called_in_vain),
         ),
+    ]
+}
+
+/// The first range that was shown, and what came of it: by the server's count and by what devices heard. On a
+/// compressed day polls are not: what is asked of a real day is only told here.
+pub(super) fn promises(room: &Room, estimates: &Estimates) -> Vec<Expectation> {
+    let Estimates { called, inside, early, late, near, absent, left, called_without_estimate, bounds } =
+        *estimates;
+    let percent = |part: u64| (part * 100).checked_div(called).unwrap_or(0);
+    let server = format!(
+        "{} % of {called} called ({early} early, {late} late), {} % within 20 % of the middle; {absent} absent, {left} left, \
+         {called_without_estimate} called without one; upper bounds rose {} times, {} of them for a cause",
+        percent(inside),
+        percent(near),
+        bounds.raised,
+        bounds.raised_for_a_cause
+    );
+    let wanted = "90 % inside the first range; 90 % within 20 % of its middle";
+    vec![
+        Expectation::told("estimates, graded by the server", wanted, server),
+        Expectation::told("estimates, by what devices heard", wanted, room.seen.borrow().promises.words()),
     ]
 }
 

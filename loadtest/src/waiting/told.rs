@@ -27,6 +27,38 @@ pub struct Range {
     pub high: u64,
 }
 
+/// What the server says of its own estimates.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Estimates {
+    /// Called, having been shown a range.
+    pub called: u64,
+    /// Within it.
+    pub inside: u64,
+    /// Before it.
+    pub early: u64,
+    /// After it.
+    pub late: u64,
+    /// Within a fifth of its middle.
+    pub near: u64,
+    /// Not there at their turn.
+    pub absent: u64,
+    /// Gone before.
+    pub left: u64,
+    /// Called without having been shown one.
+    pub called_without_estimate: u64,
+    /// Upper bounds that rose.
+    pub bounds: Bounds,
+}
+
+/// Upper bounds that rose, by the server's own count.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Bounds {
+    /// How often.
+    pub raised: u64,
+    /// Of those, after something had changed.
+    pub raised_for_a_cause: u64,
+}
+
 /// A ticket.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Ticket<'a> {

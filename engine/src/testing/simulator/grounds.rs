@@ -46,7 +46,7 @@ impl Judge<'_> {
             Refusal::DiskFull => assert!(self.disk_full, "the disk has room"),
             Refusal::NotFound(missing) => self.missing(missing, answer),
             // No sale of a run has a waiting room.
-            Refusal::NotAdmitted | Refusal::PassExpired | Refusal::SessionBusy => {
+            Refusal::NotAdmitted | Refusal::PassExpired | Refusal::SessionBusy | Refusal::PaperUsed => {
                 panic!("{refusal:?} without a waiting room")
             }
             Refusal::CartExpired => {
