@@ -52,7 +52,7 @@ fn s1_with_a_room_offers_nobody_what_is_not_there() {
         place: at(folder.path()),
         sale: "s1".into(),
         scale: 50.0,
-        speed: 20.0,
+        speed: 100.0,
         seed: 1,
         connections: 512,
         behaviour: hasty(S1Room::behaviour()),
