@@ -366,7 +366,8 @@ fn holder(desk: &Desk, ticket: &str) -> Caller {
 fn open(desk: &mut Desk, now: Now, caller: Caller) -> Answer<onsale_engine::outcome::CartView> {
     let (key, customer) = (desk.key(), caller.holder.map_or(CustomerHash(5), |holder| holder.customer));
     let (wants, notes) = ([slot("one", 1)], Notes::default());
-    desk.core.open_cart(now, &OpenCart { caller, key, sale: "day", customer, wants: &wants, notes, code: None })
+    desk.core
+        .open_cart(now, &OpenCart { caller, key, sale: "day", customer, wants: &wants, notes, code: None })
 }
 
 /// Somebody inside read the time at the door before the session ended, and reached the stock when others had been there

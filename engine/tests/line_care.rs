@@ -206,3 +206,27 @@ fn a_crowd_nobody_expected_switches_the_room_on() {
     assert!(matches!(change.act, Act::Turned { .. }) && change.credential == ITSELF, "{change:?}");
     assert!(change.reason.as_deref().unwrap().contains("carts a minute"), "{change:?}");
 }
+
+#[test]
+fn once_everybody_needs_a_pass_nothing_is_kept_back_for_those_who_came_without() {
+    let mut desk = desk(60, |rules| rules.switch_on = Some(SwitchOn { carts_per_minute: 120 }));
+    let (mut taken, mut customer) = (0, 1 << 40);
+    for _ in 0..10 {
+        for _ in 0..6 {
+            customer += 1;
+            taken += usize::from(desk.open("day", customer, &[slot("one", 1)]).result.is_ok());
+        }
+        pass(&mut desk, 1, &[], &GOOD);
+        if line(&desk).mode == Mode::Queue {
+            break;
+        }
+    }
+    assert_eq!(line(&desk).mode, Mode::Queue);
+    let left: Vec<_> = (taken..60).map(|_| join(&desk)).collect();
+    assert!(left.len() > 20, "{taken} taken");
+    // Ten a second are let in.
+    pass(&mut desk, 10, &left, &GOOD);
+    let state = |ticket: &String| desk.core.ticket(desk.now(), ticket).result.unwrap().state;
+    let waiting = left.iter().filter(|ticket| state(ticket) != TicketState::Called).count();
+    assert_eq!(waiting, 0, "of {}", left.len());
+}

@@ -1,5 +1,5 @@
 //! When visits begin: the opening spike of people who wait with the page open (model A2) and the tail of those who hear
-//! of it later (model A3). Only the *wish* is drawn here; a run with a fixed request rate spreads the spike over the places
+//! of it later (model A3); the build-up before a waiting room (A1) and the wave of an unannounced rush (A4). Only the *wish* is drawn here; a run with a fixed request rate spreads the spike over the places
 //! its [`crate::plan`] has, as the press fixed the rate of that day and not the impatience behind it.
 
 use rand::RngExt;
@@ -83,9 +83,104 @@ impl BuildUp {
     }
 }
 
+/// An attention wave (model A4): no opening instant, but word that spreads. The day's own level, a logistic rise, a plateau and an
+/// exponential fall. Times in seconds from the begin of the rise.
+#[derive(Clone, Copy, Debug)]
+pub struct Wave {
+    /// People a second before it.
+    pub level: f64,
+    /// The peak over that.
+    pub times: f64,
+    /// From the level to the peak.
+    pub rise_s: f64,
+    /// How long the peak is held.
+    pub peak_s: f64,
+    /// Time constant of the fall.
+    pub tau_s: f64,
+    /// The first come so long before the rise.
+    pub before_s: f64,
+    /// Nobody comes after this.
+    pub until_s: f64,
+}
+
+/// Steepness of the logistic over the length of the rise: it covers the middle 98.7 % of the curve, stretched to all of it.
+const STEEPNESS: f64 = 10.0;
+
+impl Wave {
+    /// People a second at an instant.
+    pub fn rate(&self, at_s: f64) -> f64 {
+        let peak = self.level * self.times;
+        match at_s {
+            _ if at_s < -self.before_s || at_s > self.until_s => 0.0,
+            _ if at_s < 0.0 => self.level,
+            _ if at_s < self.rise_s => self.level + (peak - self.level) * risen(at_s / self.rise_s),
+            _ if at_s < self.rise_s + self.peak_s => peak,
+            _ => peak * (-(at_s - self.rise_s - self.peak_s) / self.tau_s).exp(),
+        }
+    }
+
+    /// Instants of coming in order, microseconds from the begin of the rise: a Poisson stream of that rate, by thinning.
+    pub fn starts(&self, rng: &mut ChaCha8Rng) -> Vec<i64> {
+        let peak = self.level * self.times;
+        let mut starts = Vec::new();
+        let mut at_s = -self.before_s;
+        loop {
+            at_s -= (1.0 - rng.random::<f64>()).ln() / peak;
+            if at_s > self.until_s {
+                return starts;
+            }
+            if draw::chance(rng, self.rate(at_s) / peak) {
+                let size = i64::try_from(draw::micros(draw::seconds(at_s.abs()))).unwrap_or(i64::MAX);
+                starts.push(if at_s < 0.0 { -size } else { size });
+            }
+        }
+    }
+}
+
+/// How much of the rise is done, 0 to 1.
+fn risen(part: f64) -> f64 {
+    let logistic = |part: f64| 1.0 / (1.0 + (-STEEPNESS * (part - 0.5)).exp());
+    (logistic(part) - logistic(0.0)) / (logistic(1.0) - logistic(0.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wave_rises_tenfold_in_five_minutes_and_halves_in_42() {
+        let wave = Wave {
+            level: 2.0,
+            times: 10.0,
+            rise_s: 300.0,
+            peak_s: 1_200.0,
+            tau_s: 3_600.0,
+            before_s: 60.0,
+            until_s: 5_000.0,
+        };
+        for (at, rate) in [
+            (-61.0, 0.0),
+            (-30.0, 2.0),
+            (0.0, 2.0),
+            (150.0, 11.0),
+            (300.0, 20.0),
+            (1_499.0, 20.0),
+            (5_001.0, 0.0),
+        ] {
+            assert!((wave.rate(at) - rate).abs() < 1e-9, "{at}: {}", wave.rate(at));
+        }
+        assert!((wave.rate(1_500.0 + 3_600.0 * std::f64::consts::LN_2) - 10.0).abs() < 1e-9);
+        let starts = wave.starts(&mut draw::stream(1, 0));
+        assert!(starts.is_sorted());
+        let between = |from: i64, until: i64| {
+            starts.iter().filter(|at| (from * 1_000_000..until * 1_000_000).contains(*at)).count()
+        };
+        // Poisson: 120, 3,300, 24,000; five standard deviations.
+        assert!((65..175).contains(&between(-60, 0)), "{}", between(-60, 0));
+        assert!((3_010..3_590).contains(&between(0, 300)), "{}", between(0, 300));
+        assert!((23_200..24_800).contains(&between(300, 1_500)), "{}", between(300, 1_500));
+        assert_eq!(starts, wave.starts(&mut draw::stream(1, 0)));
+    }
 
     #[test]
     fn most_of_the_waiting_fire_within_seconds() {

@@ -44,12 +44,14 @@ pub enum Command {
 /// The scenarios.
 #[derive(Debug, Subcommand)]
 pub enum Scenario {
-    /// A state-wide on-sale: 3,225 requests/s for a minute, 2,100 pairs of appointments, no waiting room.
+    /// A state-wide on-sale: 3,225 requests/s for a minute, 2,100 pairs of appointments; with --room a waiting room.
     S1(S1Args),
     /// A waiting room: 156,000 devices in the hour before the opening, 60,000 pairs in 50 minutes; compressed.
     P1(P1Args),
     /// By invitation only: 16,190 one-time codes in 20 waves that set their units aside, web and phone; compressed.
     S5(S5Args),
+    /// An unannounced rush: ten times the visitors in five minutes, a room that switches itself on; compressed.
+    P2(P2Args),
     /// Sell out whatever inventory an existing sale has.
     SellOut(SellOutArgs),
     /// Kill a server of its own with SIGKILL under load, again and again, and hold it to every answer it gave.
@@ -63,7 +65,7 @@ pub struct Common {
     /// The seed of everything that is drawn.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Connections at most. Default: 2,048, opened only when answers are slow; for `p1` 8,000, of which those divided by the scale are used in turn.
+    /// Connections at most. Default: 2,048, opened only when answers are slow; with a waiting room 8,000, of which those divided by the scale are used in turn.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub connections: Option<u32>,
     /// Write the report as JSON to this file.
@@ -89,6 +91,9 @@ pub struct S1Args {
     /// Load 3.4 million appointments of the season first.
     #[arg(long)]
     pub season: bool,
+    /// With a waiting room: 60 % register in the two minutes before the opening, 35 people a second are let in.
+    #[arg(long, conflicts_with_all = ["season", "crash"])]
+    pub room: bool,
     /// Kill the server after the rush and start it again before the audit; not with --target.
     #[arg(long, conflicts_with = "target")]
     pub crash: bool,
@@ -146,6 +151,29 @@ pub struct S5Args {
     pub scale: f64,
     /// Divide durations and multiply rates by this; when a ticket is asked about again is the server's to say.
     #[arg(long, default_value_t = 3_600.0, value_parser = at_least_one)]
+    pub speed: f64,
+    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The rest.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `run p2`.
+#[derive(Debug, Args)]
+pub struct P2Args {
+    /// The server, like http://127.0.0.1:8080, with ONSALE_OPERATOR_KEY and ONSALE_SERVER_KEY set. Without it one is started.
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// The sale to create.
+    #[arg(long, default_value = "p2")]
+    pub sale: String,
+    /// Divide visitors, rates, inventory and the connections used in turn by this: 50 is 400 bookings a minute and 4,667 requests/s.
+    #[arg(long, default_value_t = 50.0, value_parser = at_least_one)]
+    pub scale: f64,
+    /// Divide durations and multiply the rates of people and bookings by this; not polls, not pages, not thinking.
+    #[arg(long, default_value_t = 10.0, value_parser = at_least_one)]
     pub speed: f64,
     /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
     #[arg(long, value_name = "DIR")]
@@ -226,7 +254,13 @@ mod tests {
     #[test]
     fn nonsense_is_refused_before_the_run() {
         let parse = |line: &str| Cli::try_parse_from(line.split(' '));
-        assert!(parse("loadtest run s1 --scale 10 --season --report out.json").is_ok());
+        for right in [
+            "loadtest run s1 --scale 10 --season --report out.json",
+            "loadtest run s1 --room --scale 10",
+            "loadtest run p2 --speed 20",
+        ] {
+            assert!(parse(right).is_ok(), "{right}");
+        }
         for wrong in [
             "loadtest run s1 --scale 0",
             "loadtest run s1 --speed NaN",
@@ -236,6 +270,9 @@ mod tests {
             "loadtest run kill-9 --times 0",
             "loadtest run p1 --no-shows 1",
             "loadtest run p1 --speed 0.5",
+            "loadtest run s1 --room --season",
+            "loadtest run s1 --room --crash",
+            "loadtest run p2 --scale 0.5",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -134,12 +134,17 @@ impl Desk {
             self.clicks.set(self.clicks.get() + 1);
         }
         match told.answer {
-            Some(answer) if answer.status == 201 => self.note_held(&answer, turn.intended),
+            Some(answer) if answer.status == 201 => {
+                let holding = self.note_held(&answer, turn.intended);
+                buyer.carts += u32::from(matches!(holding, Holding::Held(_)));
+                holding
+            }
             Some(_) => {
                 if matches!(told.code.as_str(), "slot-taken" | "all-held" | "sold-out" | "bundle-incomplete")
                 {
                     self.gone.set(self.gone.get() + 1);
                 }
+                buyer.refused_with.clone_from(&told.code);
                 Holding::Refused(told.code)
             }
             None => {
@@ -162,6 +167,7 @@ impl Desk {
             let told = self.insist(Kind::Checkout, turn, call, buyer).await;
             let Some(answer) = told.answer else { break };
             if answer.status >= 400 {
+                buyer.refused_with.clone_from(&told.code);
                 return Paying::Refused(told.code);
             }
             let Some(checkout) = self.read::<wire::Checkout>("checkout", &answer) else { break };
@@ -171,7 +177,10 @@ impl Desk {
                     self.ledger.borrow_mut().ordered(cart, &order, &buyer.key, &key);
                     return Paying::Ordered(order);
                 }
-                ("rejected" | "expired", _) => return Paying::Refused(checkout.state),
+                ("rejected" | "expired", _) => {
+                    buyer.refused_with.clone_from(&checkout.state);
+                    return Paying::Refused(checkout.state);
+                }
                 _ => {}
             }
             call = Call::get(format!("/v1/checkouts/{}", checkout.checkout)).key(&buyer.key);
@@ -260,6 +269,10 @@ pub struct Buyer {
     pub key: HeaderValue,
     /// This person's own stream.
     pub rng: ChaCha8Rng,
+    /// Carts this buyer was given.
+    pub carts: u32,
+    /// The code of the last refusal of a cart or a payment.
+    pub refused_with: String,
     with_pass: bool,
     steps: u32,
 }
@@ -267,7 +280,15 @@ pub struct Buyer {
 impl Buyer {
     /// A buyer who has done nothing yet.
     pub fn new(name: String, key: &HeaderValue, rng: ChaCha8Rng) -> Self {
-        Self { name, key: key.clone(), rng, with_pass: false, steps: 0 }
+        Self {
+            name,
+            key: key.clone(),
+            rng,
+            carts: 0,
+            refused_with: String::new(),
+            with_pass: false,
+            steps: 0,
+        }
     }
 
     /// A buyer whose credential is the pass of a waiting room.

@@ -62,6 +62,8 @@ pub struct Ledger {
     pub overdrawn: BTreeMap<usize, u64>,
     /// Hold requests whose outcome is unknown, in units at most.
     pub unsure_units: u64,
+    /// When each order was acknowledged, after t0.
+    pub ordered_after: Vec<Duration>,
     /// Answers naming slots or carts that cannot be, in words.
     pub oddities: Vec<String>,
 }
@@ -84,6 +86,7 @@ impl Ledger {
             all_full_after: None,
             overdrawn: BTreeMap::new(),
             unsure_units: 0,
+            ordered_after: Vec::new(),
             oddities: Vec::new(),
         }
     }
@@ -133,6 +136,7 @@ impl Ledger {
         self.became(cart, Fate::Ordered(order.to_owned()));
         let Some(number) = self.by_cart.get(cart).copied() else { return };
         self.carts[number].paid_with = Some((credential.clone(), key.to_owned()));
+        self.ordered_after.push(Instant::now().saturating_duration_since(self.t0));
         // The answer to a payment in the last moment comes after the deadline.
         if !std::mem::replace(&mut self.carts[number].counted, true) {
             let after = Instant::now().saturating_duration_since(self.t0);

@@ -54,6 +54,11 @@ impl Pulse {
         self.0.waiting.store(devices, Ordering::Relaxed);
     }
 
+    /// Requests that went out so far.
+    pub fn requests(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
     /// Requests that are out now.
     pub fn open(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed).saturating_sub(self.0.answered.load(Ordering::Relaxed))

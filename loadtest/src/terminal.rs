@@ -1,12 +1,16 @@
 //! Runs what the command line asked for and prints what came of it; the only room that writes to standard output.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::behaviour::Behaviour;
-use crate::cli::{Cli, Command, Common, Kill9Args, P1Args, S1Args, S5Args, Scenario, SellOutArgs};
+use crate::cli::{Cli, Command, Common, Kill9Args, P1Args, P2Args, S1Args, S5Args, Scenario, SellOutArgs};
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::scenario::kill_9::{self, Kill9};
+use crate::scenario::p2::{self, P2};
+use crate::scenario::room_day::CONNECTIONS as CROWD_CONNECTIONS;
+use crate::scenario::s1_room::{self, S1Room};
 use crate::scenario::{Where, p1, s1, s5, sell_out};
 use crate::waiting::crowd::Crowd;
 use crate::{compare, summary};
@@ -30,6 +34,10 @@ fn done(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
         Command::Run { scenario } => {
             let (common, report) = match scenario {
+                Scenario::S1(args) if args.room => {
+                    (args.common.clone(), in_runtime(s1_room::run(&as_s1_room(args)))?)
+                }
+                Scenario::P2(args) => (args.common.clone(), in_runtime(p2::run(&as_p2(args)))?),
                 Scenario::S1(args) => (args.common.clone(), in_runtime(s1::run(&as_s1(args)))?),
                 Scenario::P1(args) => (args.common.clone(), in_runtime(p1::run(&as_p1(args)))?),
                 Scenario::S5(args) => (args.common.clone(), in_runtime(s5::run(&as_s5(args)))?),
@@ -88,7 +96,7 @@ fn allow_sockets() {}
 
 fn as_s1(args: S1Args) -> s1::S1 {
     s1::S1 {
-        place: Where { target: args.target, data: args.data, keys: None },
+        place: place(args.target, args.data),
         sale: args.sale,
         scale: args.scale,
         speed: args.speed,
@@ -100,10 +108,36 @@ fn as_s1(args: S1Args) -> s1::S1 {
     }
 }
 
+fn as_s1_room(args: S1Args) -> S1Room {
+    S1Room {
+        connections: connections_of_a_crowd(&args.common),
+        place: place(args.target, args.data),
+        sale: args.sale,
+        scale: args.scale,
+        speed: args.speed,
+        seed: args.common.seed,
+        behaviour: S1Room::behaviour(),
+        crowd: Crowd::of_single_devices(),
+    }
+}
+
+fn as_p2(args: P2Args) -> P2 {
+    P2 {
+        connections: connections_of_a_crowd(&args.common),
+        place: place(args.target, args.data),
+        sale: args.sale,
+        scale: args.scale,
+        speed: args.speed,
+        seed: args.common.seed,
+        behaviour: P2::behaviour(),
+        crowd: Crowd::of_single_devices(),
+    }
+}
+
 fn as_p1(args: P1Args) -> p1::P1 {
     p1::P1 {
-        connections: args.common.connections.map_or(p1::CONNECTIONS, count),
-        place: Where { target: args.target, data: args.data, keys: None },
+        connections: connections_of_a_crowd(&args.common),
+        place: place(args.target, args.data),
         sale: args.sale,
         scale: args.scale,
         speed: args.speed,
@@ -116,7 +150,7 @@ fn as_p1(args: P1Args) -> p1::P1 {
 fn as_s5(args: S5Args) -> s5::S5 {
     s5::S5 {
         connections: connections(&args.common),
-        place: Where { target: args.target, data: args.data, keys: None },
+        place: place(args.target, args.data),
         sale: args.sale,
         scale: args.scale,
         speed: args.speed,
@@ -126,7 +160,7 @@ fn as_s5(args: S5Args) -> s5::S5 {
 
 fn as_sell_out(args: SellOutArgs) -> sell_out::SellOut {
     sell_out::SellOut {
-        place: Where { target: Some(args.target), data: None, keys: None },
+        place: place(Some(args.target), None),
         sale: args.sale,
         at_once: usize::try_from(args.at_once).unwrap_or(1),
         rate: args.rate,
@@ -135,8 +169,16 @@ fn as_sell_out(args: SellOutArgs) -> sell_out::SellOut {
     }
 }
 
+fn place(target: Option<String>, data: Option<PathBuf>) -> Where {
+    Where { target, data, keys: None, server: None }
+}
+
 fn connections(common: &Common) -> usize {
     common.connections.map_or(CONNECTIONS, count)
+}
+
+fn connections_of_a_crowd(common: &Common) -> usize {
+    common.connections.map_or(CROWD_CONNECTIONS, count)
 }
 
 fn count(number: u32) -> usize {

@@ -115,8 +115,11 @@ pub async fn visit(shop: Rc<Shop>, number: usize, first: Turn) {
 }
 
 /// Buys, or tries to, from the first look on: what is left of a visit for who comes out of a waiting room.
-pub async fn shop_around(shop: &Shop, person: Person, buyer: Buyer, first: Turn) -> Ending {
-    Visit { shop, person, buyer }.make(first).await
+/// Gives back the buyer, who knows what was held and refused.
+pub async fn shop_around(shop: &Shop, person: Person, buyer: Buyer, first: Turn) -> (Ending, Buyer) {
+    let mut visit = Visit { shop, person, buyer };
+    let ending = visit.make(first).await;
+    (ending, visit.buyer)
 }
 
 struct Visit<'a> {
@@ -138,7 +141,7 @@ enum Found {
 }
 
 impl Visit<'_> {
-    async fn make(mut self, first: Turn) -> Ending {
+    async fn make(&mut self, first: Turn) -> Ending {
         let mut turn = first;
         let mut lost = false;
         for search in 1..=self.person.searches {

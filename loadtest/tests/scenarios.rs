@@ -16,7 +16,7 @@ use stub::shop::{self, Fault};
 
 fn at(url: String) -> Where {
     let keys = Keys { operator: Some("op_test".into()), server: "sk_test".into(), phone: None };
-    Where { target: Some(url), data: None, keys: Some(keys) }
+    Where { target: Some(url), data: None, keys: Some(keys), server: None }
 }
 
 /// At scale 100: 21 pairs for 330 people in 3 s.

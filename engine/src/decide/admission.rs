@@ -48,6 +48,9 @@ impl Core {
             let line = decision.line_mut(sale);
             line.stock = stock;
             line.flow.sample(at, stock);
+            if line.everybody_needs_a_pass() {
+                line.flow.only_passes();
+            }
             decision.draw_if_due(sale);
             decision.note_minute(sale);
             decision.settle_stays(sale);

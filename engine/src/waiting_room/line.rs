@@ -340,6 +340,12 @@ impl Line {
         self.minutes.push(Minute { wall, registrations, by_lane });
     }
 
+    /// Whether nobody comes in without a pass but operators.
+    #[must_use]
+    pub fn everybody_needs_a_pass(&self) -> bool {
+        self.mode != Mode::PassThrough && self.rules.open_channels.is_empty()
+    }
+
     /// Whether who joins registers for the draw.
     #[must_use]
     pub fn registers(&self) -> bool {

@@ -82,6 +82,11 @@ impl Flow {
         (self.sampled, self.sampled_by_pass) = (Some((at, stock)), self.by_pass);
     }
 
+    /// Everybody needs a pass: whatever others took before, they take nothing from now on.
+    pub fn only_passes(&mut self) {
+        self.others = 0;
+    }
+
     /// Somebody with a pass took so many units.
     pub fn note_taken(&mut self, units: u64) {
         self.by_pass += units;
@@ -98,7 +103,8 @@ impl Flow {
     pub fn in_view(&self, stock: Stock) -> u64 {
         let until_here = |rate: u64| rate * self.come_in.0;
         let returns = (until_here(self.returned) / 1_000_000).min(stock.held);
-        let others = until_here(self.others).div_ceil(1_000_000);
+        // Rounded to the nearest: what is left of an old rate keeps no unit back for minutes.
+        let others = (until_here(self.others) + 500_000) / 1_000_000;
         (stock.free + returns).saturating_sub(others)
     }
 }

@@ -19,6 +19,8 @@ pub struct Where {
     pub data: Option<PathBuf>,
     /// Keys other than those of the environment, for tests.
     pub keys: Option<Keys>,
+    /// The program of an own server; without it `ONSALE_BIN`, or the one beside the tester.
+    pub server: Option<PathBuf>,
 }
 
 /// A server that is ready.
@@ -46,7 +48,8 @@ impl AtTarget {
             (Some(_), None) => (Keys::given(environment, needs_operator)?, None),
             (None, _) => {
                 let keys = Keys::made_up();
-                let own = OwnServer::start(own_server::find()?, &keys, place.data.as_deref()).await?;
+                let program = place.server.clone().map_or_else(own_server::find, Ok)?;
+                let own = OwnServer::start(program, &keys, place.data.as_deref()).await?;
                 (keys, Some(own))
             }
         };

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 
 use super::promises::Promised;
 use crate::arrivals::BuildUp;
@@ -76,6 +77,10 @@ pub struct Person {
 /// Where a device stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// Goes to the shop without a ticket: nobody has told it of a line.
+    ToShop,
+    /// Is in the shop without a ticket.
+    WalkedIn,
     /// Has not joined.
     ToJoin,
     /// Asks how it stands, again and again.
@@ -117,6 +122,13 @@ pub struct Device {
     pub tries: u8,
 }
 
+impl Device {
+    /// Whether it has a place in the line.
+    pub fn in_line(&self) -> bool {
+        !matches!(self.stage, Stage::ToShop | Stage::WalkedIn | Stage::ToJoin)
+    }
+}
+
 /// Everybody.
 #[derive(Debug)]
 pub struct Everybody {
@@ -127,6 +139,11 @@ pub struct Everybody {
 }
 
 impl Crowd {
+    /// The same people with one device each.
+    pub fn of_single_devices() -> Self {
+        Self { one_device: 1.0, two_devices: 0.0, ..Self::default() }
+    }
+
     /// Draws so many devices that join before the opening, and the latecomers. Stream 0 of the seed decides.
     pub fn draw(&self, devices: usize, speed: f64, seed: u64) -> Everybody {
         let mut rng = draw::stream(seed, 0);
@@ -138,8 +155,13 @@ impl Crowd {
             (0..late)
                 .map(|_| 1_000_000 + i64::try_from(rng.random_range(0..late_within_us)).unwrap_or_default()),
         );
-        joins.sort_unstable();
+        self.people_of(joins, speed, &mut rng)
+    }
 
+    /// Draws whose devices these are that come at these instants, in microseconds from t0.
+    pub fn people_of(&self, joins: Vec<i64>, speed: f64, rng: &mut ChaCha8Rng) -> Everybody {
+        let mut joins = joins;
+        joins.sort_unstable();
         // Devices of one person are anywhere in the order: each is opened at its own time.
         let mut people = Vec::new();
         let mut owners: Vec<u32> = Vec::with_capacity(joins.len());
@@ -154,12 +176,12 @@ impl Crowd {
             owners.extend(std::iter::repeat_n(number, has.min(joins.len() - owners.len())));
             people.push(Person {
                 goes_at_us: i64::MAX,
-                silently: draw::chance(&mut rng, self.silently),
-                comes: !draw::chance(&mut rng, self.no_shows),
+                silently: draw::chance(rng, self.silently),
+                comes: !draw::chance(rng, self.no_shows),
                 buying: Buying::No,
             });
         }
-        owners.shuffle(&mut rng);
+        owners.shuffle(rng);
 
         let mut last_join = vec![i64::MIN; people.len()];
         let mut all = Vec::with_capacity(joins.len());
@@ -181,8 +203,8 @@ impl Crowd {
             });
         }
         for (person, joined) in people.iter_mut().zip(last_join) {
-            let patience = draw::log_normal(&mut rng, self.patience_median_s, self.patience_sigma) / speed;
-            if draw::chance(&mut rng, self.impatient) {
+            let patience = draw::log_normal(rng, self.patience_median_s, self.patience_sigma) / speed;
+            if draw::chance(rng, self.impatient) {
                 let patience = i64::try_from(draw::micros(draw::seconds(patience))).unwrap_or(i64::MAX);
                 person.goes_at_us = joined.saturating_add(patience);
             }

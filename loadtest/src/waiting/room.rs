@@ -14,6 +14,7 @@ use super::called;
 use super::crowd::{Buying, Device, Everybody, Person, Stage};
 use super::seen::Seen;
 use super::told::{self, State};
+use super::walk_in;
 use crate::client::{Answer, Call};
 use crate::draw;
 use crate::measured::Kind;
@@ -36,6 +37,8 @@ pub struct Room {
     pub devices: RefCell<Vec<Device>>,
     /// What was observed.
     pub seen: RefCell<Seen>,
+    /// The shop was told that its visitors need a pass: from then on it sends them to the line.
+    pub sends_to_line: Cell<bool>,
     /// How long who is called may take.
     claim_ms: u64,
     agenda: RefCell<BinaryHeap<Reverse<(Instant, u32)>>>,
@@ -56,6 +59,7 @@ impl Room {
             unended: Cell::new(devices.len()),
             agenda: RefCell::default(),
             seen: RefCell::default(),
+            sends_to_line: Cell::new(false),
             claim_ms,
             in_line: Cell::new(0),
             devices: RefCell::new(devices),
@@ -96,6 +100,9 @@ impl Room {
 
     /// Makes the next request of a device that is awake since `due`, and whatever follows from the answer.
     pub async fn step(self: Rc<Self>, number: u32, due: Instant) {
+        if self.goes_to_the_shop(number) {
+            return walk_in::visit(&self, number, due).await;
+        }
         let Some((kind, call)) = self.next_call(number) else { return };
         let (answer, _) = self.shop.desk.floor.send(kind, Turn::at(due), &call).await;
         let answered = |answer: &Answer| answer.status < 500 && !matches!(answer.status, 408 | 425 | 429);
@@ -109,6 +116,23 @@ impl Room {
         if let Some(pass) = pass {
             called::visit(&self, number, &pass).await;
         }
+    }
+
+    /// Whether it goes to the shop first; then it is there.
+    fn goes_to_the_shop(&self, number: u32) -> bool {
+        let stage = &mut self.devices.borrow_mut()[number as usize].stage;
+        if *stage != Stage::ToShop {
+            return false;
+        }
+        *stage = if self.sends_to_line.get() { Stage::ToJoin } else { Stage::WalkedIn };
+        *stage == Stage::WalkedIn
+    }
+
+    /// The shop has no cart for it without a pass: it joins.
+    pub fn is_sent_to_the_line(&self, number: u32) {
+        self.sends_to_line.set(true);
+        self.devices.borrow_mut()[number as usize].stage = Stage::ToJoin;
+        self.wake(number, Instant::now());
     }
 
     fn next_call(&self, number: u32) -> Option<(Kind, Call)> {
@@ -131,7 +155,7 @@ impl Room {
             }
             Stage::Waiting => Some((Kind::Poll, Call::get(ticket()))),
             Stage::ToLeave => Some((Kind::Leave, Call::new(Method::DELETE, ticket()))),
-            Stage::Inside | Stage::Ended => None,
+            Stage::ToShop | Stage::WalkedIn | Stage::Inside | Stage::Ended => None,
         }
     }
 
@@ -242,7 +266,7 @@ impl Room {
     /// A device has had its final answer.
     pub fn end(&self, number: u32, ending: Ending) {
         let device = &mut self.devices.borrow_mut()[number as usize];
-        if !matches!(device.stage, Stage::ToJoin) {
+        if device.in_line() {
             self.in_line.set(self.in_line.get().saturating_sub(1));
             self.shop.desk.floor.pulse.waiting(self.in_line.get());
         }

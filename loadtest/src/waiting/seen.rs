@@ -49,8 +49,23 @@ pub struct Seen {
     pub renewed: u64,
     /// What devices were told of their wait.
     pub promises: Promises,
+    /// Carts that were made without a pass.
+    pub carts_without_pass: u64,
+    /// Of those, the ones that were lost to their holders, and how.
+    pub carts_lost: Cases,
     /// The public document.
     pub line: LineSeen,
+}
+
+/// How the line stood at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// After t0.
+    pub after: Duration,
+    /// Tickets that waited.
+    pub waiting: u32,
+    /// Units that were free.
+    pub free: u64,
 }
 
 /// What the public document said.
@@ -72,9 +87,36 @@ pub struct LineSeen {
     pub drawn_after: Option<Duration>,
     /// When it first said that nothing is left, after t0.
     pub sold_out_after: Option<Duration>,
+    /// When it first said that a pass is needed, having said before that none is; after t0.
+    pub switched_on_after: Option<Duration>,
+    /// People who came in and found nothing at first, by the server's count.
+    pub called_in_vain: u64,
+    /// The server's time at t0, as the first reading after it tells.
+    pub t0_by_server: Option<jiff::Timestamp>,
+    /// How it stood, once a second.
+    pub glances: Vec<Glance>,
+    passed_through: bool,
     as_of: jiff::Timestamp,
     called_up_to: u32,
     admitted: u64,
+}
+
+impl LineSeen {
+    fn stood(&mut self, told: &told::Line<'_>, after: Option<Duration>) {
+        let passes = told.phase == "pass_through";
+        if self.passed_through && !passes && self.switched_on_after.is_none() {
+            self.switched_on_after = Some(after.unwrap_or_default());
+        }
+        self.passed_through |= passes;
+        let Some(after) = after else { return };
+        if self.t0_by_server.is_none() {
+            self.t0_by_server = told.server_time.checked_sub(after).ok();
+        }
+        if self.glances.last().is_none_or(|last| after >= last.after + Duration::from_secs(1)) {
+            let waiting = told.lanes.iter().map(|lane| lane.waiting).sum();
+            self.glances.push(Glance { after, waiting, free: told.free });
+        }
+    }
 }
 
 impl Seen {
@@ -120,6 +162,8 @@ impl Seen {
             line.backwards.add(|| format!("called up to {} after {}", called_up_to, line.called_up_to));
         }
         (line.called_up_to, line.admitted) = (called_up_to, told.admitted);
+        line.called_in_vain = line.called_in_vain.max(told.called_in_vain);
+        line.stood(told, after);
         line.registrations = line.registrations.max(told.registrations);
         if told.seed.is_some() && line.drawn_after.is_none() {
             line.drawn_after = after;

@@ -92,6 +92,9 @@ pub struct Ticket<'a> {
 pub struct Lane {
     /// Every place up to here has had its turn.
     pub called_up_to: u32,
+    /// Tickets that wait.
+    #[serde(default)]
+    pub waiting: u32,
 }
 
 /// The public document.
@@ -105,6 +108,12 @@ pub struct Line<'a> {
     pub active: u32,
     /// People let in so far.
     pub admitted: u64,
+    /// Units that could be held now.
+    #[serde(default)]
+    pub free: u64,
+    /// People who came in and found nothing at first, by the server's count.
+    #[serde(default)]
+    pub called_in_vain: u64,
     /// Who takes part in the draw.
     pub registrations: u32,
     /// The seed of the draw, once made.
@@ -134,5 +143,6 @@ mod tests {
             "server_time":"2021-03-23T16:00:00Z"}"#;
         let line: Line<'_> = serde_json::from_str(text).unwrap();
         assert_eq!((line.active, line.max_active, line.lanes[0].called_up_to), (5, 2_000, 7));
+        assert_eq!((line.free, line.lanes[0].waiting), (9, 3));
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::room::Room;
 use super::told;
+use super::views::{EVERY, Views};
 use crate::client::Call;
 use crate::measured::Kind;
 use crate::pace::Pace;
@@ -21,10 +22,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// Devices woken before others get to do something.
 const AT_ONCE: usize = 32;
 
-/// From `begin` until every device has had its final answer, or `until`.
-pub async fn walk(room: &Rc<Room>, begin: Instant, until: Instant) {
+/// From `begin` until every device has had its final answer, or `until`; with the pages of those who only look.
+pub async fn walk(room: &Rc<Room>, begin: Instant, until: Instant, views: Option<&Views>) {
     let pace = Pace::new();
-    let mut line_at = begin;
+    let (mut line_at, mut views_at) = (begin, begin);
     pace.until(begin).await;
     while room.unended() > 0 && Instant::now() < until {
         let now = Instant::now();
@@ -32,12 +33,16 @@ pub async fn walk(room: &Rc<Room>, begin: Instant, until: Instant) {
             tokio::task::spawn_local(read_line(Rc::clone(room), line_at));
             line_at += LINE_EVERY;
         }
+        while let Some(views) = views.filter(|_| views_at <= now) {
+            views.send(room, views_at);
+            views_at += EVERY;
+        }
         for _ in 0..AT_ONCE {
             let Some((number, due)) = room.awake(now) else { break };
             tokio::task::spawn_local(Rc::clone(room).step(number, due));
         }
         while room.shop.desk.floor.turns.give_due(now) {}
-        let dues = [room.next_waking(), room.shop.desk.floor.turns.next_due()];
+        let dues = [room.next_waking(), room.shop.desk.floor.turns.next_due(), views.map(|_| views_at)];
         let next = dues.into_iter().flatten().fold(line_at.min(now + LOOK_AGAIN), Instant::min);
         if next <= now {
             tokio::task::yield_now().await;

@@ -1,11 +1,12 @@
-//! The audit of P1: that of every sale, and that the stock is sold to its last unit; and the try to buy without a pass.
+//! The audit of a day with a waiting room: that of every sale, and that the stock is sold to its last unit; and the try to buy
+//! without a pass.
 
 use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
 
-use super::{p1_inventory, s1_inventory};
+use super::s1_inventory;
 use crate::audit::{self, Check, Evidence, PairRule, books::Books, replays};
 use crate::client::Call;
 use crate::failure::Failure;
@@ -18,8 +19,13 @@ use crate::waiting::room::Room;
 const COUNTS_SETTLE: Duration = Duration::from_millis(2_200);
 
 /// The opening is no opening for who has not waited.
-pub(super) async fn nobody_without_a_pass(shop: &Operator, sale: &str, run: &str) -> Result<Check, Failure> {
-    let item = json!({"bundle": {"rule": "two-doses", "venue": p1_inventory::VENUES[0]}});
+pub(super) async fn nobody_without_a_pass(
+    shop: &Operator,
+    sale: &str,
+    run: &str,
+    venue: &str,
+) -> Result<Check, Failure> {
+    let item = json!({"bundle": {"rule": "two-doses", "venue": venue}});
     let body = json!({"customer": format!("{run}-no-pass"), "items": [item]});
     let call = Call::new(Method::POST, format!("/v1/sales/{sale}/carts")).json(&body);
     let answer = shop.ask(call.once(format!("{run}-no-pass"))).await?;
