@@ -1,6 +1,7 @@
 //! Many threads with one code: one cart and one order of it, whatever they try. And strangers who never get what is set
 //! aside. `ROUNDS=10000 THREADS=1000` is the long form.
 
+#![expect(clippy::disallowed_types, reason = "a thousand threads of the usual stack are two gigabytes")]
 #![expect(clippy::disallowed_methods, reason = "threads are what is tested")]
 
 mod codes_desk;

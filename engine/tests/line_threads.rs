@@ -1,6 +1,7 @@
 //! Many threads on one line: a pass begins one session, a person has one place, the cap holds, and the facts in their
 //! order come to the same line.
 
+#![expect(clippy::disallowed_types, reason = "a thousand threads of the usual stack are two gigabytes")]
 #![expect(clippy::disallowed_methods, reason = "threads are what is tested")]
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};

@@ -184,7 +184,7 @@ impl Decision<'_> {
     ) -> Result<(), Refusal> {
         let rule = |why: String| Err(Refusal::Rule { why });
         if let Some(lane) = &terms.lane
-            && !rules.room.as_deref().is_some_and(|room| room.lane(lane).is_some())
+            && rules.room.as_deref().is_none_or(|room| room.lane(lane).is_none())
         {
             return rule(format!("the sale's waiting room has no lane `{lane}`"));
         }

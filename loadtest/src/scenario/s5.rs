@@ -288,6 +288,7 @@ async fn audited(operator: &Operator, sale: &str, crowd: &Crowd) -> Result<Vec<C
     let orders: Vec<Value> = operator.read_all(&format!("{sale}/orders?limit=1000")).await?;
     let waves: Vec<Value> = operator.read_all(&format!("{sale}/access-codes?by=wave&limit=1000")).await?;
     let slots: Vec<Value> = operator.read_all(&format!("{sale}/slots?limit=1000")).await?;
+    let line: Value = operator.read(&format!("{sale}/queue")).await?;
     let found = crowd.found.borrow();
     let there: std::collections::BTreeSet<&str> =
         orders.iter().filter_map(|order| order["order"].as_str()).collect();
@@ -311,7 +312,6 @@ async fn audited(operator: &Operator, sale: &str, crowd: &Crowd) -> Result<Vec<C
         .collect();
     let sold: u64 = slots.iter().filter_map(|slot| slot["sold"].as_u64()).sum();
     let other = if sold == told { vec![] } else { vec![format!("{sold} units sold for {told} orders")] };
-    let line: Value = operator.read(&format!("{sale}/queue")).await?;
     let joined = line["lanes"][0]["called_up_to"].as_u64().unwrap_or(0)
         + line["lanes"][0]["waiting"].as_u64().unwrap_or(0);
     let on_the_web = crowd.terms.invited.iter().filter(|invited| !invited.by_phone).count();

@@ -84,7 +84,7 @@ impl Crowd {
         let (invited, code) = (self.terms.invited[number], self.codes.borrow()[number].clone());
         let body = json!({"customer": format!("{}-{number}", self.run), "access_code": code});
         let in_the_end = if invited.by_phone {
-            let twin = (number % TWICE == 0).then(|| {
+            let twin = (number.is_multiple_of(TWICE)).then(|| {
                 let other = json!({"customer": format!("{}-{number}b", self.run), "access_code": code});
                 self.cart(&self.phone_key, format!("{}-twin-{number}", self.run), &other)
             });
@@ -117,7 +117,7 @@ impl Crowd {
             found.longest_wait = found.longest_wait.max(waited);
         }
         self.order(number, &key, &cart).await;
-        if number % TWICE == 0 {
+        if number.is_multiple_of(TWICE) {
             let again = self.cart(&self.phone_key, format!("{}-again-{number}", self.run), &body);
             let answer = words(self.send(Kind::Hold, &again).await.as_ref());
             self.must_be(number, &answer, "422 code-used");
@@ -198,14 +198,14 @@ impl Crowd {
 
     /// Somebody without a code tries, in the line or at a desk.
     pub async fn without_code(self: Rc<Self>, number: usize) {
-        let call = if number % 2 == 0 {
+        let call = if number.is_multiple_of(2) {
             Call::new(Method::POST, format!("/v1/sales/{}/queue", self.sale)).json(&json!({}))
         } else {
             let venue = self.terms.units[0].0;
             let body = json!({"customer": format!("{}-u{number}", self.run), "items": [{"best": {"venue": venue, "quantity": 1}}]});
             self.cart(&self.phone_key, format!("{}-u-{number}", self.run), &body)
         };
-        let kind = if number % 2 == 0 { Kind::Join } else { Kind::Hold };
+        let kind = if number.is_multiple_of(2) { Kind::Join } else { Kind::Hold };
         let told = words(self.send(kind, &call).await.as_ref());
         let mut found = self.found.borrow_mut();
         if told == "403 not-admitted" {
