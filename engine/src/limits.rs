@@ -24,6 +24,9 @@ pub const MAX_BEST: u32 = 64;
 /// under a microsecond, so this is some milliseconds with the venue's shards held, and far above what families need.
 pub const MAX_BUNDLE_LOOKS: u32 = 20_000;
 
+/// The most access codes under one lock; there are as many locks as shards.
+pub const MAX_CODES_IN_SHARD: u32 = 250_000;
+
 /// How often a request goes on with another candidate after a lost race.
 pub const MAX_TRIES: usize = 8;
 

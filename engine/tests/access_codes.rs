@@ -332,7 +332,7 @@ fn a_code_is_a_place_in_the_line_whatever_the_device() {
 #[test]
 fn whoever_was_invited_is_called_though_nothing_is_free() {
     let booth = Booth::new(1);
-    with_room(&booth, CodeTerms::default());
+    with_room(&booth, CodeTerms { lanes: vec!["codes".into()], ..CodeTerms::default() });
     // All there is at the hall is set aside; the other venues are gone.
     for name in ["b", "c", "d1-0", "d1-1", "d2-21", "d2-22"] {
         let change = onsale_engine::decide::SlotChange { capacity: Some(0), ..Default::default() };

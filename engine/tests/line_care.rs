@@ -230,3 +230,23 @@ fn once_everybody_needs_a_pass_nothing_is_kept_back_for_those_who_came_without()
     let waiting = left.iter().filter(|ticket| state(ticket) != TicketState::Called).count();
     assert_eq!(waiting, 0, "of {}", left.len());
 }
+
+#[test]
+fn an_hour_behind_the_line_does_not_switch_it_on_again() {
+    let mut desk = desk(10_000, |rules| rules.switch_on = Some(SwitchOn { carts_per_minute: 120 }));
+    let set = |desk: &Desk, mode| {
+        let change = onsale_engine::decide::LineChange { mode: Some(mode), ..Default::default() };
+        desk.core.set_line(desk.now(), "day", &change).result.unwrap();
+    };
+    set(&desk, Mode::Queue);
+    for customer in 0..500_u128 {
+        assert_eq!(
+            desk.open("day", 1 << 40 | customer, &[slot("one", 1)]).result.unwrap_err(),
+            Refusal::NotAdmitted
+        );
+    }
+    pass(&mut desk, 1, &[], &BAD);
+    set(&desk, Mode::PassThrough);
+    pass(&mut desk, 5, &[], &GOOD);
+    assert_eq!(line(&desk).mode, Mode::PassThrough);
+}

@@ -6,8 +6,8 @@ use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::refusal::Refusal;
 use onsale_engine::sale::SaleRules;
-use onsale_engine::testing::desk::Desk;
-use onsale_engine::time::Millis;
+use onsale_engine::testing::desk::{Desk, START_MS};
+use onsale_engine::time::{Millis, WallTime};
 use onsale_engine::waiting_room::{Act, Dials, LineView, Mode, RoomRules};
 
 /// A sale without an opening, whose room calls at once.
@@ -118,4 +118,46 @@ fn an_admission_is_in_the_books_and_a_dry_run_is_not() {
     // What was done cannot be undone, and says so.
     let undo = LineChange { undo: Some(change.number), ..LineChange::default() };
     assert!(matches!(turn(&desk, &undo), Err(Refusal::Rule { why }) if why.contains("cannot be taken back")));
+}
+
+#[test]
+fn the_longest_change_there_is_fits_its_reservation() {
+    let mut desk = Desk::new(4);
+    let opens = WallTime((START_MS + 3_600_000).cast_signed());
+    let room = RoomRules { closes_before: Millis(600_000), ..RoomRules::default() };
+    let rules =
+        SaleRules { opens_at: Some(opens), room: Some(Arc::new(room)), ..SaleRules::new("day", "UTC") };
+    desk.sale(rules);
+    desk.clock = 3_100_000;
+    desk.core.tick_lines(desk.now());
+    let text = || "x".repeat(500);
+    let change = LineChange {
+        beacon: Some(text()),
+        message: Some(Some(text())),
+        reason: Some(text()),
+        mode: Some(Mode::Pause),
+        admit_per_minute: Some(10_000_000),
+        ramp: Some(Millis(86_400_000)),
+        max_active: Some(10_000_000),
+        credential: u64::MAX,
+        ..LineChange::default()
+    };
+    // The first posts a beacon and turns everything; the second has no beacon to post any more.
+    assert_eq!(turn(&desk, &change).unwrap().dials.max_active, 10_000_000);
+    assert!(matches!(turn(&desk, &change), Err(Refusal::Rule { .. })));
+}
+
+#[test]
+fn what_was_turned_away_and_back_since_is_not_taken_back() {
+    let (desk, _) = desk(60, 1);
+    let mode = |mode| LineChange { mode: Some(mode), ..LineChange::default() };
+    let undo = |number| LineChange { undo: Some(number), ..LineChange::default() };
+    turn(&desk, &mode(Mode::Pause)).unwrap();
+    turn(&desk, &mode(Mode::Queue)).unwrap();
+    turn(&desk, &mode(Mode::Pause)).unwrap();
+    // It stands as change 1 left it, but change 3 meant it so.
+    assert!(matches!(turn(&desk, &undo(1)), Err(Refusal::Rule { .. })));
+    assert_eq!(turn(&desk, &undo(3)).unwrap().mode, Mode::Queue);
+    assert_eq!(turn(&desk, &undo(2)).unwrap().mode, Mode::Pause);
+    assert_eq!(turn(&desk, &undo(1)).unwrap().mode, Mode::Queue);
 }

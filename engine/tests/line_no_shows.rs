@@ -16,9 +16,9 @@ use onsale_engine::waiting_room::{Dials, LineShard, RoomRules, Ticket, TicketSta
 const TICK_MS: u64 = 50;
 /// Registration lasts so long: by the opening nobody counts as there who has not asked again.
 const OPENING_MS: u64 = 60_000;
-/// How long a day of so many minutes is here, from the opening on: a third, unless `NO_SHOWS=long` asks for all of it.
+/// How long a day of so many minutes is here, from the opening on: half, unless `NO_SHOWS=long` asks for all of it.
 fn minutes(whole: u64) -> u64 {
-    if std::env::var("NO_SHOWS").is_ok_and(|asked| asked == "long") { whole } else { whole / 3 }
+    if std::env::var("NO_SHOWS").is_ok_and(|asked| asked == "long") { whole } else { whole / 2 }
 }
 /// The window in which the arrivals are held against the target, in seconds.
 const WINDOW_S: usize = 300;

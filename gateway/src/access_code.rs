@@ -25,7 +25,7 @@ pub fn normal(text: &str) -> Option<String> {
 }
 
 /// So many codes that follow from a seed: `7K3M-9QXD-2VNP`.
-pub fn make(mac: &Mac, seed: &[u8; 16], count: usize) -> impl Iterator<Item = String> {
+pub fn make(mac: &Mac, seed: &[u8; 32], count: usize) -> impl Iterator<Item = String> {
     (0..count as u64).map(move |number| {
         let tag = mac.tag(&[seed, &number.to_le_bytes()]);
         let mut text = String::with_capacity(MADE + 2);
@@ -57,13 +57,13 @@ mod tests {
     #[test]
     fn codes_follow_from_their_seed_and_are_all_different() {
         let mac = Mac::new(b"secret");
-        let all: BTreeSet<String> = make(&mac, &[7; 16], 20_000).collect();
+        let all: BTreeSet<String> = make(&mac, &[7; 32], 20_000).collect();
         assert_eq!(all.len(), 20_000);
         assert!(
             all.iter().all(|code| code.len() == 14 && normal(code).is_some_and(|normal| normal.len() == 12))
         );
-        assert!(make(&mac, &[7; 16], 100).all(|code| all.contains(&code)));
-        assert!(make(&mac, &[8; 16], 100).all(|code| !all.contains(&code)));
-        assert!(make(&Mac::new(b"other"), &[7; 16], 100).all(|code| !all.contains(&code)));
+        assert!(make(&mac, &[7; 32], 100).all(|code| all.contains(&code)));
+        assert!(make(&mac, &[8; 32], 100).all(|code| !all.contains(&code)));
+        assert!(make(&Mac::new(b"other"), &[7; 32], 100).all(|code| !all.contains(&code)));
     }
 }

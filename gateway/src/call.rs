@@ -213,8 +213,8 @@ impl Call {
         if value == "*" {
             return Ok(IfMatch::Any);
         }
-        // A tag that is not one of ours never matches; no sale has ever had revision 0.
-        Ok(IfMatch::Revision(revision(value).unwrap_or(0)))
+        // A tag that is not one of ours never matches: nothing comes to this revision.
+        Ok(IfMatch::Revision(revision(value).unwrap_or(u64::MAX)))
     }
 
     /// Whether the caller already has this version.

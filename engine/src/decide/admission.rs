@@ -8,11 +8,14 @@ use super::line::LINE_BYTES;
 use super::{Core, Decision};
 use crate::fact::{Cold, Kind, LineFact};
 use crate::ids::SaleIx;
+use crate::outcome::StockState;
 use crate::pulse::Beat;
 use crate::refusal::Refusal;
 use crate::sequence::Sequence;
 use crate::time::{Millis, Now};
-use crate::waiting_room::{BACK_EVERY, ITSELF, MAX_LANES, Mode, Standing, Stock, Turned, unpacked};
+use crate::waiting_room::{
+    Arrivals, BACK_EVERY, ITSELF, MAX_LANES, Mode, Standing, Stay, Stock, Turned, unpacked,
+};
 
 /// The most places that have their turn in one fact, and the most stays put away in one.
 pub(super) const BATCH: u32 = 1_000;
@@ -83,7 +86,7 @@ impl Core {
     /// Units of a sale as they stand, shard after shard.
     fn stock_in_view(&self, now: Now, sale: SaleIx) -> Stock {
         let mut stock = Stock { rests_on: Sequence::ZERO, ..Stock::default() };
-        let (mut later, mut some) = (false, false);
+        let (mut later, mut some, mut capacity) = (false, false, 0);
         for number in 0..self.state.shards() {
             let mut shard = self.state.lock_shard(number);
             shard.release_to(sale, now.wall);
@@ -92,6 +95,7 @@ impl Core {
                 stock.free += group.counts.free().saturating_sub(free_later);
                 stock.held += group.counts.held;
                 stock.later += free_later;
+                capacity += group.counts.capacity;
                 stock.taken += group.taken;
                 stock.returned += group.returned;
                 some |= !group.slots.is_empty();
@@ -102,15 +106,34 @@ impl Core {
         // Where no slot was ever loaded, nothing is sold out.
         stock.sold_out = some && stock.free == 0 && stock.held == 0 && !later;
         stock.backed = self.backed(now, sale);
+        stock.word = self.word_of(sale, &stock, capacity, later);
         stock
     }
 
-    /// Of each lane of a sale, the codes that hold units. Codes for any lane count for the first.
+    /// What is left, in the words of every other document.
+    fn word_of(&self, sale: SaleIx, stock: &Stock, capacity: u64, later: bool) -> Option<StockState> {
+        let listing = self.state.names.listing();
+        let rules = &listing.sales.get(usize::from(sale.0))?.rules;
+        let few = stock.free <= u64::from(rules.few_units)
+            || stock.free * 100 <= capacity * u64::from(rules.few_percent);
+        Some(match (stock.free, stock.held) {
+            (0, 0) if later => StockState::NotReleased,
+            (0, 0) => StockState::SoldOut,
+            (0, _) => StockState::AllHeld,
+            _ if few => StockState::Few,
+            _ => StockState::Available,
+        })
+    }
+
+    /// Of each lane of a sale that is for code holders alone, the codes that hold units. Codes for any lane count for the first.
     fn backed(&self, now: Now, sale: SaleIx) -> [u32; MAX_LANES] {
         let mut backed = [0; MAX_LANES];
         let listing = self.state.names.listing();
-        let room = listing.sales.get(usize::from(sale.0)).and_then(|sale| sale.rules.room.clone());
-        let Some(room) = room.filter(|_| !self.state.lock_codes(0).waves().is_empty()) else { return backed };
+        let rules = listing.sales.get(usize::from(sale.0)).map(|sale| &sale.rules);
+        let terms = rules.and_then(|rules| Some((rules.room.as_deref()?, rules.codes.as_deref()?)));
+        let Some((room, asked)) = terms.filter(|_| !self.state.lock_codes(0).waves().is_empty()) else {
+            return backed;
+        };
         for shard in 0..usize::from(self.state.shards()) {
             let codes = self.state.lock_codes(shard);
             for (wave, holding) in codes.waves().iter().zip(codes.holding()) {
@@ -119,7 +142,14 @@ impl Core {
                     continue;
                 }
                 let lane = wave.terms.lane.as_deref().and_then(|lane| room.lane(lane)).unwrap_or(0);
-                backed[usize::from(lane)] += *holding;
+                // Where anybody may stand, units that are set aside for some are in nobody's view.
+                let name = room.lanes.get(usize::from(lane)).map(|lane| lane.name.as_str());
+                if asked.carts
+                    || asked.line
+                    || name.is_some_and(|name| asked.lanes.iter().any(|lane| lane == name))
+                {
+                    backed[usize::from(lane)] += *holding;
+                }
             }
         }
         backed
@@ -186,7 +216,11 @@ impl Decision<'_> {
         let (at, wall) = (self.at(), self.now_at().wall);
         let line = self.line_mut(sale);
         line.brake.step(beat, line.rules.brake, at);
-        let Some(rules) = line.rules.switch_on.filter(|_| line.mode == Mode::PassThrough) else { return };
+        let Some(rules) = line.rules.switch_on.filter(|_| line.mode == Mode::PassThrough) else {
+            // What was then says nothing of the day on which nobody needs a pass again.
+            line.arrivals = Arrivals::default();
+            return;
+        };
         if let Some(reason) = line.arrivals.second(beat, rules, line.rules.brake) {
             let Turned { dials, ramp, message, .. } = line.turned();
             let (mode, credential, undoes) = (Mode::Queue, ITSELF, None);
@@ -258,7 +292,18 @@ impl Decision<'_> {
         let weight = |lane: usize| line.rules.lanes.get(lane).map_or(1, |lane| u64::from(lane.weight));
         let waiting =
             |lane: usize| u64::from(line.lanes[lane].waiting()) + line.lanes[lane].back.len() as u64;
-        let backed = |lane: usize| line.stock.backed.get(lane).copied().unwrap_or(0);
+        // Who of a lane is called already has their unit set aside as well; a cart made with the code counts for it no more.
+        let mut backed = line.stock.backed;
+        if backed.iter().any(|backed| *backed > 0) {
+            for (ticket, stay, _) in line.inside.iter() {
+                let holds = stay == Stay::Called || line.empty_handed.contains(&ticket);
+                let here = backed.get_mut(usize::from(unpacked(ticket).0)).filter(|_| holds);
+                if let Some(here) = here {
+                    *here = here.saturating_sub(1);
+                }
+            }
+        }
+        let backed = |lane: usize| backed.get(lane).copied().unwrap_or(0);
         for _ in 0..people {
             let may = |lane: &usize| {
                 let (lane, wanted) = (*lane, wanted[*lane]);

@@ -6,6 +6,7 @@ use crate::codes::{CodeHash, CodeShard, MAX_CODES_AT_ONCE, MAX_WAVES, Reserve, W
 use crate::fact::{CodeEntry, CodesMade, Cold, Kind};
 use crate::ids::SaleIx;
 use crate::keys::{Answered, KeyShard};
+use crate::limits::MAX_CODES_IN_SHARD;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::request::KeyUse;
@@ -231,6 +232,12 @@ impl Decision<'_> {
             let shard = u8::try_from(CodeShard::of(*hash, self.core.state.shards())).unwrap_or(0);
             let shard = self.guards.look_codes(shard);
             let Some(known) = shard.find(*hash).map(|index| shard.code(index)) else {
+                if shard.len() >= MAX_CODES_IN_SHARD {
+                    return Err(Refusal::LimitReached {
+                        what: "codes",
+                        limit: u64::from(MAX_CODES_IN_SHARD),
+                    });
+                }
                 fresh.push(*hash);
                 continue;
             };

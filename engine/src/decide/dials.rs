@@ -1,5 +1,7 @@
 //! What operators do to a line: turn its dials, take a change back, call people at once, and read the books.
 
+use std::collections::VecDeque;
+
 use super::admission::STEP_BYTES;
 use super::{Core, Decision};
 use crate::fact::LineFact;
@@ -12,6 +14,9 @@ use crate::waiting_room::{Act, Change, Dials, LineView, MAX_RAMP, Mode, Ramp, Tu
 
 /// The most bytes of a message, a reason or a beacon.
 const MAX_TEXT: usize = 500;
+
+/// Bytes of the facts of one change: a beacon and a turn of the dials, each with a reason, and a message.
+const TURN_BYTES: usize = 4 * MAX_TEXT + 1_024;
 
 /// What an operator turns; what is left out stays.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +92,7 @@ impl Core {
         let Some(sale) = self.state.names.listing().sale(sale) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
-        self.on_line(now, sale, |decision| {
+        self.on_line_with(now, sale, TURN_BYTES, |decision| {
             let line = decision.line(sale);
             if change.version.is_some_and(|version| version != line.version) {
                 return Err(Refusal::Stale);
@@ -166,12 +171,13 @@ impl Decision<'_> {
         let line = self.line(sale);
         let now = line.turned();
         let texts = [
-            change.message.as_ref().and_then(Option::as_ref),
-            change.reason.as_ref(),
-            change.beacon.as_ref(),
+            ("message", change.message.as_ref().and_then(Option::as_ref)),
+            ("reason", change.reason.as_ref()),
+            ("beacon", change.beacon.as_ref()),
         ];
-        if texts.into_iter().flatten().any(|text| text.len() > MAX_TEXT) {
-            return Err(Refusal::TooLarge { field: "message", most: MAX_TEXT as u64 });
+        let long = |text: Option<&String>| text.is_some_and(|text| text.len() > MAX_TEXT);
+        if let Some((field, _)) = texts.into_iter().find(|(_, text)| long(*text)) {
+            return Err(Refusal::TooLarge { field, most: MAX_TEXT as u64 });
         }
         let open = line.closed.is_some() && line.drawn.is_none() && line.beacon.is_none();
         if change.beacon.as_ref().is_some_and(|beacon| beacon.is_empty() || !open) {
@@ -208,15 +214,39 @@ impl Decision<'_> {
     fn undone(&self, sale: SaleIx, number: u64) -> Result<Turned, Refusal> {
         let line = self.line(sale);
         let why = match line.changes.iter().find(|change| change.number == number).map(|change| &change.act) {
-            Some(Act::Turned { before, after, .. }) => match line.turned().without(before, after) {
-                Some(turned) => return Ok(turned),
-                None => format!(
-                    "what change {number} turned was turned again since: take the later change back first, or set it"
-                ),
-            },
+            Some(Act::Turned { before, after, .. }) => {
+                let undone = line.turned().without(before, after);
+                match undone.filter(|_| !turned_again(&line.changes, number, before.differs(after))) {
+                    Some(turned) => return Ok(turned),
+                    None => format!(
+                        "what change {number} turned was turned again since: take the later change back first, or set it"
+                    ),
+                }
+            }
             Some(_) => format!("change {number} called people or posted a beacon: that cannot be taken back"),
             None => format!("there is no change {number}; GET /v1/audit lists the newest"),
         };
         Err(Refusal::Rule { why })
     }
+}
+
+/// Whether one of these parts was turned after a change, other than by a turn that was taken back: that it stands as it did
+/// then does not say that nobody meant it so.
+fn turned_again(changes: &VecDeque<Change>, number: u64, parts: [bool; 4]) -> bool {
+    let later = || changes.iter().filter(|change| change.number > number);
+    let undone: Vec<u64> = later()
+        .filter_map(|change| match &change.act {
+            Act::Turned { undoes, .. } => *undoes,
+            _ => None,
+        })
+        .collect();
+    later().any(|change| match &change.act {
+        Act::Turned { before, after, undoes } => {
+            let taken_back = undone.contains(&change.number);
+            let takes_back_later = undoes.is_some_and(|undoes| undoes > number);
+            let same = before.differs(after).iter().zip(parts).any(|(one, other)| *one && other);
+            same && !taken_back && !takes_back_later
+        }
+        _ => false,
+    })
 }

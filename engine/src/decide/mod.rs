@@ -153,6 +153,8 @@ pub(crate) struct Decision<'a> {
     reservation: Reservation<'a>,
     now: Now,
     at: Timestamp,
+    /// Whether this request was counted among those who come without a pass.
+    arrived: bool,
 }
 
 /// What a request reserves beside its own fact: a settling fact for each slot it may ask for, and a lapse.
@@ -173,7 +175,7 @@ impl<'a> Decision<'a> {
     /// Reserves room; nothing is locked yet.
     pub fn begin(core: &'a Core, now: Now, bytes: usize) -> Result<Self, Refusal> {
         let reservation = core.buffer.reserve(bytes).map_err(|_| Refusal::Overloaded)?;
-        Ok(Self { core, guards: Guards::new(&core.state), reservation, now, at: now.engine })
+        Ok(Self { core, guards: Guards::new(&core.state), reservation, now, at: now.engine, arrived: false })
     }
 
     /// Fixes the time, once all locks are held: the highest of the door's and of every lock's. Without that a delayed

@@ -12,7 +12,7 @@ use crate::codes::CodeHash;
 use crate::fact::{Kind, Opened, Redeemed};
 use crate::ids::{CartId, Quantity, SaleIx};
 use crate::keys::KeyShard;
-use crate::limits::{MAX_BEST, MAX_PARTS, MAX_TRIES};
+use crate::limits::{MAX_BEST, MAX_HOLDS, MAX_PARTS, MAX_TRIES};
 use crate::outcome::{Answer, CartView};
 use crate::refusal::{Missing, Refusal};
 use crate::request::{Caller, Notes, OpenCart, Want};
@@ -97,7 +97,7 @@ impl Core {
         };
         let notes = if request.notes.is_empty() { 0 } else { NOTES_BYTES };
         // Who names nothing may get what a code holds.
-        let items = if request.wants.is_empty() { MAX_PARTS } else { item_bound(request.wants) };
+        let items = if request.wants.is_empty() { MAX_HOLDS } else { item_bound(request.wants) };
         let mut decision = match Decision::begin(self, now, step_bytes(items) + notes) {
             Ok(decision) => decision,
             Err(refusal) => return Self::refuse(now, refusal),
@@ -280,8 +280,12 @@ impl Decision<'_> {
         let line = LineShard::of(sale, self.core.state.shards());
         self.guards.lock_lines(line);
         let here = self.guards.lines(line).lines.get_mut(&sale);
+        // A request that looks several times for what it wants has come once.
+        let first = !std::mem::replace(&mut self.arrived, true);
         let mode = here.map(|line| {
-            line.arrivals.note();
+            if first && line.mode == Mode::PassThrough {
+                line.arrivals.note();
+            }
             line.mode
         });
         self.guards.unlock_lines();

@@ -95,7 +95,12 @@ impl Core {
     /// Makes a sale or replaces its settings; holds from its number on, for all of the sale's shards at once. Live carts
     /// keep their deadlines.
     pub fn put_sale(&self, now: Now, rules: SaleRules, if_match: IfMatch) -> Answer<SalePut> {
-        let bytes = 4_096 + postcard::to_stdvec(&rules).map_or(0, |bytes| bytes.len());
+        let size = |bytes: postcard::Result<Vec<u8>>| bytes.map_or(0, |bytes| bytes.len());
+        // What is written apart from the rules is measured apart.
+        let bytes = 4_096
+            + size(postcard::to_stdvec(&rules))
+            + size(postcard::to_stdvec(&rules.room))
+            + size(postcard::to_stdvec(&rules.codes));
         let mut decision = match Decision::begin(self, now, bytes) {
             Ok(decision) => decision,
             Err(refusal) => return Self::refuse(now, refusal),

@@ -11,6 +11,7 @@ use super::Decision;
 use crate::codes::Reserve;
 use crate::ids::{Quantity, SaleIx, SlotRef};
 use crate::inventory::Shard;
+use crate::limits::MAX_BUNDLE_LOOKS;
 use crate::refusal::{Missing, Refusal};
 use crate::sale::{BundleRule, SaleRules};
 use crate::time::WallTime;
@@ -33,6 +34,8 @@ struct Search<'a> {
     left: BTreeMap<SlotRef, Quantity>,
     /// Parts and the day before them for which there is no rest of a bundle any more.
     in_vain: BTreeSet<(usize, Option<i32>)>,
+    /// Looks that are left: beyond them what was found is all there is.
+    looks: u32,
 }
 
 impl Decision<'_> {
@@ -82,7 +85,10 @@ impl Decision<'_> {
                     .collect();
                 let all = piles.iter().flatten().flat_map(|pile| &pile.slots);
                 let left = all.map(|slot| (*slot, free(&shards, *slot))).collect();
-                let mut search = Search { rule, piles, left, in_vain: BTreeSet::new() };
+                // A bundle takes a look for each of its parts; what goes beyond it is bounded as every search is.
+                let parts = u32::try_from(codes * rule.parts.len()).unwrap_or(u32::MAX);
+                let looks = parts.saturating_mul(2).saturating_add(MAX_BUNDLE_LOOKS);
+                let mut search = Search { rule, piles, left, in_vain: BTreeSet::new(), looks };
                 let mut shares = Vec::new();
                 while shares.len() < codes {
                     let mut parts = Vec::new();
@@ -174,6 +180,10 @@ impl Search<'_> {
         if self.in_vain.contains(&(part, before)) {
             return false;
         }
+        if self.looks == 0 {
+            return false;
+        }
+        self.looks -= 1;
         let repeats = self.repeats(part);
         for number in 0..self.piles[part].len() {
             let day = self.piles[part][number].day;

@@ -82,6 +82,12 @@ impl Core {
     }
 }
 
+/// How long ago something was, in tenths of a second on a clock that goes round. Who asks at the door is ahead of the ticker.
+fn ago(now: u32, then: u32) -> u16 {
+    let passed = now.wrapping_sub(then);
+    if passed > u32::MAX / 2 { 0 } else { u16::try_from(passed).unwrap_or(u16::MAX) }
+}
+
 impl Decision<'_> {
     /// A ticket's holder is shown this.
     pub(super) fn note_shown(&mut self, view: &TicketView) {
@@ -109,7 +115,7 @@ impl Decision<'_> {
             .filter(|unsaid| waits(unsaid.number))
             .map(|unsaid| ShownRange {
                 number: unsaid.number,
-                ago: u16::try_from(now.wrapping_sub(unsaid.first.shown)).unwrap_or(u16::MAX),
+                ago: ago(now, unsaid.first.shown),
                 low: unsaid.first.low,
                 high: unsaid.first.high,
             })

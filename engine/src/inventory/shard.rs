@@ -334,7 +334,7 @@ impl Shard {
         let (units, deadline) = (Quantity::from(node.quantity), node.deadline);
         counted(index, slot, group, &mut self.rows, &mut self.digest, |slot| slot.held += units);
         // What an invitation sets aside is not what people take.
-        if crate::codes::owner_of(node.cart_shard, node.cart_index).is_none() {
+        if !set_aside(&node) {
             group.taken += u64::from(units);
         }
         group.note_due(deadline);
@@ -344,10 +344,13 @@ impl Shard {
 
     /// Held units become free.
     pub fn give_back(&mut self, index: u32, place: u32) {
-        let units = Quantity::from(self.expiry.node(place).quantity);
+        let node = self.expiry.node(place);
+        let (units, set_aside) = (Quantity::from(node.quantity), set_aside(node));
         self.leave(index, place, |slot, units| slot.held -= units);
-        let group = self.slots[index].group;
-        self.groups[group as usize].returned += u64::from(units);
+        if !set_aside {
+            let group = self.slots[index].group;
+            self.groups[group as usize].returned += u64::from(units);
+        }
     }
 
     /// Held units become sold.
@@ -450,16 +453,20 @@ impl Shard {
 
     /// Gives back the first `holds` holds of a slot.
     pub fn settle(&mut self, index: u32, holds: u32) {
-        let mut units = 0;
+        let (mut units, mut returned) = (0, 0);
         for _ in 0..holds {
             let Some(place) = self.expiry.first(index, &self.slots[index].due) else { break };
-            units += Quantity::from(self.expiry.node(place).quantity);
+            let node = self.expiry.node(place);
+            let quantity = Quantity::from(node.quantity);
+            units += quantity;
+            returned += if set_aside(node) { 0 } else { u64::from(quantity) };
             self.expiry.remove(index, &mut self.slots[index].due, place);
         }
         self.change(index, |slot| slot.held -= units);
         // What is due is due before all that stays.
         let group = self.slots[index].group;
         self.groups[group as usize].note_gone(Timestamp(0));
+        self.groups[group as usize].returned += returned;
     }
 
     /// A slot whose first deadline may have come, for the ticker. It leaves the schedule; [`Shard::reschedule`] puts it
@@ -491,6 +498,11 @@ impl Shard {
     pub fn released(&self, index: u32, wall: WallTime) -> bool {
         self.slots[index].releases_at <= wall
     }
+}
+
+/// Whether a hold is an invitation's, not a cart's: its coming and going is no demand.
+fn set_aside(node: &Node) -> bool {
+    crate::codes::owner_of(node.cart_shard, node.cart_index).is_some()
 }
 
 /// Changes the units of a slot; group, rows and digest count them anew.

@@ -29,6 +29,17 @@ impl Turned {
         Pace { rate: self.dials.admit_per_minute, ramp: self.ramp }
     }
 
+    /// Which parts are others than in `other`: mode, rate, cap, message.
+    #[must_use]
+    pub fn differs(&self, other: &Self) -> [bool; 4] {
+        [
+            self.mode != other.mode,
+            (self.dials.admit_per_minute, self.ramp) != (other.dials.admit_per_minute, other.ramp),
+            self.dials.max_active != other.dials.max_active,
+            self.message != other.message,
+        ]
+    }
+
     /// As it stood without one change: what `change` turned is turned back, everything else stays. None if a part that
     /// is to be turned back was turned again since.
     #[must_use]

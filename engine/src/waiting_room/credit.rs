@@ -25,7 +25,7 @@ impl Credit {
         // A part of a person more, or what a step earns beyond a whole one would be lost with every person.
         let second = (rate * 1_000).max(PERSON) + PERSON - 1;
         // What was given back may be more than a second's worth; it is not taken away by the clock.
-        (self.saved + pace.earned(self.at, at)).min(self.saved.max(second))
+        self.saved.saturating_add(pace.earned(self.at, at)).min(self.saved.max(second))
     }
 
     /// How many may be called at `at`.

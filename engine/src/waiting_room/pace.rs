@@ -57,11 +57,11 @@ impl Pace {
     /// What the rate earns from one instant to a later one, in parts of [`PERSON`].
     pub(super) fn earned(self, since: Timestamp, at: Timestamp) -> u64 {
         let Some(ramp) = self.ramp.filter(|ramp| since.since(ramp.begins) < ramp.over) else {
-            return u64::from(self.rate) * at.since(since).0;
+            return u64::from(self.rate).saturating_mul(at.since(since).0);
         };
         let early = Millis(ramp.begins.since(since).0.min(at.since(since).0));
         let area = |at: Timestamp| self.area(ramp, at.since(ramp.begins));
-        u64::from(ramp.from) * early.0 + area(at).saturating_sub(area(since))
+        u64::from(ramp.from).saturating_mul(early.0).saturating_add(area(at).saturating_sub(area(since)))
     }
 
     /// What is earned from the beginning of the ramp on. Rounded down here alone, so that parts add up to the whole.

@@ -92,6 +92,9 @@ pub struct SwitchOn {
 /// The most lanes of a room.
 pub const MAX_LANES: usize = 8;
 
+/// The most channels that need no pass.
+pub const MAX_OPEN_CHANNELS: usize = 64;
+
 /// The most people a room lets in, per minute or at once.
 pub const MAX_DIAL: u32 = 10_000_000;
 
@@ -173,6 +176,9 @@ impl RoomRules {
             if self.lanes[..place].iter().any(|other| other.name == lane.name) {
                 return Err(format!("two lanes are called `{}`", lane.name));
             }
+        }
+        if self.open_channels.len() > MAX_OPEN_CHANNELS {
+            return Err(format!("open_channels are at most {MAX_OPEN_CHANNELS}"));
         }
         if let Some(channel) = self.open_channels.iter().find(|channel| !crate::ids::is_id(channel)) {
             return Err(format!("`{channel}` is no name for a channel"));

@@ -2,6 +2,7 @@
 //!
 //! All of it is an opinion, taken from what the last half minute was like; nothing in here is state.
 
+use crate::outcome::StockState;
 use crate::sequence::Sequence;
 use crate::time::{Millis, Timestamp};
 
@@ -18,6 +19,8 @@ pub struct Stock {
     pub taken: u64,
     /// Were held and became free again, since the start.
     pub returned: u64,
+    /// In a word, for everybody; none while nobody has looked.
+    pub word: Option<StockState>,
     /// Whether nothing of what there is is free, held, or released later; false while nobody has looked, and
     /// without any slot.
     pub sold_out: bool,

@@ -9,6 +9,7 @@ use super::line::{Beacon, Line, Minute};
 use super::phase::{Phase, TicketState};
 use super::rules::{Dials, Mode};
 use super::ticket::Ticket;
+use crate::outcome::StockState;
 use crate::time::{Millis, Now, Timestamp, WallTime};
 
 /// Nobody asks more often than this.
@@ -108,6 +109,8 @@ pub struct LineView {
     pub admitted: u64,
     /// Units that could be held, as calling last saw it.
     pub free: u64,
+    /// The same in a word; none while nobody has looked.
+    pub stock: Option<StockState>,
     /// How much of the rate the brake lets through, in thousandths, and why not all.
     pub brake: (u32, Option<Trouble>),
     /// Who came in and found nothing at first, since the start of the server.
@@ -237,6 +240,7 @@ impl Line {
             called: self.inside.called(),
             admitted: self.admitted,
             free: self.stock.free,
+            stock: self.stock.word,
             brake: (self.brake.open(), self.brake.trouble()),
             in_vain: self.in_vain,
             version: self.version,

@@ -10,6 +10,7 @@ use crate::access_code::{make, normal};
 use crate::answer::{Outcome, PRIVATE, Said, json};
 use crate::call::Call;
 use crate::durable::settle;
+use crate::edge::guesses::Charged;
 use crate::idempotency;
 use crate::mac::Mac;
 use crate::problem::{Code, Problem};
@@ -29,7 +30,7 @@ const SECRET: &str = "access codes";
 pub struct Tried {
     /// Its hash.
     pub hash: CodeHash,
-    charged: bool,
+    charged: Option<Charged>,
 }
 
 impl Call {
@@ -40,11 +41,9 @@ impl Call {
     /// `too-fast`, `not-found`.
     pub fn try_code(&self, sale: &str, text: &str) -> Result<Tried, Problem> {
         let client = self.client.filter(|_| !self.principal.has_key());
-        if let Some(client) = client {
-            self.app.guesses.try_one(client)?;
-        }
+        let charged = client.map(|client| self.app.guesses.try_one(client)).transpose()?;
         let text = normal(text).ok_or(Refusal::NotFound(Missing::AccessCode))?;
-        Ok(Tried { hash: self.engine().code_hash(sale, &text), charged: client.is_some() })
+        Ok(Tried { hash: self.engine().code_hash(sale, &text), charged })
     }
 
     /// Gives the outcome of a request with a code on; one that was found costs nothing.
@@ -53,11 +52,8 @@ impl Call {
     /// That of the outcome.
     pub fn tried<T>(&self, tried: Option<Tried>, outcome: Result<T, Problem>) -> Result<T, Problem> {
         let unknown = matches!(&outcome, Err(problem) if problem.code() == Some(Code::NotFound));
-        if tried.is_some_and(|tried| tried.charged)
-            && !unknown
-            && let Some(client) = self.client
-        {
-            self.app.guesses.right(client);
+        if let Some(charged) = tried.and_then(|tried| tried.charged).filter(|_| !unknown) {
+            self.app.guesses.right(charged);
         }
         outcome
     }
@@ -69,16 +65,19 @@ pub async fn post(call: Call) -> Outcome {
     let sale = call.param(0);
     let input = asked(&call)?;
     let terms = input.terms()?;
-    let sent = idempotency::optional(&call.headers)?.is_some();
-    let key = if sent { Some(call.key(caller, sale)?) } else { None };
+    let sent = idempotency::optional(&call.headers)?;
+    let key = if sent.is_some() { Some(call.key(caller, sale)?) } else { None };
     let (texts, made_here) = match (input.codes, input.count) {
         (Some(codes), None) => (codes, false),
         (None, Some(count)) if (1..=MAX_CODES_AT_ONCE as u64).contains(&u64::from(count)) => {
-            let seed = match key {
-                Some(key) => key.key.to_le_bytes(),
+            let mac = Mac::new(&call.engine().secret(SECRET));
+            // The key as it was sent is written down nowhere: with the data alone nobody can make these codes again.
+            let seed = match sent {
+                Some(sent) => {
+                    mac.tag(&[b"seed of codes\0", &caller.credential.to_le_bytes(), sent.as_bytes()])
+                }
                 None => random()?,
             };
-            let mac = Mac::new(&call.engine().secret(SECRET));
             (make(&mac, &seed, count as usize).collect(), true)
         }
         (None, Some(_)) => {
@@ -140,8 +139,8 @@ fn asked(call: &Call) -> Result<CodesInput, Problem> {
     Ok(input)
 }
 
-fn random() -> Result<[u8; 16], Problem> {
-    let mut seed = [0_u8; 16];
+fn random() -> Result<[u8; 32], Problem> {
+    let mut seed = [0_u8; 32];
     let mut filled = 0;
     while filled < seed.len() {
         let got = rustix::rand::getrandom(&mut seed[filled..], rustix::rand::GetRandomFlags::empty());

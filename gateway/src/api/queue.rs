@@ -125,7 +125,8 @@ pub async fn leave(call: Call) -> Outcome {
 /// `GET /v1/sales/{sale}/queue`
 pub async fn line(call: Call) -> Outcome {
     let line = settle(call.engine(), call.engine().line(call.param(0))).await?;
-    Ok(json(StatusCode::OK, &WrittenLine::new(line.value, line.now)).cached(PUBLIC))
+    let written = WrittenLine::new(line.value, line.now, call.principal.has_key());
+    Ok(json(StatusCode::OK, &written).cached(PUBLIC).depends_on_caller())
 }
 
 /// `GET /v1/sales/{sale}/estimates`

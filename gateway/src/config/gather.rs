@@ -80,7 +80,11 @@ impl Gathered {
             match text.parse::<toml::Table>() {
                 Ok(table) => all.take_table(path, "", &table, &mut faults),
                 Err(error) => {
-                    faults.push(Fault { origin: Origin::File(path.to_owned()), why: error.to_string() })
+                    // Its own words would show the line, and that may hold a secret.
+                    let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or_default());
+                    let line = before.matches('\n').count() + 1;
+                    let why = format!("line {line}: {}", error.message());
+                    faults.push(Fault { origin: Origin::File(path.to_owned()), why });
                 }
             }
         }

@@ -56,12 +56,9 @@ async fn take(
         Some(token) => proof::person(engine, Some(connector), sale, token, call.address)?,
         None => Proof::Nobody,
     };
-    let has_place = match proof {
-        Proof::Paper { person, .. } => settle(engine, engine.has_place(sale, person)).await?.value,
-        _ => false,
-    };
-    // Many connectors make up a new person for every token: a browser that has a place keeps it, unless the person has one.
-    if let Some(ticket) = kept(call, sale).await?.filter(|_| !has_place)
+    // Many connectors make up a new person for every token; and a link with somebody else's token must not cost a place: a
+    // browser that has one keeps it.
+    if let Some(ticket) = kept(call, sale).await?
         && (arrival.enqueue_token.is_none() || is_alive(ticket.state))
     {
         return Ok(visit.see(Some(&ticket.text)));
@@ -83,12 +80,17 @@ async fn take(
     visit.arrival().await
 }
 
-/// The ticket this browser has in a sale, if it is still one.
-async fn kept(call: &Call, sale: &str) -> Result<Option<TicketView>, Problem> {
+/// What this browser says its ticket in a sale is.
+fn cookie_of<'a>(call: &'a Call, sale: &str) -> Option<&'a str> {
     let name = cookie(sale);
     let cookies = call.headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let Some((_, ticket)) = pairs.find(|(other, _)| *other == name) else { return Ok(None) };
+    pairs.find(|(other, _)| *other == name).map(|(_, ticket)| ticket)
+}
+
+/// The ticket this browser has in a sale, if it is still one.
+async fn kept(call: &Call, sale: &str) -> Result<Option<TicketView>, Problem> {
+    let Some(ticket) = cookie_of(call, sale) else { return Ok(None) };
     match settle(call.engine(), call.engine().ticket(ticket)).await {
         Ok(view) => Ok(Some(view.value).filter(|view| view.sale == sale)),
         Err(problem) if problem.status() == StatusCode::NOT_FOUND => Ok(None),
@@ -143,11 +145,16 @@ async fn give_up(call: &Call, connector: &Connector, visit: &Visit<'_>) -> Resul
         return Err(nothing_here());
     }
     let engine = call.engine();
+    let mut given_up = Vec::new();
     for (event, place) in &rooms {
         let Some(place) = place else { continue };
         match ticket_of(engine, *place).await {
             Ok((sale, ticket)) if *sale == *event.as_str() => {
                 settle(engine, engine.leave_line(&ticket)).await?;
+                // A link about somebody else's place does not make this browser forget its own.
+                if cookie_of(call, &sale) == Some(ticket.as_str()) {
+                    given_up.push(sale);
+                }
             }
             // A place that is not there is given up already.
             Ok(_) => {}
@@ -159,7 +166,7 @@ async fn give_up(call: &Call, connector: &Connector, visit: &Visit<'_>) -> Resul
         Some(target) => sent_on(target.as_str().to_owned()),
         None => visit.given_up(),
     };
-    Ok(rooms.iter().fold(response, |response, (event, _)| with_cookie(response, event.as_str(), "", 0)))
+    Ok(given_up.iter().fold(response, |response, sale| with_cookie(response, sale, "", 0)))
 }
 
 /// The query of a connector as it was sent.

@@ -30,6 +30,10 @@ pub struct Guesses {
     swept_at_ms: AtomicU64,
 }
 
+/// To whom a try was charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charged(IpAddr);
+
 impl Default for Guesses {
     fn default() -> Self {
         Self { started: Instant::now(), owed_until: DashMap::new(), swept_at_ms: AtomicU64::new(0) }
@@ -42,7 +46,7 @@ impl Guesses {
     ///
     /// # Errors
     /// `too-fast`, with the time to wait.
-    pub fn try_one(&self, address: IpAddr) -> Result<(), Problem> {
+    pub fn try_one(&self, address: IpAddr) -> Result<Charged, Problem> {
         let now = self.now_ms();
         self.try_at(address, now).map_err(|wait_ms| {
             let detail =
@@ -52,8 +56,8 @@ impl Guesses {
     }
 
     /// The code that was tried was one.
-    pub fn right(&self, address: IpAddr) {
-        if let Some(mut owed) = self.owed_until.get_mut(&network(address)) {
+    pub fn right(&self, Charged(key): Charged) {
+        if let Some(mut owed) = self.owed_until.get_mut(&key) {
             *owed = owed.saturating_sub(COST_MS);
         }
     }
@@ -62,7 +66,7 @@ impl Guesses {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn try_at(&self, address: IpAddr, now: u64) -> Result<(), u64> {
+    fn try_at(&self, address: IpAddr, now: u64) -> Result<Charged, u64> {
         let mut key = network(address);
         if self.owed_until.len() >= MAX_ADDRESSES && !self.owed_until.contains_key(&key) {
             self.sweep(now);
@@ -76,7 +80,7 @@ impl Guesses {
             return Err(after - now - MOST_MS);
         }
         *owed = after;
-        Ok(())
+        Ok(Charged(key))
     }
 
     fn sweep(&self, now: u64) {
@@ -99,15 +103,15 @@ mod tests {
     #[test]
     fn ten_mistakes_are_forgiven_then_one_in_six_seconds() {
         let guesses = Guesses::default();
-        assert!((0..10).all(|_| guesses.try_at(ONE, 0) == Ok(())));
+        assert!((0..10).all(|_| guesses.try_at(ONE, 0).is_ok()));
         assert_eq!(guesses.try_at(ONE, 0), Err(6_000));
         assert_eq!(guesses.try_at(ONE, 5_999), Err(1));
-        assert_eq!(guesses.try_at(ONE, 6_000), Ok(()));
+        let charged = guesses.try_at(ONE, 6_000).unwrap();
         assert_eq!(guesses.try_at(ONE, 6_000), Err(6_000));
         // A right one costs nothing.
-        guesses.right(ONE);
-        assert_eq!(guesses.try_at(ONE, 6_000), Ok(()));
-        assert_eq!(guesses.try_at("192.0.2.2".parse().unwrap(), 0), Ok(()), "others are others");
+        guesses.right(charged);
+        assert!(guesses.try_at(ONE, 6_000).is_ok());
+        assert!(guesses.try_at("192.0.2.2".parse().unwrap(), 0).is_ok(), "others are others");
     }
 
     #[test]
@@ -121,7 +125,7 @@ mod tests {
         let tried = (0..20).filter(|number| guesses.try_at(stranger(*number), 2_001).is_ok()).count();
         assert_eq!((tried, guesses.owed_until.len()), (10, MAX_ADDRESSES + 1));
         // Six seconds later nobody owes anything but the strangers.
-        assert_eq!(guesses.try_at(stranger(99), 8_002), Ok(()));
+        assert!(guesses.try_at(stranger(99), 8_002).is_ok());
         assert_eq!(guesses.owed_until.len(), 2);
     }
 }

@@ -79,6 +79,7 @@ impl Edge {
         let started = Instant::now();
         let request_id = request_id::of(request.headers());
         let cross_origin = cors::applies(&request);
+        let buys = request.method() == Method::POST && request.uri().path().contains("/carts");
         let mut tempo = None;
         let outcome = match cors::preflight(&request) {
             Some(response) => Ok((None, response)),
@@ -100,7 +101,7 @@ impl Edge {
         }
         let took = started.elapsed();
         self.app.metrics.count(route, response.status(), took);
-        if let Some(step) = step_of(route, response.status()) {
+        if let Some(step) = step_of(route, buys, response.status()) {
             let took = Millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
             self.app.engine.pulse().note(step, took, response.status().is_server_error());
         }
@@ -175,12 +176,14 @@ impl Edge {
     }
 }
 
-/// What the brakes of waiting rooms look at: requests for carts and orders, and whatever there was no room for.
-fn step_of(route: Option<Route>, status: StatusCode) -> Option<Step> {
-    match route {
+/// What the brakes of waiting rooms look at: requests for carts and orders, those there was no room for included.
+/// What was refused to whoever asked says nothing of how selling goes: nobody stops a line by asking for nonsense.
+fn step_of(route: Option<Route>, buys: bool, status: StatusCode) -> Option<Step> {
+    let served = status.is_success() || status.is_server_error() || status == StatusCode::CONFLICT;
+    match route.filter(|_| served) {
         Some(Route::CheckoutPost) => Some(Step::Checkout),
         Some(Route::CartOpen | Route::HoldAdd | Route::HoldExchange) => Some(Step::Hold),
-        None if status == StatusCode::SERVICE_UNAVAILABLE => Some(Step::Hold),
+        None if buys && status == StatusCode::SERVICE_UNAVAILABLE => Some(Step::Hold),
         _ => None,
     }
 }

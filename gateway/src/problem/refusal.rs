@@ -30,7 +30,7 @@ impl From<Refusal> for Problem {
                     .with(More { limit: Some(most), ..More::default() })
             }
             Refusal::Stale => {
-                Self::new(Code::Stale, "The sale's settings were changed since they were read.")
+                Self::new(Code::Stale, "What you have read was changed since: read it again, and send its version in If-Match.")
             }
             Refusal::IfMatchRequired => Self::new(
                 Code::IfMatchRequired,
@@ -81,9 +81,9 @@ impl From<Refusal> for Problem {
             }
             Refusal::NotReleased { next_release_at } => {
                 let more = More { next_release_at: next_release_at.map(Written), ..More::default() };
-                Self::new(Code::NotReleased, "What was asked for is not for sale yet.").with(more)
+                Self::new(Code::NotReleased, "It is too early: what was asked for is not open yet.").with(more)
             }
-            Refusal::SaleClosed => Self::new(Code::SaleClosed, "The sale has closed; nothing new is held."),
+            Refusal::SaleClosed => Self::new(Code::SaleClosed, "It is closed: nobody joins any more, and nothing new is held."),
             Refusal::BundleOnly { rule } => {
                 Self::new(Code::BundleOnly, format!("This product is sold only in the bundle `{rule}`."))
             }

@@ -52,6 +52,19 @@ pub async fn run(arguments: QueueArgs) -> ExitCode {
     }
 }
 
+/// The newest change that somebody made and nobody has taken back. What the room did itself, under overload, is named by
+/// its number or not at all.
+fn newest_to_undo(log: &[Value]) -> Option<u64> {
+    let undone: Vec<_> = log.iter().filter_map(|change| change["undoes"].as_u64()).collect();
+    let newest = log.iter().rev().find(|change| {
+        change["what"] == "queue"
+            && change["who"] != "itself"
+            && change["undoes"].is_null()
+            && change["change"].as_u64().is_some_and(|number| !undone.contains(&number))
+    });
+    newest.and_then(|change| change["change"].as_u64())
+}
+
 /// Who asks.
 #[derive(Clone, Copy)]
 enum Told {
@@ -69,7 +82,12 @@ struct Desk {
 
 impl Desk {
     async fn line(&self) -> Result<Value, String> {
-        self.ask(Method::GET, "", None, Told::Public).await
+        // With a key the exact numbers come as well.
+        let told = match std::env::var("ONSALE_OPERATOR_KEY") {
+            Ok(_) => Told::AsOperator(None),
+            Err(_) => Told::Public,
+        };
+        self.ask(Method::GET, "", None, told).await
     }
 
     async fn show(&self) -> Result<String, String> {
@@ -140,10 +158,9 @@ impl Desk {
             Some(number) => number,
             None => {
                 let log = self.log().await?;
-                let newest = log.iter().rev().find(|change| change["what"] == "queue");
-                newest
-                    .and_then(|change| change["change"].as_u64())
-                    .ok_or("nothing to take back: nobody turned a dial of this line yet")?
+                newest_to_undo(&log).ok_or(
+                    "nothing to take back: nobody turned a dial of this line, or all of it was taken back",
+                )?
             }
         };
         let mut change = Map::from_iter([("undo".to_owned(), json!(number))]);
@@ -217,5 +234,22 @@ impl Desk {
         }
         let part = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
         Err(format!("{} ({} {}): {}", part("title"), answer.status.as_u16(), part("code"), part("detail")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_back_or_came_by_itself_is_not_taken_back() {
+        let change = |number: u64, who: &str, undoes: Option<u64>| json!({"change": number, "what": "queue", "who": who, "undoes": undoes});
+        assert_eq!(newest_to_undo(&[]), None);
+        let mut log = vec![change(1, "ab", None), change(2, "ab", None), change(3, "itself", None)];
+        assert_eq!(newest_to_undo(&log), Some(2));
+        log.push(change(4, "ab", Some(2)));
+        assert_eq!(newest_to_undo(&log), Some(1));
+        log.push(change(5, "ab", Some(1)));
+        assert_eq!(newest_to_undo(&log), None);
     }
 }

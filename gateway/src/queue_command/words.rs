@@ -70,7 +70,8 @@ pub fn line(line: &Value) -> String {
             grouped(number(&line["called_in_vain"]))
         ),
     );
-    row("free units", grouped(number(&line["free"])));
+    let free = line["free"].as_u64().map(|free| format!(" ({} free)", grouped(free))).unwrap_or_default();
+    row("stock", format!("{}{free}", word("stock").replace('_', " ")));
     if line["seed"].is_null() {
         row("registered", grouped(number(&line["registrations"])));
         row("opens at", word("opens_at"));
@@ -142,8 +143,13 @@ pub fn change(before: &Value, after: &Value, dry_run: bool) -> String {
         (Some(_), None) => text.push_str("Then nobody is called.\n"),
         (None, None) => {}
     }
-    if !dry_run {
-        let _ = writeln!(text, "This is change {}; `onsale queue undo {0}` takes it back.", after["version"]);
+    if some && !dry_run {
+        let sale = after["sale"].as_str().unwrap_or("SALE");
+        let number = &after["version"];
+        let _ = writeln!(
+            text,
+            "This is change {number}; `onsale queue --sale {sale} undo {number}` takes it back."
+        );
     }
     text
 }

@@ -143,6 +143,12 @@ texts! {
     rejected_often: "The link to the shop was used too often.", "Der Link zum Shop wurde zu oft benutzt.";
     rejected_button: "Back to the line", "Zurück zur Schlange";
 
+    invited_heading: "By invitation only", "Nur mit Einladung";
+    invited_lead: "To join this line you need an access code. Enter it on the shop's page.",
+        "Für diese Schlange brauchen Sie einen Zugangscode. Geben Sie ihn auf der Seite des Shops ein.";
+    refused_heading: "That cannot be done now", "Das geht gerade nicht";
+    refused_lead: "Go back to the shop's page and try again from there.",
+        "Gehen Sie zurück zur Seite des Shops und versuchen Sie es von dort noch einmal.";
     busy_heading: "One moment, please", "Einen Moment bitte";
     busy_lead: "The server is busy. This page tries again by itself; your place is not lost.",
         "Der Server ist gerade ausgelastet. Diese Seite versucht es von selbst wieder; Ihr Platz geht nicht verloren.";

@@ -313,7 +313,12 @@ impl<'a> Visit<'a> {
             (Some(Code::Credentials | Code::CodeScope | Code::CodeUsed), _) => {
                 (t.proof_heading, t.proof_lead, None)
             }
+            (Some(Code::NotAdmitted), _) => (t.invited_heading, t.invited_lead, None),
             (_, StatusCode::BAD_REQUEST) => (t.bad_heading, t.bad_lead, None),
+            // What will not be otherwise in a moment is not asked for again in a moment.
+            (_, StatusCode::FORBIDDEN | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) => {
+                (t.refused_heading, t.refused_lead, None)
+            }
             _ => (t.busy_heading, t.busy_lead, Some(AGAIN_S)),
         };
         let response = self.bare(Scene::plain(heading, lead, again)).answer(problem.status());

@@ -7,6 +7,7 @@ use onsale_engine::waiting_room::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::stock::state_word as stock_word;
 use super::time::{Deadline, Written};
 
 /// `POST /v1/sales/{sale}/queue`
@@ -263,7 +264,9 @@ pub struct WrittenLine {
     lanes: Vec<WrittenLane>,
     active: u32,
     admitted: u64,
-    free: u64,
+    stock: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free: Option<u64>,
     rate_per_minute: u32,
     brake: Option<WrittenBrake>,
     called_in_vain: u64,
@@ -277,9 +280,9 @@ pub struct WrittenLine {
 }
 
 impl WrittenLine {
-    /// The line as it stood at `now`.
+    /// The line as it stood at `now`; with the number of free units for who shows a key.
     #[must_use]
-    pub fn new(view: LineView, now: Now) -> Self {
+    pub fn new(view: LineView, now: Now, exact: bool) -> Self {
         let hex = |bytes: [u8; 32]| crate::hex::encode(&bytes);
         Self {
             sale: view.sale,
@@ -292,7 +295,8 @@ impl WrittenLine {
             lanes: view.lanes.into_iter().map(WrittenLane::from).collect(),
             active: view.active,
             admitted: view.admitted,
-            free: view.free,
+            stock: view.stock.map(stock_word),
+            free: exact.then_some(view.free),
             rate_per_minute: view.rate,
             brake: WrittenBrake::of(view.brake),
             called_in_vain: view.in_vain,
@@ -324,7 +328,7 @@ impl WrittenLineTurned {
     #[must_use]
     pub fn new(turned: LineTurned, now: Now) -> Self {
         let finishes_at_before = turned.finish_before.map(|after| finish_at(after, now));
-        Self { line: WrittenLine::new(turned.line, now), finishes_at_before }
+        Self { line: WrittenLine::new(turned.line, now, true), finishes_at_before }
     }
 }
 

@@ -57,7 +57,7 @@ impl Judge<'_> {
             {
                 self.no_joining(refusal, answer);
             }
-            Refusal::TooLarge { field: "message", most } => {
+            Refusal::TooLarge { field: "message" | "reason" | "beacon", most } => {
                 let Request::Turn { change, .. } = &self.asked.request else { panic!("no message") };
                 let message = change.message.clone().flatten();
                 let texts = [message.as_ref(), change.reason.as_ref(), change.beacon.as_ref()];
