@@ -40,6 +40,8 @@ pub struct Waiter {
     pub ahead: Option<u64>,
     /// `expires_in_ms`.
     pub expires_in_ms: Option<u64>,
+    /// In which round it was told that.
+    pub round: u64,
     /// The newest pass.
     pub pass: Option<String>,
     /// The cart that the pass made, and the key it was made under.
@@ -66,6 +68,8 @@ pub struct LineBook {
     pub people: BTreeMap<String, String>,
     /// Tickets somebody dealt with in this round.
     pub touched: BTreeSet<String>,
+    /// Rounds that are over.
+    pub rounds: u64,
     /// Tickets and people somebody is dealing with: answers that cross each other would tell an old story last.
     busy: BTreeSet<String>,
     /// Joins that got no answer, ever.
@@ -101,7 +105,7 @@ impl LineBook {
         known.customer = customer.map(ToOwned::to_owned).or(before.customer);
         known.state = body["state"].as_str().unwrap_or_default().to_owned();
         (known.place, known.ahead) = (body["place"].as_u64().or(before.place), body["ahead"].as_u64());
-        known.expires_in_ms = body["expires_in_ms"].as_u64();
+        (known.expires_in_ms, known.round) = (body["expires_in_ms"].as_u64(), self.rounds);
         known.pass = body["pass"].as_str().map(ToOwned::to_owned).or(before.pass);
         self.touched.insert(ticket.clone());
         if let Some(customer) = customer {
@@ -116,6 +120,7 @@ impl LineBook {
 
     /// The round is over.
     pub fn archive_round(&mut self) {
+        self.rounds += 1;
         self.touched.clear();
         self.busy.clear();
     }
@@ -222,6 +227,8 @@ async fn come_in(floor: &Floor, ticket: &str, pass: &str) -> Option<()> {
                 // Two of the crowd may hold one ticket: the other one was told the same.
                 (waiter.cart, waiter.unsure) = (Some((cart, key)), false);
                 "admitted".clone_into(&mut waiter.state);
+                // What was told of the time was how long the call would stand, not the session.
+                waiter.expires_in_ms = None;
             }
         }
         None if refused => {
