@@ -71,6 +71,7 @@ pub async fn run(s5: &S5) -> Result<Report, Failure> {
     let measured = Measured::new(begin, Duration::from_secs(24 * 3_600));
     let crowd = Rc::new(Crowd {
         floor: Floor::new(client, measured, Pulse::default()),
+        wave_in_the_making: tokio::sync::Mutex::new(()),
         codes: RefCell::new(vec![String::new(); terms.invited.len()]),
         terms: terms.clone(),
         sale: s5.sale.clone(),
@@ -179,6 +180,7 @@ async fn the_waves(
                 continue;
             }
             let slots = Terms::slots(wave, venue, here.len());
+            let _alone = crowd.wave_in_the_making.lock().await;
             operator.expect(Call::new(Method::POST, format!("{sale}/slots")).json(&slots), &[200]).await?;
             let body = json!({"wave": format!("w{wave:02}-{venue}"), "count": here.len(), "lane": "invited",
                 "group": "oldest-first", "expires_at": (wall + good_for).to_string(),

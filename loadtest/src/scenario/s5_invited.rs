@@ -53,6 +53,8 @@ pub(super) struct Crowd {
     pub sale: String,
     pub run: String,
     pub phone_key: HeaderValue,
+    /// Held while a wave gets its slots and its codes: in between its units are free, and no lapsed ones.
+    pub wave_in_the_making: tokio::sync::Mutex<()>,
     /// The code of each, once its wave is made.
     pub codes: RefCell<Vec<String>>,
     pub found: RefCell<Found>,
@@ -227,7 +229,9 @@ impl Crowd {
                 self.cart(&self.phone_key, format!("{}-s-{wave}-{venue}-{nth}", self.run), &body)
             };
             if Instant::now() < ends.checked_sub(Duration::from_millis(30)).unwrap_or(ends) {
+                let made = self.wave_in_the_making.lock().await;
                 let early = words(self.send(Kind::Hold, &hold(0)).await.as_ref());
+                drop(made);
                 if early.starts_with("201") && Instant::now() < ends {
                     let case = format!("a unit of wave {wave} was for sale before its deadline");
                     self.found.borrow_mut().late_units.push(case);
@@ -245,7 +249,9 @@ impl Crowd {
             let (mut taken, mut tries) = (0, 0);
             while taken < lapsed() && ends.elapsed() < Duration::from_secs(3) {
                 tries += 1;
+                let made = self.wave_in_the_making.lock().await;
                 let answer = self.send(Kind::Hold, &hold(tries)).await;
+                drop(made);
                 if answer.is_some_and(|answer| answer.status == 201) {
                     taken += 1;
                 }
