@@ -396,6 +396,12 @@ impl Engine {
         self.shared.core.grades()
     }
 
+    /// All lines as everybody sees them, for gauges: as they stand, durable or not.
+    #[must_use]
+    pub fn line_views(&self) -> Vec<LineView> {
+        self.shared.core.line_views(self.now())
+    }
+
     /// The wall time at which engine time will be `at`, if there is no outage before.
     #[must_use]
     pub fn wall_of(&self, at: Timestamp) -> WallTime {
@@ -469,8 +475,6 @@ requests! {
     fn join_line(request: &JoinLine<'_>) -> JoinedLine;
     /// How a ticket stands. Who asks is there.
     fn ticket(ticket: &str) -> TicketView;
-    /// Whether a person has a ticket in the line of a sale.
-    fn has_place(sale: &str, person: u128) -> bool;
     /// Uses a pass: its session begins, or is found.
     fn use_pass(ticket: Ticket) -> Session;
     /// What the tickets of a sale's line are signed with. For who gives them other names.

@@ -304,6 +304,32 @@ pub enum LineFact {
         /// A keyed hash of the token's own name.
         token: u128,
     },
+    /// As `CalledBack`, where some of them had gone again: those are passed over once more.
+    TurnedBack {
+        /// The lane.
+        lane: u8,
+        /// How many of the first had their turn.
+        looked: u32,
+        /// Which of those, counted from 0 and ascending, were not there.
+        absent: Vec<u32>,
+        /// How long the others may take to come in.
+        until: Timestamp,
+    },
+    /// As `Admitted`, by a request with an idempotency key.
+    AdmittedOnce {
+        /// How many.
+        people: u32,
+        /// When.
+        wall: WallTime,
+        /// Which credential it was.
+        credential: u64,
+        /// Why.
+        reason: Option<String>,
+        /// The key of the request.
+        key: u128,
+        /// What tells another request under it.
+        fingerprint: u64,
+    },
 }
 
 /// The most first ranges in one fact.

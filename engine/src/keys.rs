@@ -33,6 +33,8 @@ pub enum Answered {
     Cancelled = 7,
     /// Access codes were made; in place of the cart stand the wave's number and how many they were.
     CodesMade = 8,
+    /// People were called at once; in place of the cart stands how many they were.
+    Admitted = 9,
 }
 
 /// What is remembered of a key. 40 bytes.
@@ -101,6 +103,7 @@ impl KeyRecord {
             5 => Answered::Extended,
             6 => Answered::Confirmed,
             8 => Answered::CodesMade,
+            9 => Answered::Admitted,
             _ => Answered::Cancelled,
         }
     }

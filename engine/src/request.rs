@@ -1,7 +1,7 @@
 //! What can be asked of the engine, already parsed: names are text, everything else is a type.
 
 use crate::codes::CodeHash;
-use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity};
+use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity, SaleIx};
 use crate::time::WallTime;
 use crate::waiting_room::Ticket;
 
@@ -28,11 +28,11 @@ pub struct Holder {
 }
 
 impl Caller {
-    /// Whether a cart of this channel and customer is one the caller may see.
+    /// Whether a cart of this sale, channel and customer is one the caller may see. A pass is good in its own sale.
     #[must_use]
-    pub fn may_see(self, channel: ChannelIx, customer: CustomerHash) -> bool {
-        self.operator
-            || channel == self.channel && self.holder.is_none_or(|holder| holder.customer == customer)
+    pub fn may_see(self, sale: SaleIx, channel: ChannelIx, customer: CustomerHash) -> bool {
+        let own = |holder: Holder| holder.ticket.sale == sale && holder.customer == customer;
+        self.operator || channel == self.channel && self.holder.is_none_or(own)
     }
 }
 

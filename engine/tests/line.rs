@@ -5,7 +5,7 @@ use onsale_engine::ids::{ChannelIx, CustomerHash};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::outcome::Answer;
 use onsale_engine::refusal::{Missing, Refusal};
-use onsale_engine::request::{Caller, Holder, Notes, OpenCart};
+use onsale_engine::request::{Caller, Holder, Notes, OnCart, OpenCart};
 use onsale_engine::sale::SaleRules;
 use onsale_engine::testing::desk::{Desk, START_MS, slot};
 use onsale_engine::time::{Millis, Now, WallTime};
@@ -291,6 +291,32 @@ fn lanes_share_by_weight() {
     assert!(joined(&desk, Proof::Nobody, Some("vip")).result.is_err());
 }
 
+/// The phone desk opens an hour after the line: it does not get all calls until it has had as many as the line's hour was worth.
+#[test]
+fn a_lane_that_was_empty_makes_up_for_nothing() {
+    let lanes = |rules: &mut RoomRules| {
+        rules.lanes =
+            vec![Lane { name: "general".into(), weight: 1 }, Lane { name: "phone".into(), weight: 1 }];
+    };
+    let mut desk = room(lanes, 1_000);
+    let in_lane = |desk: &Desk, lane: &'static str, people: u32| -> Vec<String> {
+        (0..people).map(|_| joined(desk, Proof::Nobody, Some(lane)).result.unwrap().ticket.text).collect()
+    };
+    let mut all = in_lane(&desk, "general", 200);
+    desk.clock = OPENING;
+    pass(&mut desk, 60, &all);
+    let turns = |desk: &Desk| -> Vec<u32> {
+        let line = desk.core.line(desk.now(), "day").result.unwrap();
+        line.lanes.iter().map(|lane| lane.called_up_to).collect()
+    };
+    let before = turns(&desk);
+    all.extend(in_lane(&desk, "phone", 100));
+    pass(&mut desk, 20, &all);
+    let since: Vec<u32> = turns(&desk).iter().zip(before).map(|(now, before)| now - before).collect();
+    assert!(since[0] + since[1] >= 20, "{since:?}");
+    assert!(since[0].abs_diff(since[1]) <= 2, "{since:?}");
+}
+
 #[test]
 fn the_dials_are_bounded_and_a_dry_run_changes_nothing() {
     let desk = room(|_| {}, 100);
@@ -404,4 +430,27 @@ fn an_expired_pass_is_told_at_a_time_at_which_it_has_expired() {
     let refused = open(&mut desk, late, inside);
     assert_eq!(refused.result.unwrap_err(), Refusal::PassExpired);
     assert!(refused.now.engine >= session.until);
+}
+
+/// A kept answer to a checkout says nothing of the session that its ticket has by now.
+#[test]
+fn an_order_ends_its_own_session_and_no_later_one() {
+    let mut desk = room(|_| {}, 10);
+    let tickets = [join(&desk, Proof::Nobody).text];
+    desk.clock = OPENING - 1_000;
+    pass(&mut desk, 2, &tickets);
+    assert!(use_pass(&desk, &tickets[0]).result.is_ok());
+    let inside = holder(&desk, &tickets[0]);
+    let now = desk.now();
+    let cart = open(&mut desk, now, inside).result.unwrap().cart;
+    let paid = OnCart { caller: inside, key: Some(desk.key()), cart };
+    assert!(desk.core.checkout(desk.now(), paid).result.is_ok());
+    assert_eq!(use_pass(&desk, &tickets[0]).result.unwrap_err(), Refusal::PassExpired);
+
+    join(&desk, Proof::Ticket(&tickets[0]));
+    pass(&mut desk, 60, &tickets);
+    assert!(use_pass(&desk, &tickets[0]).result.is_ok(), "back, and called again");
+    let again = desk.core.checkout(desk.now(), paid);
+    assert!(again.replayed && again.result.is_ok());
+    assert!(use_pass(&desk, &tickets[0]).result.is_ok(), "the second session runs on");
 }

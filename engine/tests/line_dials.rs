@@ -5,6 +5,7 @@ use std::sync::Arc;
 use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::refusal::Refusal;
+use onsale_engine::request::KeyUse;
 use onsale_engine::sale::SaleRules;
 use onsale_engine::testing::desk::{Desk, START_MS};
 use onsale_engine::time::{Millis, WallTime};
@@ -103,13 +104,22 @@ fn what_cannot_be_turned_is_refused_and_nothing_changed() {
 #[test]
 fn an_admission_is_in_the_books_and_a_dry_run_is_not() {
     let (desk, tickets) = desk(0, 30);
-    let wish = AdmitNow { count: 20, reason: Some("the phone desk is free"), credential: 7, dry_run: true };
+    let key = Some(KeyUse { key: 77, fingerprint: 1 });
+    let reason = Some("the phone desk is free");
+    let wish = AdmitNow { count: 20, reason, credential: 7, key, dry_run: true };
     let admit = |dry_run| desk.core.admit(desk.now(), "day", AdmitNow { dry_run, ..wish }).result.unwrap();
     // Registration closes and the draw is made by the ticker.
     desk.core.tick_lines(desk.now());
     assert_eq!((admit(true), line(&desk).called), (20, 0));
     assert_eq!((admit(false), line(&desk).called), (20, 20));
     assert_eq!(admit(true), 10);
+    // Asked again, for want of an answer.
+    let again = desk.core.admit(desk.now(), "day", AdmitNow { dry_run: false, ..wish });
+    assert_eq!((again.replayed, again.result), (true, Ok(20)));
+    let other = Some(KeyUse { key: 77, fingerprint: 2 });
+    let other = desk.core.admit(desk.now(), "day", AdmitNow { dry_run: false, key: other, ..wish });
+    assert_eq!(other.result, Err(Refusal::KeyReused));
+    assert_eq!(line(&desk).called, 20);
     assert_eq!(tickets.len(), 30);
     let books = desk.core.changes(desk.now(), Some("day")).result.unwrap();
     let [(_, change)] = books.as_slice() else { panic!("{books:?}") };

@@ -9,6 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use onsale_engine::Engine;
 use onsale_engine::ids::ChannelIx;
+use onsale_engine::refusal::Refusal;
 use onsale_engine::request::{Caller, Holder};
 use subtle::ConstantTimeEq;
 
@@ -152,7 +153,11 @@ impl Doorkeeper {
             PassError::Expired => expired(),
             _ => unknown(),
         })?;
-        let holder = holders.holder(&pass.ticket).ok_or_else(unknown)?;
+        let holder = holders.holder(&pass.ticket).map_err(|refusal| match refusal {
+            Refusal::NotFound(_) => unknown(),
+            // Too much to do, or no journal: says nothing of the pass.
+            refusal => refusal.into(),
+        })?;
         let caller = Caller {
             credential: holders.credential(&pass.ticket),
             channel: self.web,
@@ -170,7 +175,10 @@ fn expired() -> Problem {
 /// Who knows the holders of tickets: the engine.
 pub trait Holders {
     /// Whose carts a ticket's pass makes.
-    fn holder(&self, ticket: &str) -> Option<Holder>;
+    ///
+    /// # Errors
+    /// `NotFound` for a ticket there is not, and what keeps the engine from looking.
+    fn holder(&self, ticket: &str) -> Result<Holder, Refusal>;
     /// Tells the idempotency keys of tickets apart.
     fn credential(&self, ticket: &str) -> u64;
     /// The Unix second.
@@ -178,8 +186,8 @@ pub trait Holders {
 }
 
 impl Holders for Engine {
-    fn holder(&self, ticket: &str) -> Option<Holder> {
-        Self::holder(self, ticket).result.ok()
+    fn holder(&self, ticket: &str) -> Result<Holder, Refusal> {
+        Self::holder(self, ticket).result
     }
 
     fn credential(&self, ticket: &str) -> u64 {
@@ -235,6 +243,7 @@ mod tests {
     use crate::keys::{Key, hash};
     use crate::waiting_room::pass::Pass;
     use onsale_engine::ids::{CustomerHash, SaleIx};
+    use onsale_engine::refusal::Missing;
     use onsale_engine::waiting_room::Ticket;
 
     fn doorkeeper() -> Doorkeeper {
@@ -250,9 +259,15 @@ mod tests {
     struct Room(std::cell::Cell<u64>);
 
     impl Holders for Room {
-        fn holder(&self, ticket: &str) -> Option<Holder> {
-            let ticket = (ticket == "qt_1").then_some(Ticket { sale: SaleIx(4), lane: 0, number: 7 })?;
-            Some(Holder { ticket, customer: CustomerHash(9) })
+        fn holder(&self, ticket: &str) -> Result<Holder, Refusal> {
+            match ticket {
+                "qt_1" => {
+                    let ticket = Ticket { sale: SaleIx(4), lane: 0, number: 7 };
+                    Ok(Holder { ticket, customer: CustomerHash(9) })
+                }
+                "qt_busy" => Err(Refusal::Overloaded),
+                _ => Err(Refusal::NotFound(Missing::Ticket)),
+            }
         }
         fn credential(&self, _: &str) -> u64 {
             5
@@ -283,6 +298,13 @@ mod tests {
                 panic!("no pass")
             };
             assert_eq!((caller.holder.unwrap().ticket.number, caller.credential), (7, 5));
+            let busy = format!("Bearer {}", pass("qt_busy").text(door.pass_keys()));
+            let busy = door.recognise(&shown(&busy), &Remembered::default(), &room).err().unwrap();
+            assert_eq!(
+                busy.code(),
+                Some(Code::Overloaded),
+                "what keeps us from looking says nothing of the pass"
+            );
             assert!(Principal::Pass(caller).operator().is_err() && Principal::Pass(caller).seller().is_ok());
         }
         room.0.set(1_010);

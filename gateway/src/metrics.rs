@@ -9,7 +9,6 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 use onsale_engine::Engine;
 use onsale_engine::engine::Health;
-use onsale_engine::waiting_room::{Grade, Raised};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,6 +19,8 @@ use prometheus_client::registry::Registry;
 
 use crate::api::routes::{Route, TABLE};
 use crate::app::App;
+
+mod rooms;
 
 /// Statuses that are answered on purpose; anything else is counted as the last.
 const STATUSES: [u16; 24] = [
@@ -186,32 +187,10 @@ fn add_engine(registry: &mut Registry, engine: &Engine) {
         level(gauges.oldest_key.0),
     );
     registry.register("carts_opened", "Carts opened", count(gauges.opened));
-    let family = |name: &'static str, of: &dyn Fn(&Grade) -> Vec<(&'static str, u64)>| {
-        let family = Family::<Vec<(String, String)>, Counter>::default();
-        for grades in engine.grades() {
-            for (word, value) in of(&grades.all()) {
-                let labels =
-                    vec![("sale".to_owned(), grades.sale.clone()), (name.to_owned(), word.to_owned())];
-                family.get_or_create(&labels).inc_by(value);
-            }
-        }
-        family
-    };
-    let came = family("result", &|grade| {
-        let marks = grade.marks();
-        let Grade { untold, absent, left, .. } = *grade;
-        let called = [("inside", marks.inside), ("early", marks.early), ("late", marks.late)];
-        called.into_iter().chain([("untold", untold), ("absent", absent), ("left", left)]).collect()
-    });
-    registry.register("estimates", "Turns, by what came of the first range that was shown", came);
-    let raised = family("cause", &|grade| {
-        let Raised { times, caused, .. } = grade.raised;
-        vec![("a_change", caused), ("none", times - caused)]
-    });
-    registry.register("estimates_raised", "Upper bounds that rose after they had been shown", raised);
     registry.register(
         "carts_opened_locks",
         "Inventory locks held by the requests that opened carts",
         count(gauges.opened_locks),
     );
+    rooms::add(registry, engine);
 }

@@ -260,6 +260,10 @@ fn operators_turn_the_dials_and_may_look_first() {
     assert_eq!(would.value()["called"], 1);
     assert_eq!(look(&server, &ticket)["state"], "waiting");
     assert_eq!(admit(5).value()["called"], 1);
+    let again = admit(5);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.value()["called"], 1);
+    admit(6).problem(422, "key-reused");
     assert_eq!(look(&server, &ticket)["state"], "called");
     let changes = audit("?sale=sh").value();
     let last = changes["items"].as_array().unwrap().last().unwrap();

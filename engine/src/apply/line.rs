@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use super::carts::remember;
 use super::fits::Misfit;
 use crate::catalog::SaleRecord;
 use crate::digest::Digest;
 use crate::fact::{Joined, LineFact, MAX_SHOWN, ShownRange};
-use crate::ids::SaleIx;
+use crate::ids::{CartId, SaleIx};
+use crate::keys::Answered;
+use crate::request::KeyUse;
 use crate::sale::SaleRules;
 use crate::state::Held;
 use crate::time::{Timestamp, WallTime};
@@ -69,7 +72,12 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
         LineFact::Called { lane, from: _, places, passed, until } => {
             line.call(digest, *lane, *places, passed, *until, at);
         }
-        LineFact::CalledBack { lane, people, until } => line.call_back(digest, *lane, *people, *until, at),
+        LineFact::CalledBack { lane, people, until } => {
+            line.call_back(digest, *lane, *people, &[], *until, at)
+        }
+        LineFact::TurnedBack { lane, looked, absent, until } => {
+            line.call_back(digest, *lane, *looked, absent, *until, at);
+        }
         LineFact::CameBack { lane, number } => line.come_back(digest, *lane, *number, at),
         LineFact::Claimed { lane, number, until } => line.claim(digest, *lane, *number, *until),
         LineFact::Ended { lane, number } => line.end(digest, *lane, *number, Standing::Over, at),
@@ -81,6 +89,11 @@ pub fn happened(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineFa
         }
         LineFact::Admitted { people, wall, credential, reason } => {
             line.note_admitted(*people, (*wall, *credential, reason.clone()));
+        }
+        LineFact::AdmittedOnce { people, wall, credential, reason, key, fingerprint } => {
+            line.note_admitted(*people, (*wall, *credential, reason.clone()));
+            let key = KeyUse { key: *key, fingerprint: *fingerprint };
+            remember(held, Some(key), at, Answered::Admitted, CartId(u64::from(*people)), 0);
         }
         LineFact::Shown { lane, entries, raised } => {
             let then = |ago: u16| tenths(at).wrapping_sub(u32::from(ago));
@@ -180,6 +193,13 @@ pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineF
             let back = line.lanes.get(usize::from(*lane)).map_or(0, |lane| lane.back.len());
             demand!(*people as usize <= back, "{people} called back of {back}");
         }
+        LineFact::TurnedBack { lane, looked, absent, until } => {
+            demand!(*until > at, "a call that has ended");
+            let back = line.lanes.get(usize::from(*lane)).map_or(0, |lane| lane.back.len());
+            demand!(*looked as usize <= back, "a turn of {looked} of {back} who are back");
+            let within = absent.iter().all(|place| place < looked);
+            demand!(within && absent.is_sorted(), "absent people outside of the turn");
+        }
         LineFact::CameBack { lane, number } => {
             let away = [Standing::Passed, Standing::Lapsed, Standing::Over, Standing::Left];
             stands(*lane, *number, &away)?;
@@ -203,7 +223,9 @@ pub fn line_fits(held: &mut impl Held, at: Timestamp, sale: SaleIx, fact: &LineF
             let fits = |ramp: &Ramp| (1..=MAX_RAMP.0).contains(&ramp.over.0) && ramp.begins <= at;
             demand!(ramp.as_ref().is_none_or(fits), "a ramp out of bounds");
         }
-        LineFact::Admitted { people, .. } => demand!(*people > 0, "nobody admitted"),
+        LineFact::Admitted { people, .. } | LineFact::AdmittedOnce { people, .. } => {
+            demand!(*people > 0, "nobody admitted")
+        }
         LineFact::Shown { lane, entries, raised } => {
             demand!(line.lanes.len() > usize::from(*lane), "there is no lane {lane}");
             demand!(entries.len() <= MAX_SHOWN, "{} ranges in one fact", entries.len());

@@ -1,7 +1,7 @@
 //! More holds for an open cart. They get the cart's deadline, whatever the sale's `hold_ttl_ms` is by now.
 
 use super::aim::{Aim, Basis, locks_for};
-use super::cart::Called;
+use super::cart::{Beside, Called};
 use super::choose::Missed;
 use super::open::item_bound;
 use super::stock::{Sums, sum};
@@ -57,7 +57,8 @@ impl Core {
                 mask = locks_for(&resolved, aim.as_ref());
             }
             let mut lost = false;
-            let mut answer = self.on_cart(now, on, Called::Cart, bytes, mask, replayed, |decision| {
+            let beside = Beside { bytes, shards: mask, line: None };
+            let mut answer = self.on_cart(now, on, Called::Cart, beside, replayed, |decision| {
                 decision.demand_open(on.cart)?;
                 let cart = decision.found(on.cart);
                 let (sale, bundles) = (cart.sale, cart.bundles);
@@ -93,7 +94,7 @@ impl Core {
         let shard = u8::try_from(cart.shard()).ok().filter(|shard| *shard < self.state.shards())?;
         let shard = self.state.lock_shard(shard);
         let found = shard.carts.get(cart.index()).filter(|found| found.generation() == cart.generation())?;
-        caller.may_see(found.channel, found.customer()).then_some(found.sale)
+        caller.may_see(found.sale, found.channel, found.customer()).then_some(found.sale)
     }
 }
 

@@ -14,14 +14,15 @@ use crate::refusal::Refusal;
 use crate::sequence::Sequence;
 use crate::time::{Millis, Now};
 use crate::waiting_room::{
-    Arrivals, BACK_EVERY, ITSELF, MAX_LANES, Mode, Standing, Stay, Stock, Turned, unpacked,
+    Arrivals, BACK_EVERY, ITSELF, MAX_LANES, Mode, Packed, Shares, Standing, Stay, Stock, Turned, unpacked,
 };
 
 /// The most places that have their turn in one fact, and the most stays put away in one.
 pub(super) const BATCH: u32 = 1_000;
 
-/// Bytes of the facts of one step: 8 lanes with as many places passed over as there can be, at 4 bytes each.
-pub(super) const STEP_BYTES: usize = 36 << 10;
+/// Bytes of the facts of one step: 8 lanes with as many places passed over as there can be, at 4 bytes each, and as many of
+/// those who had come back.
+pub(super) const STEP_BYTES: usize = 68 << 10;
 
 /// The most idle sessions that end in one step.
 const IDLE_BATCH: usize = 200;
@@ -205,7 +206,9 @@ impl Decision<'_> {
     pub(super) fn settle_stays(&mut self, sale: SaleIx) {
         let at = self.at();
         let line = self.line_mut(sale);
-        line.empty_handed.retain(|ticket| line.inside.get(*ticket).is_some_and(|(_, until)| until > at));
+        let is_inside = |ticket: &Packed| line.inside.get(*ticket).is_some_and(|(_, until)| until > at);
+        line.unserved.retain(is_inside);
+        line.empty_handed.retain(is_inside);
         let ended = self.line(sale).inside.ended(self.at(), BATCH as usize);
         if let Some(stays) = u32::try_from(ended).ok().filter(|stays| *stays > 0) {
             self.happen(sale, LineFact::Settled { stays });
@@ -252,7 +255,7 @@ impl Decision<'_> {
         }
         let earned = line.credit.people(line.pace(), self.at());
         let servable = line.flow.in_view(line.stock) / u64::from(line.rules.units_per_visitor);
-        let unserved = u64::from(line.inside.called()) + line.empty_handed.len() as u64;
+        let unserved = u64::from(line.inside.called()) + line.unserved.len() as u64;
         let in_view = u32::try_from(servable.saturating_sub(unserved)).unwrap_or(u32::MAX);
         (earned.min(self.room(sale)).min(let_through), in_view)
     }
@@ -267,36 +270,44 @@ impl Decision<'_> {
     /// others `in_view` are called at most.
     pub(super) fn call(&mut self, sale: SaleIx, people: u32, in_view: u32) -> u32 {
         let before = self.line(sale).inside.called();
-        for (lane, people) in self.shares(sale, people, in_view) {
+        let (next, mut shares) = self.shares(sale, people, in_view);
+        for (lane, people) in next {
+            let before = self.line(sale).inside.called();
             self.call_lane(sale, lane, people);
+            let came = self.line(sale).inside.called() - before;
+            shares.give_back(usize::from(lane), people.saturating_sub(came), self.weight(sale, lane.into()));
         }
+        self.line_mut(sale).shares = shares;
         self.line(sale).inside.called() - before
+    }
+
+    fn weight(&self, sale: SaleIx, lane: usize) -> u16 {
+        self.line(sale).rules.lanes.get(lane).map_or(1, |lane| lane.weight)
     }
 
     /// How many would be called.
     pub(super) fn would_call(&mut self, sale: SaleIx, people: u32) -> u32 {
         let people = people.min(self.room(sale));
-        let shares = self.shares(sale, people, u32::MAX);
-        shares
-            .into_iter()
+        let (next, _) = self.shares(sale, people, u32::MAX);
+        next.into_iter()
             .map(|(lane, people)| self.turn(sale, lane, people))
             .map(|turn| turn.found + turn.back)
             .sum()
     }
 
-    /// How many of each lane are next: always the one that is furthest behind its share.
-    fn shares(&self, sale: SaleIx, people: u32, mut in_view: u32) -> Vec<(u8, u32)> {
+    /// How many of each lane are next, and what the lanes will have had then.
+    fn shares(&self, sale: SaleIx, people: u32, mut in_view: u32) -> (Vec<(u8, u32)>, Shares) {
         let line = self.line(sale);
         let mut wanted = vec![0_u32; line.lanes.len()];
         let people = if line.drawn.is_none() { 0 } else { people.min(BATCH) };
-        let weight = |lane: usize| line.rules.lanes.get(lane).map_or(1, |lane| u64::from(lane.weight));
+        let mut shares = line.shares;
         let waiting =
             |lane: usize| u64::from(line.lanes[lane].waiting()) + line.lanes[lane].back.len() as u64;
         // Who of a lane is called already has their unit set aside as well; a cart made with the code counts for it no more.
         let mut backed = line.stock.backed;
         if backed.iter().any(|backed| *backed > 0) {
             for (ticket, stay, _) in line.inside.iter() {
-                let holds = stay == Stay::Called || line.empty_handed.contains(&ticket);
+                let holds = stay == Stay::Called || line.unserved.contains(&ticket);
                 let here = backed.get_mut(usize::from(unpacked(ticket).0)).filter(|_| holds);
                 if let Some(here) = here {
                     *here = here.saturating_sub(1);
@@ -305,33 +316,38 @@ impl Decision<'_> {
         }
         let backed = |lane: usize| backed.get(lane).copied().unwrap_or(0);
         for _ in 0..people {
-            let may = |lane: &usize| {
-                let (lane, wanted) = (*lane, wanted[*lane]);
-                waiting(lane) > u64::from(wanted) && (in_view > 0 || wanted < backed(lane))
+            let may = |lane: usize| {
+                waiting(lane) > u64::from(wanted[lane]) && (in_view > 0 || wanted[lane] < backed(lane))
             };
-            let next = (0..wanted.len()).filter(may).min_by_key(|lane| {
-                // Compared as fractions: called so far over weight.
-                (line.lanes[*lane].called + u64::from(wanted[*lane])) * 1_000_000 / weight(*lane)
-            });
-            let Some(next) = next else { break };
+            let Some(next) = shares.next(wanted.len(), may) else { break };
+            shares.give(next, 1, self.weight(sale, next));
             if wanted[next] >= backed(next) {
                 in_view -= 1;
             }
             wanted[next] += 1;
         }
-        (0_u8..).zip(wanted).filter(|(_, people)| *people > 0).collect()
+        ((0_u8..).zip(wanted).filter(|(_, people)| *people > 0).collect(), shares)
     }
 
     /// Whose turn it is in a lane if so many are to be called: those who are there, and now and then one who is back.
     fn turn(&mut self, sale: SaleIx, lane: u8, people: u32) -> Turn {
         let at = self.at();
         let here = &self.line(sale).lanes[usize::from(lane)];
-        let back_waiting = u32::try_from(here.back.len()).unwrap_or(u32::MAX);
         // As many twentieths as this batch passes, or all if nobody else waits.
         let share = (here.called + u64::from(people)) / BACK_EVERY - here.called / BACK_EVERY;
         let share = u32::try_from(share).unwrap_or(0).max(people.saturating_sub(here.waiting()));
         let (from, waiting) = (here.turns, here.waiting());
-        let mut turn = Turn { from, places: 0, passed: Vec::new(), found: 0, back: share.min(back_waiting) };
+        let mut turn = Turn { from, ..Turn::default() };
+        while turn.back < share && turn.looked < BATCH {
+            let back = &self.line(sale).lanes[usize::from(lane)].back;
+            let Some(number) = back.get(turn.looked as usize).copied() else { break };
+            if self.line_mut(sale).seen[usize::from(lane)].is_present(number, at) {
+                turn.back += 1;
+            } else {
+                turn.absent.push(turn.looked);
+            }
+            turn.looked += 1;
+        }
         // A turn is looked at for as long as it takes to find somebody, within bounds.
         while turn.found < people - turn.back && turn.places < waiting.min(BATCH) {
             let place = from + turn.places;
@@ -352,17 +368,20 @@ impl Decision<'_> {
 
     fn call_lane(&mut self, sale: SaleIx, lane: u8, people: u32) {
         let until = self.at().plus(self.line(sale).rules.claim);
-        let Turn { from, places, passed, back, .. } = self.turn(sale, lane, people);
+        let Turn { from, places, passed, back, looked, absent, .. } = self.turn(sale, lane, people);
         if places > 0 {
             self.happen(sale, LineFact::Called { lane, from, places, passed, until });
         }
-        if back > 0 {
+        if !absent.is_empty() {
+            self.happen(sale, LineFact::TurnedBack { lane, looked, absent, until });
+        } else if back > 0 {
             self.happen(sale, LineFact::CalledBack { lane, people: back, until });
         }
     }
 }
 
 /// A stretch of a lane whose turn it is.
+#[derive(Default)]
 struct Turn {
     /// Its first place.
     from: u32,
@@ -374,4 +393,8 @@ struct Turn {
     found: u32,
     /// How many of those who are back are called beside them.
     back: u32,
+    /// How many of those had their turn for it.
+    looked: u32,
+    /// Which of them have gone again.
+    absent: Vec<u32>,
 }

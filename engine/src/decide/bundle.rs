@@ -73,10 +73,12 @@ impl Search<'_> {
     /// The first bundle in the order of days.
     pub fn first(&self) -> Option<Parts> {
         let mut parts = Parts::new();
-        self.extend(&mut parts, Rest::default(), &mut BTreeSet::new()).then_some(parts)
+        self.extend(&mut parts, Rest::default(), 0, &mut BTreeSet::new()).then_some(parts)
     }
 
-    /// Bundles that each begin with another slot, at most `most`, in the order of days.
+    /// Bundles that each begin with another slot, at most `most`, in the order of days. What follows is of the same rank in its
+    /// day as the first, or the next that is free: a list in which all bundles end with one slot sends the whole crowd to it,
+    /// and most of them find it gone.
     pub fn each_first(&self, most: usize) -> Vec<Parts> {
         let mut found = Vec::new();
         let Some(product) = self.rule.parts.first() else { return found };
@@ -96,7 +98,7 @@ impl Search<'_> {
                         && self.window.starts_inside(shard.info(index).starts_at);
                     let mut parts = Parts::from_slice(&[SlotRef { shard: *number, index }]);
                     let rest = self.after(Rest::default(), group);
-                    if begins && self.extend(&mut parts, rest, &mut BTreeSet::new()) {
+                    if begins && self.extend(&mut parts, rest, here, &mut BTreeSet::new()) {
                         found.push(parts);
                     } else if begins {
                         // No other slot of this day finds what this one did not.
@@ -109,8 +111,9 @@ impl Search<'_> {
     }
 
     /// Adds parts to what is chosen until the bundle is whole; leaves `parts` as it was if it cannot be. Each rest is tried
-    /// once: with k parts and d days that is at most k × d × k rests, not d to the k.
-    fn extend(&self, parts: &mut Parts, rest: Rest, in_vain: &mut BTreeSet<Rest>) -> bool {
+    /// once: with k parts and d days that is at most k × d × k rests, not d to the k. Of a day the first slot that is free from
+    /// `rank` on is taken, else the first of all.
+    fn extend(&self, parts: &mut Parts, rest: Rest, rank: u32, in_vain: &mut BTreeSet<Rest>) -> bool {
         let Some(product) = self.rule.parts.get(parts.len()) else { return true };
         if in_vain.contains(&rest) {
             return false;
@@ -133,9 +136,9 @@ impl Search<'_> {
                 if !self.has_day(group) {
                     continue;
                 }
-                let Some(index) = self.slot_in(*number, shard, group, parts) else { continue };
+                let Some(index) = self.slot_in(*number, shard, group, parts, rank) else { continue };
                 parts.push(SlotRef { shard: *number, index });
-                if self.extend(parts, self.after(rest, group), in_vain) {
+                if self.extend(parts, self.after(rest, group), rank, in_vain) {
                     return true;
                 }
                 parts.pop();
@@ -160,8 +163,8 @@ impl Search<'_> {
         self.rule.gap_days.is_none() || group.key.day.is_some()
     }
 
-    /// A slot of the group that can be had.
-    fn slot_in(&self, number: u8, shard: &Shard, group: &Group, parts: &Parts) -> Option<u32> {
+    /// A slot of the group that can be had, from `rank` on if there is one.
+    fn slot_in(&self, number: u8, shard: &Shard, group: &Group, parts: &Parts, rank: u32) -> Option<u32> {
         let first = parts.is_empty();
         let good = |index: u32| {
             let place = SlotRef { shard: number, index };
@@ -170,13 +173,13 @@ impl Search<'_> {
                 && self.has_units(shard, place, parts)
         };
         if group.counts.free() > 0 {
-            let mut rank = 0;
-            while let Some(found) = group.next_free(rank) {
-                let index = group.slots[found as usize];
-                if good(index) {
-                    return Some(index);
-                }
-                rank = found + 1;
+            let free_from = |rank: u32| {
+                let free = std::iter::successors(group.next_free(rank), |found| group.next_free(found + 1));
+                free.map(|found| group.slots[found as usize]).find(|index| good(*index))
+            };
+            let found = free_from(rank).or_else(|| if rank > 0 { free_from(0) } else { None });
+            if found.is_some() {
+                return found;
             }
         }
         let coming = |slot: &SlotRef| slot.shard == number && shard.group_of(slot.index).key == group.key;

@@ -1,7 +1,7 @@
 //! Cancelling an order, whole or in part. The units are free at once.
 
 use super::Core;
-use super::cart::Called;
+use super::cart::{Beside, Called};
 use crate::carts::Stage;
 use crate::carts::{DIVISIBLE, MAX_VERSION, bundle_number};
 use crate::fact::{Kind, Ordinals};
@@ -15,7 +15,7 @@ impl Core {
     /// Cancels all of an order, or the listed holds. A bundle goes whole unless its rule, when it was held, allowed parts.
     pub fn cancel_order(&self, now: Now, on: OnCart, holds: Option<&[u8]>) -> Answer<OrderView> {
         let replayed = |decision: &mut super::Decision<'_>, key| decision.replay_order(key);
-        self.on_cart(now, on, Called::Order, MAX_HOLDS, 0, replayed, |decision| {
+        self.on_cart(now, on, Called::Order, Beside::bytes(MAX_HOLDS), replayed, |decision| {
             if decision.found(on.cart).stage != Stage::Ordered {
                 return Err(Refusal::NotFound(Missing::Order));
             }

@@ -17,6 +17,7 @@ use crate::request::{Caller, OnCart};
 use crate::sequence::Sequence;
 use crate::time::Now;
 use crate::visitors::VisitorShard;
+use crate::waiting_room::LineShard;
 
 /// What a first look at a cart finds.
 struct Glance {
@@ -37,7 +38,7 @@ fn home(core: &Core, cart: CartId) -> Option<u8> {
 fn visible(caller: Caller, cart: &Cart, id: CartId) -> bool {
     cart.generation() == id.generation()
         && cart.stage != Stage::Free
-        && caller.may_see(cart.channel, cart.customer())
+        && caller.may_see(cart.sale, cart.channel, cart.customer())
 }
 
 /// What the caller is told of a cart that is not there.
@@ -58,6 +59,27 @@ impl Called {
     }
 }
 
+/// What a step on a cart needs beside the cart itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beside {
+    /// Bytes of facts beyond those of a step without items.
+    pub bytes: usize,
+    /// Shards, as a mask.
+    pub shards: u64,
+    /// The line of a sale, which is changed in the same step.
+    pub line: Option<SaleIx>,
+}
+
+impl Beside {
+    /// Nothing.
+    pub const NOTHING: Self = Self { bytes: 0, shards: 0, line: None };
+
+    /// Nothing but so many bytes.
+    pub const fn bytes(bytes: usize) -> Self {
+        Self { bytes, ..Self::NOTHING }
+    }
+}
+
 impl Core {
     /// Looks at a cart under its home lock alone.
     fn glance(&self, caller: Caller, id: CartId) -> (Option<Glance>, Sequence) {
@@ -74,15 +96,14 @@ impl Core {
         (glance, shard.stamp.sequence)
     }
 
-    /// Runs `act` on a cart with its visitor, the request's key, all of its shards and those of `more` locked, at a
-    /// fixed time.
+    /// Runs `act` on a cart with its visitor, the request's key, all of its shards and what is wanted `beside` locked, at
+    /// a fixed time.
     pub(super) fn on_cart<T>(
         &self,
         now: Now,
         on: OnCart,
         called: Called,
-        bytes: usize,
-        more: u64,
+        beside: Beside,
         replayed: impl Fn(&mut Decision<'_>, crate::request::KeyUse) -> Option<Answer<T>>,
         mut act: impl FnMut(&mut Decision<'_>) -> Result<T, Refusal>,
     ) -> Answer<T> {
@@ -91,7 +112,7 @@ impl Core {
             let Some(glance) = glance else {
                 return Answer { rests_on: seen, now, replayed: false, result: Err(called.missing()) };
             };
-            let mut decision = match Decision::begin(self, now, step_bytes(0) + bytes) {
+            let mut decision = match Decision::begin(self, now, step_bytes(0) + beside.bytes) {
                 Ok(decision) => decision,
                 Err(refusal) => return Self::refuse(now, refusal),
             };
@@ -105,14 +126,17 @@ impl Core {
                     return answer;
                 }
             }
-            let mut beside = 0;
+            let mut of_code = 0;
             if let Some(Coded { code, .. }) = glance.coded {
                 decision.guards.lock_codes(code.shard);
-                beside = decision.guards.look_codes(code.shard).code(code.index).shards();
+                of_code = decision.guards.look_codes(code.shard).code(code.index).shards();
             }
             // After a few lost races all shards are taken: then nothing can be missed.
-            let mask = if attempt < MAX_TRIES { glance.mask | more | beside } else { all(shards) };
+            let mask = if attempt < MAX_TRIES { glance.mask | beside.shards | of_code } else { all(shards) };
             decision.guards.lock_shards(mask);
+            if let Some(sale) = beside.line {
+                decision.guards.lock_lines(LineShard::of(sale, shards));
+            }
             decision.fix_time();
             let (again, missing) = match decision.cart(on.caller, on.cart) {
                 // Items that are gone count as well: an order's view names its cancelled lines.
@@ -135,8 +159,7 @@ impl Core {
             now,
             on,
             Called::Cart,
-            0,
-            0,
+            Beside::NOTHING,
             |_, _| None,
             |decision| {
                 decision.note_lapse(id);

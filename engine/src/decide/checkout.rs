@@ -2,7 +2,7 @@
 //! rules are checked here, so nothing after this can refuse.
 
 use super::Core;
-use super::cart::Called;
+use super::cart::{Beside, Called};
 use super::open::lowest;
 use crate::carts::Stage;
 use crate::fact::Kind;
@@ -12,24 +12,26 @@ use crate::refusal::{Missing, Refusal};
 use crate::request::{Caller, OnCart};
 use crate::time::Now;
 
+/// The fact that a session is over: time, kind, sale, lane, number, each at its longest, and to spare.
+const ENDED_BYTES: usize = 64;
+
 /// The number of the one checkout a cart has with provider `instant`.
 pub const INSTANT_ATTEMPT: u8 = 1;
 
 impl Core {
-    /// Checks a cart out. The session of a pass is over with its order.
+    /// Checks a cart out. The session of a pass is over with its order: in one step, and the session first. Whatever of the
+    /// two a power cut leaves, nobody has an order and a session that could make another.
     pub fn checkout(&self, now: Now, on: OnCart) -> Answer<CheckoutView> {
-        let mut answer = self.checkout_of_key(now, on);
-        if let Some(holder) = on.caller.holder.filter(|_| answer.result.is_ok()) {
-            answer.rests_on = answer.rests_on.max(self.end_session(now, holder.ticket).rests_on);
-        }
-        answer
-    }
-
-    fn checkout_of_key(&self, now: Now, on: OnCart) -> Answer<CheckoutView> {
+        let session = on.caller.holder.map(|holder| holder.ticket);
+        let beside = Beside {
+            bytes: if session.is_some() { ENDED_BYTES } else { 0 },
+            shards: 0,
+            line: session.map(|ticket| ticket.sale),
+        };
         let replayed = |decision: &mut super::Decision<'_>, key| {
             decision.replay_order(key).map(|answer| answer.map(as_checkout))
         };
-        self.on_cart(now, on, Called::Cart, 0, 0, replayed, |decision| {
+        self.on_cart(now, on, Called::Cart, beside, replayed, |decision| {
             decision.demand_open(on.cart)?;
             let cart = decision.found(on.cart);
             let (sale, customer) = (cart.sale, cart.customer());
@@ -42,6 +44,9 @@ impl Core {
                     >= u64::from(limit)
             {
                 return Err(Refusal::LimitReached { what: "orders", limit: u64::from(limit) });
+            }
+            if let Some(ticket) = session {
+                decision.end_session(ticket);
             }
             let wall = decision.now_at().wall;
             decision.commit(Kind::Confirmed { cart: on.cart, wall, key: on.key });
@@ -68,8 +73,7 @@ impl Core {
             now,
             on,
             called,
-            0,
-            0,
+            Beside::NOTHING,
             |_, _| None,
             |decision| {
                 if decision.found(cart).stage != Stage::Ordered {

@@ -6,8 +6,10 @@ use super::admission::STEP_BYTES;
 use super::{Core, Decision};
 use crate::fact::LineFact;
 use crate::ids::SaleIx;
+use crate::keys::{Answered, KeyShard};
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
+use crate::request::KeyUse;
 use crate::sequence::Sequence;
 use crate::time::{Millis, Now};
 use crate::waiting_room::{Act, Change, Dials, LineView, MAX_RAMP, Mode, Ramp, Turned};
@@ -54,6 +56,8 @@ pub struct AdmitNow<'a> {
     pub reason: Option<&'a str>,
     /// Which credential it is.
     pub credential: u64,
+    /// The key of the request, if it has one. A request that would only say something needs none.
+    pub key: Option<KeyUse>,
     /// Whether only to say how many would be called.
     pub dry_run: bool,
 }
@@ -120,16 +124,28 @@ impl Core {
         })
     }
 
-    /// Calls so many at once, whatever the rate has earned; the cap holds. Gives how many were called, or would be.
+    /// Calls so many at once, whatever the rate has earned; the cap holds. Gives how many were called, or would be. Asked again
+    /// under its key it calls nobody and says the same; where nobody was called, nothing is kept.
     pub fn admit(&self, now: Now, sale: &str, wish: AdmitNow<'_>) -> Answer<u32> {
-        let AdmitNow { count, reason, credential, dry_run } = wish;
+        let AdmitNow { count, reason, credential, key, dry_run } = wish;
         let Some(sale) = self.state.names.listing().sale(sale) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
         if reason.is_some_and(|reason| reason.len() > MAX_TEXT) {
             return Self::refuse(now, Refusal::TooLarge { field: "reason", most: MAX_TEXT as u64 });
         }
-        self.on_line_with(now, sale, STEP_BYTES, |decision| {
+        let mut decision = match Decision::begin(self, now, STEP_BYTES) {
+            Ok(decision) => decision,
+            Err(refusal) => return Self::refuse(now, refusal),
+        };
+        let key = key.filter(|_| !dry_run);
+        if let Some(key) = key {
+            decision.guards.lock_keys(KeyShard::of(key.key, self.state.shards()));
+            if let Some(answer) = decision.replay_admitted(key) {
+                return answer;
+            }
+        }
+        Self::in_line(decision, sale, |decision| {
             if dry_run {
                 return Ok(decision.would_call(sale, count));
             }
@@ -139,7 +155,13 @@ impl Core {
             let people = decision.call(sale, count.min(room), u32::MAX);
             if people > 0 {
                 let (wall, reason) = (decision.now_at().wall, reason.map(str::to_owned));
-                decision.happen(sale, LineFact::Admitted { people, wall, credential, reason });
+                let fact = match key {
+                    None => LineFact::Admitted { people, wall, credential, reason },
+                    Some(KeyUse { key, fingerprint }) => {
+                        LineFact::AdmittedOnce { people, wall, credential, reason, key, fingerprint }
+                    }
+                };
+                decision.happen(sale, fact);
             }
             Ok(people)
         })
@@ -165,6 +187,15 @@ impl Core {
 }
 
 impl Decision<'_> {
+    fn replay_admitted(&mut self, key: KeyUse) -> Option<Answer<u32>> {
+        let at = self.fix_time();
+        let record = *self.guards.look_keys()?.find(key.key, at)?;
+        if record.fingerprint != key.fingerprint || record.answered() != Answered::Admitted {
+            return Some(self.answer(Err(Refusal::KeyReused)));
+        }
+        Some(self.replay(Ok(u32::try_from(record.cart.0).unwrap_or(u32::MAX))))
+    }
+
     /// How a line would stand with a change, if it may be made.
     fn would_turn(&self, sale: SaleIx, change: &LineChange) -> Result<Turned, Refusal> {
         let rule = |why: &str| Err(Refusal::Rule { why: why.to_owned() });

@@ -1,7 +1,7 @@
 //! More time: the deadline becomes now + `hold_ttl_ms`, never past the hard deadline, never earlier than it was.
 
 use super::Core;
-use super::cart::Called;
+use super::cart::{Beside, Called};
 use super::line::Wish;
 use crate::codes::Coded;
 use crate::fact::Kind;
@@ -14,7 +14,7 @@ impl Core {
     /// Extends a cart. At the hard deadline the answer is the cart as it is.
     pub fn extend(&self, now: Now, on: OnCart) -> Answer<CartView> {
         let replayed = |decision: &mut super::Decision<'_>, key| decision.replay_cart(key);
-        let answer = self.on_cart(now, on, Called::Cart, 0, 0, replayed, |decision| {
+        let answer = self.on_cart(now, on, Called::Cart, Beside::NOTHING, replayed, |decision| {
             decision.demand_open(on.cart)?;
             let cart = decision.found(on.cart);
             let (deadline, hard, sale) = (cart.deadline, cart.hard_deadline(), cart.sale);

@@ -149,28 +149,9 @@ impl Core {
         })
     }
 
-    /// Whether a person has a ticket. Nobody counts as present by this.
-    pub fn has_place(&self, now: Now, sale: &str, person: u128) -> Answer<bool> {
-        let Some(sale) = self.state.names.listing().sale(sale) else {
-            return Self::refuse(now, Refusal::NotFound(Missing::Sale));
-        };
-        self.on_line(now, sale, |decision| Ok(decision.line(sale).ticket_of(person).is_some()))
-    }
-
     /// What the tickets of a line are signed with, as long as there is the line. For who gives them other names.
     pub fn ticket_key(&self, now: Now, sale: SaleIx) -> Answer<TicketKey> {
         self.on_line(now, sale, |decision| Ok(decision.line(sale).key))
-    }
-
-    /// The session's order is made: it makes no other cart. A session that is over stays over.
-    pub(super) fn end_session(&self, now: Now, ticket: Ticket) -> Answer<()> {
-        self.on_line(now, ticket.sale, |decision| {
-            let Ticket { sale, lane, number } = ticket;
-            if decision.standing(ticket) == Some(Standing::Inside) {
-                decision.happen(sale, LineFact::Ended { lane, number });
-            }
-            Ok(())
-        })
     }
 
     /// Uses a pass: the first use inside the claim window begins the one session, every other finds it.
@@ -187,6 +168,7 @@ impl Core {
                 }
                 let until = decision.at().plus(session);
                 decision.happen(sale, LineFact::Claimed { lane, number, until });
+                decision.line_mut(sale).unserved.insert(packed(lane, number));
             }
             match decision.line(sale).standing(lane, number, decision.at()) {
                 Some((Standing::Inside, Some(until))) => {
@@ -208,8 +190,14 @@ impl Core {
             let at = decision.at();
             let (line, packed) = (decision.line_mut(ticket.sale), packed(ticket.lane, ticket.number));
             match wish {
-                Wish::Refused => line.in_vain += u64::from(line.empty_handed.insert(packed)),
+                Wish::Refused => {
+                    // Who had something and gave it back did not come in vain.
+                    let at_first = line.unserved.contains(&packed);
+                    line.unserved.insert(packed);
+                    line.in_vain += u64::from(line.empty_handed.insert(packed) && at_first);
+                }
                 Wish::Granted { units, until } => {
+                    line.unserved.remove(&packed);
                     line.empty_handed.remove(&packed);
                     line.flow.note_taken(units);
                     line.idle.stir(packed, until);
@@ -239,11 +227,19 @@ impl Core {
         bytes: usize,
         act: impl FnOnce(&mut Decision<'_>) -> Result<T, Refusal>,
     ) -> Answer<T> {
-        let mut decision = match Decision::begin(self, now, bytes) {
-            Ok(decision) => decision,
-            Err(refusal) => return Self::refuse(now, refusal),
-        };
-        decision.guards.lock_lines(LineShard::of(sale, self.state.shards()));
+        match Decision::begin(self, now, bytes) {
+            Ok(decision) => Self::in_line(decision, sale, act),
+            Err(refusal) => Self::refuse(now, refusal),
+        }
+    }
+
+    /// The same in a decision that has begun and holds nothing that comes after lines.
+    pub(super) fn in_line<T>(
+        mut decision: Decision<'_>,
+        sale: SaleIx,
+        act: impl FnOnce(&mut Decision<'_>) -> Result<T, Refusal>,
+    ) -> Answer<T> {
+        decision.guards.lock_lines(LineShard::of(sale, decision.core.state.shards()));
         decision.fix_time();
         if !decision.guards.look_lines().lines.contains_key(&sale) {
             return decision.answer(Err(Refusal::NotFound(Missing::WaitingRoom)));
@@ -303,6 +299,16 @@ impl Decision<'_> {
         let line = self.line(claimed.sale());
         let ticket = claimed.proven(&line.key).ok_or_else(no_ticket)?;
         line.row(ticket.lane, ticket.number).map(|_| ticket).ok_or_else(no_ticket)
+    }
+
+    /// The session's order is about to be made: it makes no other cart. A session that is over stays over.
+    pub(super) fn end_session(&mut self, ticket: Ticket) {
+        let Ticket { sale, lane, number } = ticket;
+        if self.guards.look_lines().lines.contains_key(&sale)
+            && self.standing(ticket) == Some(Standing::Inside)
+        {
+            self.happen(sale, LineFact::Ended { lane, number });
+        }
     }
 
     fn standing(&self, ticket: Ticket) -> Option<Standing> {

@@ -19,7 +19,7 @@ use crate::request::{Caller, Notes, OpenCart, Want};
 use crate::sale::SaleRules;
 use crate::state::Held;
 use crate::time::{Now, Timestamp};
-use crate::visitors::VisitorShard;
+use crate::visitors::{FOR_EVER, VisitorShard};
 use crate::waiting_room::{LineShard, Mode};
 
 /// The most bytes of notes: 10 pairs of 100 + 100, a reference, a customer, and postcard's lengths.
@@ -68,12 +68,26 @@ impl Core {
                 // Of all bundles that could have been chosen none was left.
                 | Refusal::BundleIncomplete { scope: Some(_), .. },
             ) => Wish::Refused,
+            // Who has a cart is not idle while it lives, also if nothing else is known of the session since a restart.
+            Err(Refusal::SessionBusy) => match self.lives_until(now, request) {
+                Some(until) => Wish::Extended { until },
+                None => return answer,
+            },
             Err(_) => return answer,
         };
-        if matches!(wish, Wish::Granted { .. }) || !session.empty_handed {
+        if !matches!(wish, Wish::Refused) || !session.empty_handed {
             self.note_wish(now, session.ticket, wish);
         }
         answer
+    }
+
+    /// When the last live cart of the customer ends.
+    fn lives_until(&self, now: Now, request: &OpenCart<'_>) -> Option<Timestamp> {
+        let sale = self.state.names.listing().sale(request.sale)?;
+        let visitors = self.state.lock_visitors(VisitorShard::of(request.customer, self.state.shards()));
+        let carts = visitors.carts(request.customer, sale);
+        let live = |until: &Timestamp| *until != FOR_EVER && *until > now.engine;
+        carts.iter().map(|cart| cart.until).filter(live).max()
     }
 
     /// The kept answer to the request's key.
@@ -235,7 +249,7 @@ impl Decision<'_> {
         let generation = carts.get(index).map_or(0, |cart: &Cart| cart.generation() + 1);
         let cart = CartId::new(self.core.partition, home, generation, index);
         let at = self.at();
-        let last = shown.and_then(|shown| shown.last(at)).unwrap_or(crate::visitors::FOR_EVER);
+        let last = shown.and_then(|shown| shown.last(at)).unwrap_or(FOR_EVER);
         let opened = Opened {
             cart,
             sale,

@@ -1,6 +1,6 @@
 //! Giving back: one hold, or the bundle it belongs to, or the whole cart.
 
-use super::cart::Called;
+use super::cart::{Beside, Called};
 use super::{Core, Decision};
 use crate::carts::MAX_VERSION;
 use crate::carts::bundle_number;
@@ -30,7 +30,7 @@ impl Core {
         out: impl Fn(&mut Decision<'_>) -> Result<Ordinals, Refusal>,
     ) -> Answer<CartView> {
         let replayed = |decision: &mut Decision<'_>, key| decision.replay_cart(key);
-        self.on_cart(now, on, Called::Cart, MAX_HOLDS, 0, replayed, |decision| {
+        self.on_cart(now, on, Called::Cart, Beside::bytes(MAX_HOLDS), replayed, |decision| {
             decision.demand_open(on.cart)?;
             let out = out(decision)?;
             let whole = out.len() == decision.present(on.cart).len();

@@ -7,7 +7,7 @@ use crate::ids::SaleIx;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::time::Now;
-use crate::waiting_room::{Grade, Line, Span, Standing, TicketView, tenths};
+use crate::waiting_room::{Grade, Line, LineView, Span, Standing, TicketView, tenths};
 
 /// Bytes of one fact with [`MAX_SHOWN`] ranges: a number of 24 bits, a time and two bounds of 16, at most 13 bytes each.
 const SHOWN_BYTES: usize = 16 << 10;
@@ -54,6 +54,18 @@ impl Core {
         for shard in 0..self.state.shards() {
             let lines = self.state.lock_lines(usize::from(shard));
             all.extend(lines.lines.values().map(GradeView::of));
+        }
+        all.sort_by(|one, other| one.sale.cmp(&other.sale));
+        all
+    }
+
+    /// All lines as everybody sees them, for gauges.
+    #[must_use]
+    pub fn line_views(&self, now: Now) -> Vec<LineView> {
+        let mut all = Vec::new();
+        for shard in 0..self.state.shards() {
+            let lines = self.state.lock_lines(usize::from(shard));
+            all.extend(lines.lines.values().map(|line| line.view(now)));
         }
         all.sort_by(|one, other| one.sale.cmp(&other.sale));
         all

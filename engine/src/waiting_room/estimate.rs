@@ -87,12 +87,12 @@ impl Line {
             size(lane.back.len() as u64).min(people / (size(BACK_EVERY) - 1.0))
         };
         let mine = people + back(&self.lanes[own], people);
-        let turn = (size(self.lanes[own].called) + mine) / weight(own);
+        let turn = self.shares.had(own) + mine / weight(own);
         let others = (0..self.lanes.len()).filter(|other| *other != own).map(|other| {
             let beside = &self.lanes[other];
             let there = self.there(other, beside.len());
             let there = there + size(beside.back.len() as u64);
-            (turn * weight(other) - size(beside.called)).clamp(0.0, there)
+            ((turn - self.shares.had(other)) * weight(other)).clamp(0.0, there)
         });
         mine + others.sum::<f64>()
     }

@@ -20,6 +20,7 @@ use super::pace::{Pace, Ramp};
 use super::phase::Phase;
 use super::rules::{Dials, Mode, RoomRules};
 use super::seen::Seen;
+use super::shares::Shares;
 use super::stock::{Flow, Stock};
 use super::ticket::{Ticket, TicketKey};
 use super::told::Told;
@@ -125,7 +126,9 @@ pub struct Line {
     pub seen: Vec<Seen>,
     /// The stock as calling last saw it; no state.
     pub stock: Stock,
-    /// Who is inside and was refused what they wanted: what is free is for them as well. No state.
+    /// Who is inside and has not had what they came for: what is free is for them as well. No state.
+    pub unserved: BTreeSet<Packed>,
+    /// Those of them who were refused what they wanted. No state.
     pub empty_handed: BTreeSet<Packed>,
     /// Whoever was inside and found nothing at first, since the start. No state.
     pub in_vain: u64,
@@ -133,6 +136,8 @@ pub struct Line {
     pub flow: Flow,
     /// Who is inside and does nothing. No state.
     pub idle: Idle,
+    /// Which lane is next. No state.
+    pub shares: Shares,
     /// How slowly people are called while the rest is in trouble. No state.
     pub brake: Brake,
     /// Carts that were asked for without a pass while nobody needs one, since the last second. No state.
@@ -199,10 +204,12 @@ impl Line {
             seen: vec![Seen::default(); lanes.len()],
             lanes,
             stock: Stock::default(),
+            unserved: BTreeSet::new(),
             empty_handed: BTreeSet::new(),
             in_vain: 0,
             flow: Flow::default(),
             idle: Idle::default(),
+            shares: Shares::default(),
             brake: Brake::default(),
             arrivals: Arrivals::default(),
             inside: Inside::default(),
@@ -223,6 +230,7 @@ impl Line {
         if self.tickets() == 0 {
             self.lanes = room.lanes.iter().map(|lane| LaneLine::new(&sale.id, &lane.name)).collect();
             self.seen = vec![Seen::default(); self.lanes.len()];
+            self.shares = Shares::default();
         }
         if room.dials != self.rules.dials {
             self.set(Turned { dials: room.dials, ramp: None, ..self.turned() }, at);
@@ -392,19 +400,25 @@ impl Line {
         self.credit.spend(self.pace(), at, people);
     }
 
-    /// The first of those who are back get another turn.
+    /// So many of the first of those who are back get another turn; those at the places `absent` are passed over once more.
     pub(crate) fn call_back(
         &mut self,
         digest: &mut Digest,
         lane: u8,
-        people: u32,
+        looked: u32,
+        absent: &[u32],
         until: Timestamp,
         at: Timestamp,
     ) {
         let mut called = 0;
-        for _ in 0..people {
+        for place in 0..looked {
             let Some(number) = self.lanes[usize::from(lane)].back.pop_front() else { break };
-            if self.row(lane, number).is_some_and(|row| row.standing == Standing::Back) {
+            if self.row(lane, number).is_none_or(|row| row.standing != Standing::Back) {
+                continue;
+            }
+            if absent.binary_search(&place).is_ok() {
+                self.stand(digest, lane, number, Standing::Passed);
+            } else {
                 self.stand(digest, lane, number, Standing::Called);
                 self.inside.set(packed(lane, number), Stay::Called, until);
                 called += 1;

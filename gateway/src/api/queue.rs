@@ -15,6 +15,7 @@ use crate::auth::Principal;
 use crate::call::Call;
 use crate::connector::{proof, ticket_of};
 use crate::durable::{Settled, settle};
+use crate::idempotency;
 use crate::problem::{Code, Problem};
 use crate::queue_it::ids::QueueId;
 use crate::waiting_room::pass::Pass;
@@ -157,8 +158,13 @@ pub async fn admit(call: Call) -> Outcome {
     let caller = call.principal.operator()?;
     let ChangeQuery { dry_run } = call.query()?;
     let AdmitInput { count, reason } = call.json()?;
-    let wish = AdmitNow { count, reason: reason.as_deref(), credential: caller.credential, dry_run };
+    let key = if idempotency::optional(&call.headers)?.is_some() {
+        Some(call.key(caller, call.param(0))?)
+    } else {
+        None
+    };
+    let wish = AdmitNow { count, reason: reason.as_deref(), credential: caller.credential, key, dry_run };
     let called = settle(call.engine(), call.engine().admit(call.param(0), wish)).await?;
     let said = Admitted { called: called.value, server_time: Written(called.now.wall) };
-    Ok(json(StatusCode::OK, &said))
+    Ok(json(StatusCode::OK, &said).cached(PRIVATE).replayed(called.replayed))
 }

@@ -181,6 +181,8 @@ const fn operate(route: Route, verb: &'static str, path: &'static str, summary: 
 
 /// What the page a connector sends people to reads of its query.
 const FROM_CONNECTOR: &[&str] = &["c", "e", "t", "cid", "enqueuetoken", "lang"];
+/// What the pages of the line read: their language, and the page of the shop that is wanted.
+const ON_PAGE: &[&str] = &["lang", "t"];
 const REJECTED: &[&str] = &["c", "e", "t", "cid", "lang"];
 const SENT_ON: &[(u16, Option<&str>)] = &[(200, None), (303, None)];
 
@@ -260,13 +262,13 @@ pub const TABLE: [Entry; 52] = [
         ..operate(Route::CodeGet, "GET", "/v1/sales/{sale}/access-codes/{code}", "One access code, by its hash") },
     Entry { accepts: Some("RevokeInput"), answers: &[(200, Some("RevokedCodes"))],
         ..operate(Route::CodesRevoke, "POST", "/v1/sales/{sale}/access-codes/revoke", "Take access codes back: those named, or a wave") },
-    Entry { query: &["lang"], ..page(Route::PageArrive, "/queue/{sale}", READING, "The waiting page, for people") },
-    Entry { verb: "POST", query: &["lang"], answers: &[(303, None)],
+    Entry { query: ON_PAGE, ..page(Route::PageArrive, "/queue/{sale}", READING, "The waiting page, for people") },
+    Entry { verb: "POST", query: ON_PAGE, answers: &[(303, None)],
         problems: &[Code::NotFound, Code::Rule, Code::LimitReached],
         ..page(Route::PageJoin, "/queue/{sale}", &[], "The waiting page's form: join") },
-    Entry { query: &["lang"], ..page(Route::PagePlace, "/queue/{sale}/{ticket}", READING, "The page of a place in the line") },
-    Entry { verb: "POST", query: &["lang"], accepts: Some("PlaceForm"), answers: &[(303, None)],
-        ..page(Route::PageChange, "/queue/{sale}/{ticket}", READING, "Its form: join again, or leave") },
+    Entry { query: ON_PAGE, ..page(Route::PagePlace, "/queue/{sale}/{ticket}", READING, "The page of a place in the line") },
+    Entry { verb: "POST", query: ON_PAGE, accepts: Some("PlaceForm"), answers: &[(303, None)],
+        ..page(Route::PageChange, "/queue/{sale}/{ticket}", READING, "Its form: join again, leave, or go on to the shop") },
     Entry { query: FROM_CONNECTOR, answers: SENT_ON,
         ..page(Route::ConnectorArrive, "/", READING, "Where a connector sends who has to wait") },
     Entry { query: REJECTED, ..page(Route::ConnectorError, "/error/{code}/", READING, "Where a connector sends whose token it did not take") },

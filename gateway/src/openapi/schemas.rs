@@ -272,8 +272,9 @@ fn carts() -> Value {
     let items = json!({"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/ItemInput"}});
     json!({
         "ItemInput": item,
-        "CartInput": {"type": "object", "additionalProperties": false, "required": ["customer"], "properties": {
-            "customer": {"type": "string", "minLength": 1, "maxLength": 128}, "items": items.clone(),
+        "CartInput": {"type": "object", "additionalProperties": false, "properties": {
+            "customer": {"type": "string", "minLength": 1, "maxLength": 128,
+                "description": "Required with a key. A pass has its own."}, "items": items.clone(),
             "access_code": {"type": "string"}, "reference": {"type": "string", "minLength": 1, "maxLength": 100}, "metadata": metadata.clone()}},
         "MoreInput": {"type": "object", "additionalProperties": false, "required": ["items"], "properties": {"items": items}},
         "ExchangeInput": {"type": "object", "additionalProperties": false, "required": ["item"], "properties":

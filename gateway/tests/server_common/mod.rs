@@ -97,14 +97,13 @@ impl TestServer {
         self.send("GET", path, &bearer(key).each_ref().map(|(name, value)| (*name, value.as_str())), "")
     }
 
-    /// A request with a key, an idempotency key and a JSON body.
+    /// A request with a key, an idempotency key (none if it is empty) and a JSON body.
     pub fn json(&self, method: &str, path: &str, key: &str, idempotency: &str, body: &Value) -> Answer {
         let [(authorization, bearer)] = bearer(key);
-        let headers = [
-            (authorization, bearer.as_str()),
-            ("idempotency-key", idempotency),
-            ("content-type", "application/json"),
-        ];
+        let mut headers = vec![(authorization, bearer.as_str()), ("content-type", "application/json")];
+        if !idempotency.is_empty() {
+            headers.push(("idempotency-key", idempotency));
+        }
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.send(method, path, &headers, &body)
     }

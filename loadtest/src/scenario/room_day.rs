@@ -1,6 +1,6 @@
 //! What launch days with a waiting room share: a server is found, the slots are loaded, the crowd comes at its instants and asks
 //! until everybody has had a final answer; then the books are read and one report is made. What makes a day that day is
-//! its [`Script`].
+//! its script.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -117,6 +117,7 @@ impl Crowd {
         {
             let mut found = self.found.borrow_mut();
             found.longest_wait = found.longest_wait.max(waited);
+            self.floor.pulse.held();
         }
         self.order(number, &key, &cart).await;
         if number.is_multiple_of(TWICE) {
@@ -173,7 +174,10 @@ impl Crowd {
         let answer = self.send(Kind::Checkout, &call).await;
         let mut found = self.found.borrow_mut();
         match answer.as_ref().and_then(|answer| text(answer, "order")) {
-            Some(order) => found.ordered.push((number, Instant::now(), order)),
+            Some(order) => {
+                self.floor.pulse.ordered();
+                found.ordered.push((number, Instant::now(), order));
+            }
             None => {
                 // A cart ends with its invitation, and that is no more than it promised.
                 let told = words(answer.as_ref());
@@ -222,22 +226,24 @@ impl Crowd {
         tokio::time::sleep_until((ends.checked_sub(Duration::from_millis(150)).unwrap_or(ends)).into()).await;
         let venues: BTreeSet<&str> =
             self.terms.of_wave(wave).map(|number| self.terms.venue_of(number)).collect();
-        for venue in venues {
-            let hold = |nth: u64| {
-                let body = json!({"customer": format!("{}-s{wave}-{venue}-{nth}", self.run), "access_code": code,
-                    "items": [{"best": {"venue": venue, "quantity": 1, "adjacent": false}}]});
-                self.cart(&self.phone_key, format!("{}-s-{wave}-{venue}-{nth}", self.run), &body)
-            };
+        let hold = |venue: &str, nth: u64| {
+            let body = json!({"customer": format!("{}-s{wave}-{venue}-{nth}", self.run), "access_code": code,
+                "items": [{"best": {"venue": venue, "quantity": 1, "adjacent": false}}]});
+            self.cart(&self.phone_key, format!("{}-s-{wave}-{venue}-{nth}", self.run), &body)
+        };
+        for venue in &venues {
+            let made = self.wave_in_the_making.lock().await;
             if Instant::now() < ends.checked_sub(Duration::from_millis(30)).unwrap_or(ends) {
-                let made = self.wave_in_the_making.lock().await;
-                let early = words(self.send(Kind::Hold, &hold(0)).await.as_ref());
-                drop(made);
+                let early = words(self.send(Kind::Hold, &hold(venue, 0)).await.as_ref());
                 if early.starts_with("201") && Instant::now() < ends {
                     let case = format!("a unit of wave {wave} was for sale before its deadline");
                     self.found.borrow_mut().late_units.push(case);
                 }
             }
-            tokio::time::sleep_until(ends.into()).await;
+            drop(made);
+        }
+        tokio::time::sleep_until(ends.into()).await;
+        for venue in venues {
             let of_venue = |number: &usize| self.terms.venue_of(*number) == venue;
             let invited: BTreeSet<usize> = self.terms.of_wave(wave).filter(of_venue).collect();
             // Asked again each time: an order made on the stroke of the deadline may still be on its way to us.
@@ -250,7 +256,7 @@ impl Crowd {
             while taken < lapsed() && ends.elapsed() < Duration::from_secs(3) {
                 tries += 1;
                 let made = self.wave_in_the_making.lock().await;
-                let answer = self.send(Kind::Hold, &hold(tries)).await;
+                let answer = self.send(Kind::Hold, &hold(venue, tries)).await;
                 drop(made);
                 if answer.is_some_and(|answer| answer.status == 201) {
                     taken += 1;

@@ -127,7 +127,7 @@ fn places(
         let cancelled = || !cart.items.iter().any(Item::present);
         cart.stage == Stage::Ordered
             && cart.sale == sale
-            && caller.may_see(cart.channel, cart.customer())
+            && caller.may_see(cart.sale, cart.channel, cart.customer())
             && match query.state {
                 Some(OrderState::Cancelled) => cancelled(),
                 Some(OrderState::Confirmed) => cart.version == cart.confirmed_version(),

@@ -16,7 +16,7 @@ impl Decision<'_> {
             return Some(Err(Refusal::KeyReused));
         }
         // Stands for no cart.
-        if record.answered() == Answered::CodesMade {
+        if matches!(record.answered(), Answered::CodesMade | Answered::Admitted) {
             return Some(Err(Refusal::KeyReused));
         }
         // The answer names slots of every item the cart ever had: their shards, and those only, are taken.
@@ -48,7 +48,7 @@ impl Decision<'_> {
             Err(refusal) => return Some(self.answer(Err(refusal))),
         };
         match record.answered() {
-            Answered::Confirmed | Answered::Cancelled | Answered::CodesMade => {
+            Answered::Confirmed | Answered::Cancelled | Answered::CodesMade | Answered::Admitted => {
                 Some(self.answer(Err(Refusal::KeyReused)))
             }
             Answered::Opened

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity};
+use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity, SaleIx};
 use crate::inventory::SlotSpec;
 use crate::outcome::{CartState, ItemView, OrderState};
 use crate::request::{Caller, Notes};
@@ -234,7 +234,16 @@ impl Books {
     /// What a caller sees of a cart, when those that ended by some time may have been forgotten.
     pub fn sight(&self, caller: Caller, cart: CartId, ended_by: Timestamp) -> Sight<'_> {
         match self.carts.get(&cart) {
-            Some(book) if !caller.may_see(book.channel, book.customer) => Sight::Never,
+            // Passes are of one sale, and carts made with one are the only ones of their customers.
+            Some(book)
+                if !caller.may_see(
+                    caller.holder.map_or(SaleIx(0), |it| it.ticket.sale),
+                    book.channel,
+                    book.customer,
+                ) =>
+            {
+                Sight::Never
+            }
             Some(book) if book.stage != Stage::Ordered && book.deadline <= ended_by => Sight::Maybe(book),
             Some(book) => Sight::Sure(book),
             None => Sight::Never,

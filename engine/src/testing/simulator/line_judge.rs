@@ -113,14 +113,15 @@ impl Judge<'_> {
         self.line_shown(LineEntry::Stands { at, place: None, ahead: None, session }, answer);
     }
 
-    /// The holder of a pass checked out: the order is one fact, and the end of the session is the next.
+    /// The holder of a pass checked out: the end of the session is one fact, and the order is the next.
     pub fn checkout_of_holder(&mut self, answer: &Answer<CheckoutView>, holder: Holder, ended: bool) {
-        let own = Sequence(answer.rests_on.0 - u64::from(ended));
-        self.checkout(&Answer { rests_on: own, ..answer.clone() });
         if ended {
             assert!(answer.result.is_ok(), "a refused checkout has ended a session");
-            self.line_set(LineEntry::Ended { at: place_of(holder.ticket) }, answer);
+            let before = Sequence(answer.rests_on.0 - 1);
+            let before = Answer { rests_on: before, ..answer.clone() };
+            self.line_set(LineEntry::Ended { at: place_of(holder.ticket) }, &before);
         }
+        self.checkout(answer);
     }
 
     /// A cart was made in the sale with the room: by who may.

@@ -140,6 +140,29 @@ impl Turns {
                 }
                 self.lanes[usize::from(*lane)].turns += places;
             }
+            LineFact::TurnedBack { lane, looked, absent, until } => {
+                for place in 0..*looked {
+                    let here = &mut self.lanes[usize::from(*lane)];
+                    let ticket = here.back.pop_front().expect("somebody who is back");
+                    assert_eq!(here.standings[ticket as usize], Standing::Back);
+                    let (who, others_wait) = ((*lane, ticket), (here.turns as usize) < here.standings.len());
+                    if absent.contains(&place) {
+                        let there = asks.present(who, number, at);
+                        assert!(!there, "{who:?} was back, was passed over again at {at}, and was there");
+                        self.stand(who, Standing::Passed);
+                        self.tally.passed += 1;
+                        continue;
+                    }
+                    here.standings[ticket as usize] = Standing::Called;
+                    here.called += 1;
+                    here.shared += u64::from(others_wait);
+                    self.stays.insert(who, (Stay::Called, *until));
+                    self.tally.called += 1;
+                }
+                let here = &self.lanes[usize::from(*lane)];
+                let (shared, called) = (here.shared, here.called);
+                assert!(shared * BACK_EVERY <= called, "{shared} of {called} calls went to who came back");
+            }
             LineFact::CalledBack { lane, people, until } => {
                 let here = &mut self.lanes[usize::from(*lane)];
                 let others_wait = (here.turns as usize) < here.standings.len();
