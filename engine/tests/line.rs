@@ -204,6 +204,50 @@ fn who_is_not_there_is_passed_over_and_comes_back_behind_those_who_are() {
     assert!(states(&desk, &away).iter().all(|state| *state == TicketState::Called));
 }
 
+/// Who was back and has gone again costs nobody a turn: with one call a minute fifty of them would be nearly an hour.
+#[test]
+fn who_came_back_and_went_again_is_passed_over_again() {
+    let mut desk = room(|_| {}, 100);
+    let gone: Vec<String> = (0..50).map(|_| join(&desk, Proof::Nobody).text).collect();
+    let stays = [join(&desk, Proof::Nobody).text];
+    desk.clock = OPENING - 30_000;
+    // Nobody is there at the opening; then all are back, and all but one go for good.
+    pass(&mut desk, 90, &[]);
+    for ticket in gone.iter().chain(&stays) {
+        assert_eq!(look(&desk, ticket).state, TicketState::Waiting);
+    }
+    let change = LineChange { admit_per_minute: Some(0), ..LineChange::default() };
+    desk.core.set_line(desk.now(), "day", &change).result.unwrap();
+    pass(&mut desk, 60, &stays);
+    let waiting = desk.core.line(desk.now(), "day").result.unwrap();
+    let called_before = waiting.called;
+    let change = LineChange { admit_per_minute: Some(60), ..LineChange::default() };
+    desk.core.set_line(desk.now(), "day", &change).result.unwrap();
+    pass(&mut desk, 3, &stays);
+    assert_eq!(look(&desk, &stays[0]).state, TicketState::Called, "{called_before} were called before");
+    // And whoever comes again is back again.
+    assert_eq!(look(&desk, &gone[40]).state, TicketState::Waiting);
+    pass(&mut desk, 3, &[gone[40].clone()]);
+    assert_eq!(look(&desk, &gone[40]).state, TicketState::Called);
+}
+
+/// A link token begins the session before anything is chosen: the stock is not shown to others meanwhile.
+#[test]
+fn who_is_inside_and_has_not_chosen_yet_is_in_view() {
+    let mut desk = room(|rules| rules.dials = Dials { admit_per_minute: 6_000, max_active: 100 }, 5);
+    let all: Vec<String> = (0..30).map(|_| join(&desk, Proof::Nobody).text).collect();
+    desk.clock = OPENING;
+    for _ in 0..20 {
+        pass(&mut desk, 1, &all);
+        for ticket in &all {
+            if look(&desk, ticket).state == TicketState::Called {
+                use_pass(&desk, ticket).result.unwrap();
+            }
+        }
+    }
+    assert_eq!(desk.core.line(desk.now(), "day").result.unwrap().active, 5);
+}
+
 #[test]
 fn a_pass_opens_one_session_inside_its_window() {
     let mut desk = room(|_| {}, 100);

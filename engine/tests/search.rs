@@ -256,6 +256,36 @@ fn a_gap_is_counted_in_local_days_across_a_change_of_the_clocks() {
     }
 }
 
+/// A list of which every bundle ends with the same slot sends everybody who reads it to that slot.
+#[test]
+fn offers_of_a_day_end_with_slots_of_their_own() {
+    let desk = Desk::new(4);
+    let rule = BundleRule {
+        name: "two-doses".into(),
+        parts: vec!["dose1".into(), "dose2".into()],
+        same_venue: true,
+        gap_days: Some((21, 28)),
+        cancel_parts: false,
+    };
+    desk.sale(SaleRules { bundles: vec![rule], ..SaleRules::new("day", "UTC") });
+    let day = 86_400_000_i64;
+    let slots: Vec<SlotSpec> = [("dose1", 0), ("dose2", 21)]
+        .into_iter()
+        .flat_map(|(product, days)| {
+            (0..10_i64).map(move |number| SlotSpec {
+                product: Some(product.to_owned()),
+                starts_at: Some(WallTime(1_700_000_000_000 + days * day + number * 300_000)),
+                ..SlotSpec::new(&format!("{product}-{number}"), "kiel", 3)
+            })
+        })
+        .collect();
+    desk.slots("day", &slots);
+    let offers = desk.core.bundles(desk.now(), "day", "two-doses", Some("kiel"), None, 20).result.unwrap();
+    let second: std::collections::BTreeSet<&str> =
+        offers.iter().map(|offer| offer.slots[1].0.as_str()).collect();
+    assert_eq!((offers.len(), second.len()), (10, 10), "{second:?}");
+}
+
 #[test]
 fn a_search_does_not_look_at_what_is_full() {
     let looked = |desk: &Desk| {
