@@ -171,3 +171,19 @@ fn what_was_turned_away_and_back_since_is_not_taken_back() {
     assert_eq!(turn(&desk, &undo(2)).unwrap().mode, Mode::Pause);
     assert_eq!(turn(&desk, &undo(1)).unwrap().mode, Mode::Queue);
 }
+
+#[test]
+fn a_setting_of_the_sale_moves_its_own_dial_and_no_other() {
+    let (desk, _) = desk(60, 1);
+    let up = LineChange { admit_per_minute: Some(600), ramp: Some(Millis(300_000)), ..LineChange::default() };
+    turn(&desk, &up).unwrap();
+    let settings = |rate: u32, most: u32| {
+        let dials = Dials { admit_per_minute: rate, max_active: most };
+        let room = RoomRules { dials, claim: Millis(3_600_000), ..RoomRules::default() };
+        desk.sale(SaleRules { room: Some(Arc::new(room)), ..SaleRules::new("day", "UTC") });
+        let line = line(&desk);
+        (line.dials.admit_per_minute, line.rate, line.dials.max_active)
+    };
+    assert_eq!(settings(60, 500), (600, 60, 500), "the rate is on its way to where an operator turned it");
+    assert_eq!(settings(90, 500), (90, 90, 500));
+}

@@ -232,8 +232,17 @@ impl Line {
             self.seen = vec![Seen::default(); self.lanes.len()];
             self.shares = Shares::default();
         }
-        if room.dials != self.rules.dials {
-            self.set(Turned { dials: room.dials, ramp: None, ..self.turned() }, at);
+        // What an operator turned stays, unless that very setting changes.
+        let (old, new) = (self.rules.dials, room.dials);
+        if new != old {
+            let mut after = self.turned();
+            if new.admit_per_minute != old.admit_per_minute {
+                (after.dials.admit_per_minute, after.ramp) = (new.admit_per_minute, None);
+            }
+            if new.max_active != old.max_active {
+                after.dials.max_active = new.max_active;
+            }
+            self.set(after, at);
         }
         (self.opens_at, self.rules) = (sale.opens_at, room.clone());
         // What was published of nobody speaks of the lanes there are.
