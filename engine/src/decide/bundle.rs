@@ -44,6 +44,18 @@ impl Window {
 /// The slots of a bundle, a part each.
 pub(crate) type Parts = SmallVec<[SlotRef; 4]>;
 
+/// Which slot of a day is taken, where all are as good for the bundle.
+#[derive(Clone, Copy, Debug)]
+enum Pick {
+    /// The one with the most left; the first of several, and of the first [`MOST_COMPARED`].
+    Emptiest,
+    /// The first that is free from this rank on, else the first of all.
+    From(u32),
+}
+
+/// So many slots of a day are compared for the one with the most left: a venue without days can have a hundred thousand.
+const MOST_COMPARED: usize = 64;
+
 /// What decides whether the rest of a bundle can be had: which part is next, the day before it, and how many parts that day
 /// has already. Gaps never go back, so units of other days cannot be asked for again; of one day the units of a product
 /// are alike, whichever slot they are of. Without gaps all units of a product are alike, and only the part counts.
@@ -70,10 +82,11 @@ pub(crate) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The first bundle in the order of days.
+    /// The first bundle in the order of days; of a day the slots with the most left, so that those last longest which others
+    /// are shown and choose from.
     pub fn first(&self) -> Option<Parts> {
         let mut parts = Parts::new();
-        self.extend(&mut parts, Rest::default(), 0, &mut BTreeSet::new()).then_some(parts)
+        self.extend(&mut parts, Rest::default(), Pick::Emptiest, &mut BTreeSet::new()).then_some(parts)
     }
 
     /// Bundles that each begin with another slot, at most `most`, in the order of days. What follows is of the same rank in its
@@ -98,7 +111,7 @@ impl Search<'_> {
                         && self.window.starts_inside(shard.info(index).starts_at);
                     let mut parts = Parts::from_slice(&[SlotRef { shard: *number, index }]);
                     let rest = self.after(Rest::default(), group);
-                    if begins && self.extend(&mut parts, rest, here, &mut BTreeSet::new()) {
+                    if begins && self.extend(&mut parts, rest, Pick::From(here), &mut BTreeSet::new()) {
                         found.push(parts);
                     } else if begins {
                         // No other slot of this day finds what this one did not.
@@ -111,9 +124,8 @@ impl Search<'_> {
     }
 
     /// Adds parts to what is chosen until the bundle is whole; leaves `parts` as it was if it cannot be. Each rest is tried
-    /// once: with k parts and d days that is at most k × d × k rests, not d to the k. Of a day the first slot that is free from
-    /// `rank` on is taken, else the first of all.
-    fn extend(&self, parts: &mut Parts, rest: Rest, rank: u32, in_vain: &mut BTreeSet<Rest>) -> bool {
+    /// once: with k parts and d days that is at most k × d × k rests, not d to the k.
+    fn extend(&self, parts: &mut Parts, rest: Rest, pick: Pick, in_vain: &mut BTreeSet<Rest>) -> bool {
         let Some(product) = self.rule.parts.get(parts.len()) else { return true };
         if in_vain.contains(&rest) {
             return false;
@@ -136,9 +148,9 @@ impl Search<'_> {
                 if !self.has_day(group) {
                     continue;
                 }
-                let Some(index) = self.slot_in(*number, shard, group, parts, rank) else { continue };
+                let Some(index) = self.slot_in(*number, shard, group, parts, pick) else { continue };
                 parts.push(SlotRef { shard: *number, index });
-                if self.extend(parts, self.after(rest, group), rank, in_vain) {
+                if self.extend(parts, self.after(rest, group), pick, in_vain) {
                     return true;
                 }
                 parts.pop();
@@ -163,8 +175,8 @@ impl Search<'_> {
         self.rule.gap_days.is_none() || group.key.day.is_some()
     }
 
-    /// A slot of the group that can be had, from `rank` on if there is one.
-    fn slot_in(&self, number: u8, shard: &Shard, group: &Group, parts: &Parts, rank: u32) -> Option<u32> {
+    /// A slot of the group that can be had.
+    fn slot_in(&self, number: u8, shard: &Shard, group: &Group, parts: &Parts, pick: Pick) -> Option<u32> {
         let first = parts.is_empty();
         let good = |index: u32| {
             let place = SlotRef { shard: number, index };
@@ -175,9 +187,14 @@ impl Search<'_> {
         if group.counts.free() > 0 {
             let free_from = |rank: u32| {
                 let free = std::iter::successors(group.next_free(rank), |found| group.next_free(found + 1));
-                free.map(|found| group.slots[found as usize]).find(|index| good(*index))
+                free.map(|found| group.slots[found as usize]).filter(|index| good(*index))
             };
-            let found = free_from(rank).or_else(|| if rank > 0 { free_from(0) } else { None });
+            let left = |index: &u32| (shard.slot(*index).free(), std::cmp::Reverse(*index));
+            let found = match pick {
+                Pick::Emptiest => free_from(0).take(MOST_COMPARED).max_by_key(left),
+                Pick::From(0) => free_from(0).next(),
+                Pick::From(rank) => free_from(rank).next().or_else(|| free_from(0).next()),
+            };
             if found.is_some() {
                 return found;
             }

@@ -175,9 +175,12 @@ impl Line {
             chances: place_of.and_then(|place| self.chances(lane, number, place, now.engine)),
             poll_after: poll_after(state, soonest),
             until,
+            // For as long again: a cart that is made at the end of the session is paid after it.
             pass_until: match state {
-                TicketState::Called => until.map(|until| until.plus(self.rules.session)),
-                TicketState::Admitted => until,
+                TicketState::Called => {
+                    until.map(|until| until.plus(self.rules.session).plus(self.rules.session))
+                }
+                TicketState::Admitted => until.map(|until| until.plus(self.rules.session)),
                 _ => None,
             },
             person: row.person(),

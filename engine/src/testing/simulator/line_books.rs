@@ -103,12 +103,19 @@ impl LineBook {
         self.tickets.values().find(|book| book.person == person)
     }
 
-    /// The sale was set: new terms turn the dials only if they name others than the old ones did.
+    /// The sale was set: new terms turn a dial only if they name another than the old ones did.
     pub fn set(&mut self, before: Option<&RoomRules>, room: &RoomRules, number: Sequence) {
-        if before.is_none_or(|before| before.dials != room.dials) {
-            self.dials = Some(room.dials);
-        }
         self.touched = number;
+        let (Some(before), Some(dials)) = (before, &mut self.dials) else {
+            self.dials = Some(room.dials);
+            return;
+        };
+        if before.dials.admit_per_minute != room.dials.admit_per_minute {
+            dials.admit_per_minute = room.dials.admit_per_minute;
+        }
+        if before.dials.max_active != room.dials.max_active {
+            dials.max_active = room.dials.max_active;
+        }
     }
 
     pub fn enter(&mut self, number: Sequence, entry: &LineEntry) {
