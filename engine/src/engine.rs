@@ -509,6 +509,12 @@ requests! {
     fn cancel_order(on: OnCart, holds: Option<&[u8]>) -> OrderView;
 }
 
+/// How long the writer waits for room on the disk before it tries again.
+const BLOCKED_FOR: Duration = Duration::from_millis(100);
+
+/// While the engine stops it tries so often, three seconds in all; what was not written then is answered by nobody.
+const MOST_BLOCKED: u32 = 30;
+
 /// How often the ticker looks at every shard.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -523,6 +529,7 @@ impl Shared {
     fn write(&self, mut writer: Writer<FileJournal<FolderDisk>>) {
         let window = self.ack.window().map(|window| Duration::from_millis(window.0));
         let mut since_sync = Duration::ZERO;
+        let mut blocked = 0;
         loop {
             let step = writer.step();
             let (frames, syncs) = writer.counts();
@@ -534,7 +541,14 @@ impl Shared {
             }
             match step {
                 Step::Failed => break,
-                Step::Blocked => self.core.writer.sleep(Duration::from_millis(100)),
+                Step::Blocked if self.stopping.load(Ordering::Acquire) && blocked >= MOST_BLOCKED => {
+                    self.mark.fail(Failure("the disk stayed full while the server stopped".to_owned()));
+                    break;
+                }
+                Step::Blocked => {
+                    blocked += u32::from(self.stopping.load(Ordering::Acquire));
+                    self.core.writer.sleep(BLOCKED_FOR);
+                }
                 Step::Idle if self.stopping.load(Ordering::Acquire) => break,
                 // What came during the sync and is only owed waits for its worker's turn to end: one frame for all of it.
                 Step::Wrote | Step::Idle => {

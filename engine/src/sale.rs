@@ -160,6 +160,16 @@ impl SaleRules {
                     product.name
                 ));
             }
+            let others =
+                self.bundles.iter().filter(|known| product.sold_only_in.as_ref() != Some(&known.name));
+            if product.sold_only_in.is_some()
+                && let Some(other) = others.into_iter().find(|other| other.parts.contains(&product.name))
+            {
+                return Err(format!(
+                    "product `{}` is sold only in one bundle rule and is a part of `{}` as well",
+                    product.name, other.name
+                ));
+            }
         }
         let distinct = |names: &mut dyn Iterator<Item = &str>| {
             let mut names: Vec<_> = names.collect();

@@ -128,19 +128,21 @@ impl Server {
             .map_err(|problem| format!("the sample could not be added: {}", problem.detail()))
     }
 
-    /// Stops accepting, finishes what runs, closes the data folder.
-    pub fn stop(self) {
+    /// Stops accepting, finishes what runs, closes the data folder. Says why the journal could not be brought to its end, if so.
+    #[must_use]
+    pub fn stop(self) -> Option<String> {
         self.running.drain();
         close_engine(&self.engine);
+        match self.engine.health() {
+            Health::Ready => None,
+            Health::JournalFailed(why) => Some(why),
+        }
     }
 }
 
-/// Opens the data folder. The folder itself is made first: the key file lies beside the journal.
+/// Opens the data folder. Whoever makes it syncs its name as well, so that is left to the engine.
 fn open_engine(config: &Config) -> Result<Arc<Engine>, StartError> {
     let data = &config.data;
-    std::fs::create_dir_all(data).map_err(|error| {
-        StartError::Data(format!("the data folder {} cannot be made: {error}", data.display()))
-    })?;
     let mut options = EngineOptions::new(data);
     options.shards = config.shards;
     options.snapshot_every = Millis(config.snapshot_every_ms);

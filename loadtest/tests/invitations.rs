@@ -21,7 +21,7 @@ fn a_code_works_once_and_its_unit_waits_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
     let ran = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["run", "s5", "--scale", "40", "--speed", "14400", "--report"])
+        .args(["run", "s5", "--scale", "40", "--speed", "21600", "--report"])
         .arg(&file)
         .env("ONSALE_BIN", server())
         .output()

@@ -45,7 +45,7 @@ pub use line::{JoinLine, JoinedLine, Proof, Registered, Session, has_pass};
 pub use sales::SalePut;
 pub use shown::GradeView;
 pub use slot::SlotChange;
-pub use views::{OrderQuery, Page, SlotQuery};
+pub use views::{OrderQuery, Page, SlotQuery, is_slot_cursor};
 
 pub use crate::documents::{Availability, AvailabilityLine, BundleOffer};
 

@@ -6,6 +6,7 @@ use super::{Core, Decision};
 use crate::apply::keeps_lanes;
 use crate::fact::{Cold, Configuration, Kind};
 use crate::ids::{ChannelIx, SaleIx, is_id};
+use crate::inventory::Group;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::sale::{IfMatch, SaleRules, SaleView};
@@ -130,7 +131,11 @@ impl Core {
             (Some(standing), IfMatch::Revision(revision)) if standing != revision => Err(Refusal::Stale),
             (Some(standing), _) => Ok(standing + 1),
         };
+        let standing = known.map(|sale| Arc::clone(&catalog.sales[usize::from(sale.0)].rules));
         let result = result.and_then(|revision| {
+            if let (Some(sale), Some(standing)) = (known, &standing) {
+                decision.check_zones(sale, standing, &rules)?;
+            }
             let sale = known.unwrap_or_else(|| SaleIx(u16::try_from(next).unwrap_or(u16::MAX)));
             let view = SaleView { rules: Arc::new(rules.clone()), revision };
             let fact = decision.sale_set(sale, revision, rules)?;
@@ -158,7 +163,36 @@ impl Core {
     }
 }
 
+/// The zone in which a venue's days are counted.
+fn zone_of<'a>(rules: &'a SaleRules, venue: &str) -> &'a str {
+    let own = rules.venue_time_zones.iter().find(|(known, _)| known == venue);
+    own.map_or(&rules.time_zone, |(_, zone)| zone)
+}
+
 impl Decision<'_> {
+    /// A venue that has slots keeps its time zone: the days of its slots were counted in it. All shards are held.
+    fn check_zones(&self, sale: SaleIx, standing: &SaleRules, rules: &SaleRules) -> Result<(), Refusal> {
+        let zones = |rules: &SaleRules| (rules.time_zone.clone(), rules.venue_time_zones.clone());
+        if zones(standing) == zones(rules) {
+            return Ok(());
+        }
+        for number in 0..self.core.state.shards() {
+            let shard = self.guards.look(number);
+            let with_days = |group: &&Group| !group.slots.is_empty() && group.key.day.is_some();
+            for group in shard.groups_of_sale(sale).filter(with_days) {
+                let venue = shard.names.name(group.key.venue);
+                if zone_of(standing, venue) != zone_of(rules, venue) {
+                    let why = format!(
+                        "venue `{venue}` has slots whose days were counted in {}: its time zone stays",
+                        zone_of(standing, venue)
+                    );
+                    return Err(Refusal::Rule { why });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The fact that a sale is set, with its waiting room if it has one.
     fn sale_set(&self, sale: SaleIx, revision: u64, rules: SaleRules) -> Result<Cold, Refusal> {
         let codes = rules.codes.as_deref().filter(|codes| !codes.is_empty()).cloned();

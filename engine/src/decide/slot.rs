@@ -8,6 +8,7 @@ use crate::inventory::MAX_CAPACITY;
 use crate::limits::{MAX_PAGE, SETTLE_BUDGET};
 use crate::outcome::{Answer, SlotView};
 use crate::refusal::{InTheWay, Missing, Refusal};
+use crate::sequence::Sequence;
 use crate::time::Now;
 
 /// What an operator may change of a slot.
@@ -53,22 +54,25 @@ impl Core {
         };
         match answer.result {
             Err(Refusal::BelowCommitted { .. }) => {
-                let in_the_way = self.in_the_way(place);
-                Answer { result: Err(Refusal::BelowCommitted { in_the_way }), ..answer }
+                let (in_the_way, seen) = self.in_the_way(now, place);
+                let rests_on = answer.rests_on.max(seen);
+                Answer { result: Err(Refusal::BelowCommitted { in_the_way }), rests_on, ..answer }
             }
             _ => answer,
         }
     }
 
-    /// Carts and orders that have units of a slot. Looks at one shard after the other: it explains a refusal, it does not
-    /// decide one.
-    fn in_the_way(&self, place: SlotRef) -> Vec<InTheWay> {
-        let mut found = Vec::new();
+    /// Carts that live and orders that have units of a slot, and what was seen of them. Looks at one shard after the other: it
+    /// explains a refusal, it does not decide one.
+    fn in_the_way(&self, now: Now, place: SlotRef) -> (Vec<InTheWay>, Sequence) {
+        let (mut found, mut seen) = (Vec::new(), Sequence::ZERO);
         for number in 0..self.state.shards() {
             let shard = self.state.lock_shard(number);
+            seen = seen.max(shard.stamp.sequence);
+            let at = now.engine.max(shard.stamp.at);
             for index in 0..shard.carts.places() {
                 let cart = &shard.carts[index];
-                if !matches!(cart.stage, Stage::Open | Stage::Ordered) {
+                if cart.stage != Stage::Ordered && !(cart.stage == Stage::Open && cart.open_at(at)) {
                     continue;
                 }
                 let items = cart.items.iter().filter(|item| item.present() && item.slot() == place);
@@ -78,11 +82,11 @@ impl Core {
                     found.push(InTheWay { cart: id, ordered: cart.stage == Stage::Ordered, units });
                 }
                 if found.len() >= MAX_PAGE {
-                    return found;
+                    return (found, seen);
                 }
             }
         }
-        found
+        (found, seen)
     }
 }
 
@@ -91,6 +95,9 @@ impl Decision<'_> {
         let slot = self.guards.look(place.shard).slot(place.index);
         let capacity = change.capacity.unwrap_or(slot.capacity);
         let blocked = change.blocked.unwrap_or(slot.blocked);
+        if slot.numbered && capacity > 1 {
+            return Err(Refusal::Rule { why: "a numbered seat is one: its capacity is 0 or 1".into() });
+        }
         if u64::from(slot.held) + u64::from(slot.sold) + u64::from(blocked) > u64::from(capacity) {
             return Err(Refusal::BelowCommitted { in_the_way: Vec::new() });
         }

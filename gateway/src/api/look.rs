@@ -68,7 +68,7 @@ pub async fn bundles(call: Call) -> Outcome {
         items: offers.value.iter().map(|offer| WrittenOffer::new(&rule, offer)).collect(),
         next: None,
         as_of: Written(offers.now.wall),
-        server_time: Written(offers.now.wall),
+        server_time: Written(call.engine().now().wall),
     };
     Ok(json(StatusCode::OK, &body).cached(PUBLIC))
 }

@@ -37,6 +37,9 @@ pub async fn list(call: Call) -> Outcome {
         Some(name) if is_customer(name) => Some(call.engine().customer(name)),
         Some(_) => return Err(Problem::malformed("`customer` is 1 to 128 printable ASCII characters.")),
     };
+    if input.after.as_deref().is_some_and(|after| PublicId::parse(IdKind::Order, after).is_none()) {
+        return Err(Problem::malformed("`after` is none of the texts that a page gave as its `next`."));
+    }
     let query = OrderQuery {
         customer,
         reference: input.reference.as_deref(),

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use jiff::tz::TimeZone;
-use onsale_engine::decide::{SlotChange, SlotQuery};
+use onsale_engine::decide::{SlotChange, SlotQuery, is_slot_cursor};
 use onsale_engine::time::WallTime;
 
 use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
@@ -49,6 +49,9 @@ pub async fn list(call: Call) -> Outcome {
             }
         },
     };
+    if input.after.as_deref().is_some_and(|after| !is_slot_cursor(after)) {
+        return Err(Problem::malformed("`after` is none of the texts that a page gave as its `next`."));
+    }
     let query = SlotQuery {
         venue: input.venue.as_deref(),
         section: input.section.as_deref(),

@@ -46,8 +46,11 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         None => tracing::info!("stopping: no more requests are accepted, what runs is finished"),
         Some(why) => tracing::error!(%why, "stopping: the journal has failed"),
     }
-    server.stop();
-    Ok(if failed.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let late = server.stop();
+    if let (None, Some(why)) = (&failed, &late) {
+        tracing::error!(%why, "stopped, and the journal has failed on the way");
+    }
+    Ok(if failed.is_none() && late.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn log_to_stderr(config: &Config) -> Result<(), CommandError> {

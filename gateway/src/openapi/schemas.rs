@@ -227,8 +227,10 @@ fn stock() -> Value {
                 json!({"type": "integer", "minimum": 0, "description": "Only for callers with a key"});
         }
     }
-    slot["next_release_at"] = time_or_null();
-    slot["earliest_return_at"] = time_or_null();
+    for shape in [&mut slot, &mut line] {
+        shape["next_release_at"] = time_or_null();
+        shape["earliest_return_at"] = time_or_null();
+    }
     slot["server_time"] = time();
     json!({
         "SlotInput": {"type": "object", "additionalProperties": false, "required": ["id", "venue", "capacity"], "properties": input},

@@ -70,6 +70,10 @@ struct WrittenLine<'a> {
     #[serde(flatten)]
     exact: Option<Exact>,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_release_at: Option<Written>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earliest_return_at: Option<Written>,
 }
 
 impl<'a> WrittenAvailability<'a> {
@@ -89,6 +93,8 @@ impl<'a> WrittenAvailability<'a> {
             capacity: line.counts.capacity,
             exact: exact.then(|| Exact::of(&line.counts)),
             state: state_word(line.state),
+            next_release_at: line.next_release_at.map(Written),
+            earliest_return_at: line.earliest_return_at.map(|at| Written(stock.as_of.wall_of(at))),
         };
         Self {
             scope: Scope { sale, product },

@@ -45,7 +45,7 @@ impl TestServer {
 
     /// Stops it and starts it again on the same folder.
     pub fn restart(&mut self) {
-        self.server.take().unwrap().stop();
+        let _ = self.server.take().unwrap().stop();
         self.run();
     }
 
@@ -112,7 +112,7 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
-            server.stop();
+            let _ = server.stop();
         }
     }
 }

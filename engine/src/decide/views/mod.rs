@@ -7,4 +7,4 @@ mod slots;
 
 pub use orders::OrderQuery;
 pub(super) use slots::slot_view;
-pub use slots::{Page, SlotQuery};
+pub use slots::{Page, SlotQuery, is_slot_cursor};

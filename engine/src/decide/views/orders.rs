@@ -50,13 +50,19 @@ impl Core {
             Some(customer) => self.orders_of(customer, sale, from, &mut rests_on),
             None => self.orders_from(from, caller, sale, query, limit + 1, &mut rests_on),
         };
+        // What was looked through goes on behind the last that was found, also if that has changed meanwhile.
+        let behind = found.last().filter(|_| query.customer.is_none() && found.len() > limit).copied();
         let (mut items, mut next, mut last) = (Vec::new(), None, None);
         for id in found {
             let order = self.order(now, caller, id);
             rests_on = rests_on.max(order.rests_on);
             let reference = |order: &OrderView| order.notes.as_ref()?.reference.clone();
-            if let Ok(order) = order.result
-                && query.state.is_none_or(|state| state == order.state)
+            let order = match order.result {
+                Err(Refusal::NotFound(_)) => continue,
+                Err(refusal) => return Self::refuse(now, refusal),
+                Ok(order) => order,
+            };
+            if query.state.is_none_or(|state| state == order.state)
                 && query.reference.is_none_or(|wanted| reference(&order).as_deref() == Some(wanted))
             {
                 if items.len() == limit {
@@ -67,6 +73,7 @@ impl Core {
                 items.push(order);
             }
         }
+        let next = next.or_else(|| behind.map(|id| PublicId::order(id).to_string()));
         Answer { rests_on, now, replayed: false, result: Ok(Page { items, next }) }
     }
 

@@ -101,6 +101,12 @@ impl Cursor {
     }
 }
 
+/// Whether a text is one of those that end a page of slots.
+#[must_use]
+pub fn is_slot_cursor(text: &str) -> bool {
+    Cursor::read(text).is_some()
+}
+
 /// The shards of a venue, held.
 type Held<'a> = SmallVec<[(u8, MutexGuard<'a, Shard>); 4]>;
 
