@@ -198,6 +198,10 @@ impl Judge<'_> {
                 let out = holds.clone().unwrap_or_else(|| book.present());
                 assert!(out.is_empty() || book.torn_by(&out), "{why}: {out:?} of {book:?}");
             }
+            Request::ChangeSlot { sale, slot, change } => {
+                let is_seat = self.ledger.books.slot(sale, slot).is_some_and(|book| book.spec.seat.is_some());
+                assert!(is_seat && change.capacity.is_some_and(|capacity| capacity > 1), "{why}");
+            }
             other => panic!("{other:?} breaks no rule: {why}"),
         }
     }
