@@ -4,6 +4,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::process::Child;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,12 +34,25 @@ pub fn stop(child: &mut Child, farewell: Signal, limit: Duration) {
     let _ = child.wait();
 }
 
-/// A port of 127.0.0.1 that was free a moment ago. Somebody else could take it before it is used; on a test machine nobody
-/// does.
+/// Ports below those that the system gives to outgoing connections, of which a crowd opens thousands while the next server
+/// starts: one of those could be taken between the look and the use.
+const PORTS: std::ops::Range<u32> = 10_000..32_000;
+
+/// A port of 127.0.0.1 that was free a moment ago, and that nobody else here was told of.
 ///
 /// # Errors
 /// What the system says.
 pub fn free_port() -> io::Result<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    for _ in 0..count {
+        // Processes that run beside each other begin elsewhere.
+        let place = std::process::id().wrapping_mul(7_919).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(PORTS.start + place % count).unwrap_or(0);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
