@@ -118,6 +118,13 @@ impl LineBook {
         rose.map(|(before, now)| format!("{ticket}: {before} were ahead, now {now}"))
     }
 
+    /// Somebody's request may change how a ticket stands, or its answer has come.
+    fn doubt(&mut self, ticket: Option<&str>, unsure: bool) {
+        if let Some(waiter) = ticket.and_then(|ticket| self.waiters.get_mut(ticket)) {
+            waiter.unsure = unsure;
+        }
+    }
+
     /// The round is over.
     pub fn archive_round(&mut self) {
         self.rounds += 1;
@@ -188,12 +195,16 @@ async fn join(floor: &Floor, customer: Option<String>) -> Option<()> {
     if let Some(customer) = &customer {
         call = call.key(&floor.shop).json(&json!({"customer": customer}));
     }
+    // Who had left is back with this, answered or not.
+    let known = customer.as_ref().and_then(|customer| floor.book.borrow().line.people.get(customer).cloned());
+    floor.book.borrow_mut().line.doubt(known.as_deref(), true);
     let answer = floor.send(&call).await.filter(|answer| answer.status != 503);
     let Some(answer) = answer else {
         floor.book.borrow_mut().line.joins_unanswered += 1;
         return None;
     };
     write_down(floor, &call, &answer, customer.as_deref());
+    floor.book.borrow_mut().line.doubt(known.as_deref(), false);
     Some(())
 }
 
@@ -251,8 +262,10 @@ pub fn purchase(pass: &str, key: &str) -> Option<Call> {
 /// Joins again with the ticket.
 async fn again(floor: &Floor, ticket: &str) -> Option<()> {
     let call = Call::new(Method::POST, path()).json(&json!({"ticket": ticket}));
+    floor.book.borrow_mut().line.doubt(Some(ticket), true);
     let answer = floor.send(&call).await.filter(|answer| answer.status != 503)?;
     write_down(floor, &call, &answer, None);
+    floor.book.borrow_mut().line.doubt(Some(ticket), false);
     Some(())
 }
 
