@@ -35,7 +35,7 @@ pub const SOLD: Traffic = Traffic { sale: "sold", venues: 2, slots: 50, capacity
 /// How a script for wrk tells its figures, in one line.
 const DONE: &str = r#"function done(summary, latency, requests)
   local e = summary.errors
-  io.write(format("\nfigures %d %d %d %d %.1f %.1f\n", summary.requests, summary.duration, e.status,
+  io.write(string.format("\nfigures %d %d %d %d %.1f %.1f\n", summary.requests, summary.duration, e.status,
     e.connect + e.read + e.write + e.timeout, latency:percentile(50), latency:percentile(99)))
 end
 "#;
