@@ -498,3 +498,28 @@ fn an_order_ends_its_own_session_and_no_later_one() {
     assert!(again.replayed && again.result.is_ok());
     assert!(use_pass(&desk, &tickets[0]).result.is_ok(), "the second session runs on");
 }
+
+/// The customer of a pass may have a cart in another sale, made at the shop: the pass is none of it.
+#[test]
+fn a_pass_sees_nothing_of_another_sale() {
+    let mut desk = room(|_| {}, 10);
+    desk.sale(SaleRules::new("other", "UTC"));
+    desk.slots("other", &[SlotSpec::new("two", "hall", 5)]);
+    let ticket = join(&desk, Proof::Nobody).text;
+    let inside = holder(&desk, &ticket);
+    let customer = inside.holder.unwrap().customer;
+    let cart = desk.open("other", customer.0, &[slot("two", 1)]).result.unwrap().cart;
+    let own = desk.on(cart).caller;
+    assert_eq!(
+        (own.channel, own.holder),
+        (inside.channel, None),
+        "but for the sale it could be the pass's own"
+    );
+    assert!(desk.core.cart(desk.now(), own, cart).result.is_ok());
+    assert_eq!(
+        desk.core.cart(desk.now(), inside, cart).result.unwrap_err(),
+        Refusal::NotFound(Missing::Cart)
+    );
+    let paid = OnCart { caller: inside, key: Some(desk.key()), cart };
+    assert_eq!(desk.core.checkout(desk.now(), paid).result.unwrap_err(), Refusal::NotFound(Missing::Cart));
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use onsale_engine::commit::Ack;
-use onsale_engine::decide::{SlotChange, SlotQuery};
+use onsale_engine::decide::{OrderQuery, SlotChange, SlotQuery};
 use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::limits::Limits;
@@ -376,4 +376,42 @@ fn a_slot_that_is_set_to_what_it_is_stays_untouched() {
     let before = desk.core.buffer.last();
     assert_eq!(set().result.expect("there is room").counts, first);
     assert_eq!(desk.core.buffer.last(), before, "nothing happened, so nothing is written down");
+}
+
+/// What explains a refused capacity named carts whose units had gone back long ago.
+#[test]
+fn carts_that_have_expired_are_not_in_the_way() {
+    let mut desk = desk(&[product("a", 2, "x")]);
+    let lapsed = desk.open("day", 1, &[slot("a", 1)]).result.unwrap().cart;
+    desk.clock += TTL;
+    let living = desk.open("day", 2, &[slot("a", 1)]).result.unwrap().cart;
+    let change = SlotChange { capacity: Some(0), ..SlotChange::default() };
+    let refused = desk.core.change_slot(desk.now(), "day", "a", &change).result.unwrap_err();
+    let Refusal::BelowCommitted { in_the_way } = refused else { panic!("{refused:?}") };
+    let named: Vec<_> = in_the_way.iter().map(|it| it.cart).collect();
+    assert_eq!(named, [living], "and not {lapsed:?}");
+}
+
+/// A list of orders left out those that it had no room in the journal's buffer to look at, and said that there were no more.
+#[test]
+fn a_list_of_orders_is_whole_or_refused() {
+    let mut desk = desk(&[product("a", 9, "x")]);
+    for customer in 0..3 {
+        let cart = desk.open("day", customer, &[slot("a", 1)]).result.unwrap().cart;
+        assert!(desk.checkout(cart).result.is_ok());
+    }
+    desk.core.buffer.discard();
+    let cart = desk.open("day", 9, &[slot("a", 1)]).result.unwrap().cart;
+    let caller = desk.on(cart).caller;
+    let query = OrderQuery { limit: 2, ..OrderQuery::default() };
+    let orders = |desk: &Desk| desk.core.orders(desk.now(), caller, "day", &query);
+    let page = orders(&desk).result.unwrap();
+    assert_eq!((page.items.len(), page.next.is_some()), (2, true));
+    let mut full = Vec::new();
+    for bytes in [1 << 20, 1 << 10, 32] {
+        while let Ok(taken) = desk.core.buffer.reserve(bytes) {
+            full.push(taken);
+        }
+    }
+    assert_eq!(orders(&desk).result.unwrap_err(), Refusal::Overloaded);
 }

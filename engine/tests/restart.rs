@@ -149,7 +149,8 @@ fn a_call_and_a_session_run_on_while_nothing_is_held() {
     let join = || JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
     let tickets: Vec<_> =
         (0..2).map(|_| engine.core.join_line(now, &join()).result.unwrap().ticket.text).collect();
-    engine.core.admit(now, "day", AdmitNow { count: 2, ..AdmitNow::default() }).result.unwrap();
+    let once = AdmitNow { count: 2, key: Some(KeyUse { key: 5, fingerprint: 6 }), ..AdmitNow::default() };
+    engine.core.admit(now, "day", once).result.unwrap();
     let (inside, _) = engine.core.ticket_holder(now, &tickets[1]).result.unwrap();
     let session = engine.core.use_pass(now, inside).result.unwrap();
     let mut ticker = Ticker::new(engine.core.state.shards());
@@ -169,6 +170,8 @@ fn a_call_and_a_session_run_on_while_nothing_is_held() {
         later.engine, before.engine,
         "engine time went on while we served, and stood still while we were away"
     );
+    let again = engine.core.admit(later, "day", once);
+    assert_eq!((again.replayed, again.result), (true, Ok(2)), "asked again after the crash");
     let called = engine.core.ticket(later, &tickets[0]).result.unwrap();
     assert_eq!(called.until.map(|until| until.since(later.engine)), Some(Millis(10_000)), "of 60 seconds");
     assert_eq!(engine.core.use_pass(later, inside).result.unwrap().until, session.until);

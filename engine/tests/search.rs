@@ -42,6 +42,16 @@ fn of_section(want: Want, name: &str) -> Want {
     }
 }
 
+fn two_doses() -> BundleRule {
+    BundleRule {
+        name: "two-doses".into(),
+        parts: vec!["dose1".into(), "dose2".into()],
+        same_venue: true,
+        gap_days: Some((21, 28)),
+        cancel_parts: false,
+    }
+}
+
 fn names(cart: &CartView) -> Vec<&str> {
     cart.items.iter().map(|item| item.slot.as_str()).collect()
 }
@@ -220,14 +230,7 @@ fn a_gap_is_counted_in_local_days_across_a_change_of_the_clocks() {
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let parts: Vec<&str> = line.split_whitespace().collect();
         let mut desk = Desk::new(4);
-        let rule = BundleRule {
-            name: "two-doses".into(),
-            parts: vec!["dose1".into(), "dose2".into()],
-            same_venue: true,
-            gap_days: Some((21, 28)),
-            cancel_parts: false,
-        };
-        desk.sale(SaleRules { bundles: vec![rule], ..SaleRules::new("day", "Europe/Berlin") });
+        desk.sale(SaleRules { bundles: vec![two_doses()], ..SaleRules::new("day", "Europe/Berlin") });
         let dose = |id: &str, when: &str| SlotSpec {
             product: Some(id.to_owned()),
             starts_at: Some(at(&format!("{when}[Europe/Berlin]"))),
@@ -260,14 +263,7 @@ fn a_gap_is_counted_in_local_days_across_a_change_of_the_clocks() {
 #[test]
 fn offers_of_a_day_end_with_slots_of_their_own() {
     let desk = Desk::new(4);
-    let rule = BundleRule {
-        name: "two-doses".into(),
-        parts: vec!["dose1".into(), "dose2".into()],
-        same_venue: true,
-        gap_days: Some((21, 28)),
-        cancel_parts: false,
-    };
-    desk.sale(SaleRules { bundles: vec![rule], ..SaleRules::new("day", "UTC") });
+    desk.sale(SaleRules { bundles: vec![two_doses()], ..SaleRules::new("day", "UTC") });
     let day = 86_400_000_i64;
     let slots: Vec<SlotSpec> = [("dose1", 0), ("dose2", 21)]
         .into_iter()

@@ -1,5 +1,5 @@
 //! Changes of slots and sales that would make a promise untrue, and are refused: a seat for two, days that move, a product that
-//! two rules sell. And what explains a refusal tells of the living only.
+//! two rules sell; and a cursor that nobody gave.
 
 mod server_common;
 
@@ -46,30 +46,6 @@ fn what_is_sold_only_in_one_rule_is_no_part_of_another() {
     let settings = json!({"time_zone": "UTC", "bundles": {"two-doses": bundle("dose2"), "other": bundle("x")},
         "products": {"dose1": {"sold_only_in": "two-doses"}}});
     server.json("PUT", "/v1/sales/day", OPERATOR, "s", &settings).problem(422, "rule");
-}
-
-#[test]
-fn carts_that_have_expired_are_not_in_the_way() {
-    let server = TestServer::start(&[]);
-    sale(
-        &server,
-        &json!({"time_zone": "UTC", "hold_ttl_ms": 1_000}),
-        &json!([{"id": "a", "venue": "kiel", "capacity": 2}]),
-    );
-    let cart = |customer: &str, key: &str| {
-        let body = json!({"customer": customer, "items": [{"slot": "a", "quantity": 1}]});
-        server.json("POST", "/v1/sales/day/carts", WEB, key, &body).value()["cart"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
-    let lapsed = cart("c-1", "k1");
-    std::thread::sleep(std::time::Duration::from_millis(1_100));
-    let living = cart("c-2", "k2");
-    let refused = server.json("PATCH", "/v1/sales/day/slots/a", OPERATOR, "", &json!({"capacity": 0}));
-    let body: Value = refused.problem(422, "below-committed");
-    let named = body["in_the_way"].to_string();
-    assert!(named.contains(&living) && !named.contains(&lapsed), "{named}");
 }
 
 #[test]

@@ -74,7 +74,11 @@ impl Core {
             };
             if let Some(key) = request.key {
                 decision.guards.lock_keys(KeyShard::of(key.key, self.state.shards()));
-                if let Some(answer) = decision.replay_codes(key) {
+                let told = |told: u64| {
+                    let created = u32::try_from(told & ((1 << 24) - 1)).unwrap_or(u32::MAX);
+                    CodesMadeView { created, unchanged: 0 }
+                };
+                if let Some(answer) = decision.replay_other(key, Answered::CodesMade, told) {
                     return answer;
                 }
             }
@@ -104,16 +108,6 @@ impl Core {
 }
 
 impl Decision<'_> {
-    fn replay_codes(&mut self, key: KeyUse) -> Option<Answer<CodesMadeView>> {
-        let at = self.fix_time();
-        let record = *self.guards.look_keys()?.find(key.key, at)?;
-        if record.fingerprint != key.fingerprint || record.answered() != Answered::CodesMade {
-            return Some(self.answer(Err(Refusal::KeyReused)));
-        }
-        let created = u32::try_from(record.cart.0 & ((1 << 24) - 1)).unwrap_or(u32::MAX);
-        Some(self.replay(Ok(CodesMadeView { created, unchanged: 0 })))
-    }
-
     fn make_codes(&mut self, sale: SaleIx, request: &MakeCodes<'_>) -> Result<CodesMadeView, Refusal> {
         let rule = |why: String| Refusal::Rule { why };
         let MakeCodes { terms, codes, .. } = request;

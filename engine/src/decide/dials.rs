@@ -141,7 +141,8 @@ impl Core {
         let key = key.filter(|_| !dry_run);
         if let Some(key) = key {
             decision.guards.lock_keys(KeyShard::of(key.key, self.state.shards()));
-            if let Some(answer) = decision.replay_admitted(key) {
+            let told = |people: u64| u32::try_from(people).unwrap_or(u32::MAX);
+            if let Some(answer) = decision.replay_other(key, Answered::Admitted, told) {
                 return answer;
             }
         }
@@ -187,15 +188,6 @@ impl Core {
 }
 
 impl Decision<'_> {
-    fn replay_admitted(&mut self, key: KeyUse) -> Option<Answer<u32>> {
-        let at = self.fix_time();
-        let record = *self.guards.look_keys()?.find(key.key, at)?;
-        if record.fingerprint != key.fingerprint || record.answered() != Answered::Admitted {
-            return Some(self.answer(Err(Refusal::KeyReused)));
-        }
-        Some(self.replay(Ok(u32::try_from(record.cart.0).unwrap_or(u32::MAX))))
-    }
-
     /// How a line would stand with a change, if it may be made.
     fn would_turn(&self, sale: SaleIx, change: &LineChange) -> Result<Turned, Refusal> {
         let rule = |why: &str| Err(Refusal::Rule { why: why.to_owned() });

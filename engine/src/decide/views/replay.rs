@@ -41,6 +41,21 @@ impl Decision<'_> {
         Some(Ok(record))
     }
 
+    /// The kept answer of a request that changed no cart, if its key was used before: what stands in the cart's place.
+    pub(in super::super) fn replay_other<T>(
+        &mut self,
+        key: KeyUse,
+        answered: Answered,
+        told: impl FnOnce(u64) -> T,
+    ) -> Option<Answer<T>> {
+        let at = self.fix_time();
+        let record = *self.guards.look_keys()?.find(key.key, at)?;
+        if record.fingerprint != key.fingerprint || record.answered() != answered {
+            return Some(self.answer(Err(Refusal::KeyReused)));
+        }
+        Some(self.replay(Ok(told(record.cart.0))))
+    }
+
     /// The kept answer of a request that changed a cart, if its key was used before.
     pub(in super::super) fn replay_cart(&mut self, key: KeyUse) -> Option<Answer<CartView>> {
         let record = match self.remembered(key)? {
