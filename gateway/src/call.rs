@@ -53,7 +53,7 @@ pub struct Call {
     pub app: Arc<App>,
     /// Who calls.
     pub principal: Principal,
-    /// From where, as far as trusted proxies say; not told on the routes that do not ask.
+    /// From where, as far as trusted proxies say.
     pub address: Option<IpAddr>,
     /// From where, unless it is exempt from what is counted by address.
     pub client: Option<IpAddr>,

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, request};
 
 use crate::api::routes::Route;
-use crate::api::{answered, carts, checkout};
+use crate::api::{answered, carts, checkout, queue};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::call::{Call, Params, Payload};
@@ -29,45 +29,52 @@ enum HotRoute {
     CartOpen,
     CartGet,
     Checkout,
+    LineJoin,
+    LineGet,
+    TicketGet,
 }
+
+/// Method, path before its variable, path behind it.
+const HOT: [(Method, &str, &str, HotRoute); 6] = [
+    (Method::GET, "/v1/queue/", "", HotRoute::TicketGet),
+    (Method::GET, "/v1/sales/", "/queue", HotRoute::LineGet),
+    (Method::POST, "/v1/sales/", "/carts", HotRoute::CartOpen),
+    (Method::POST, "/v1/sales/", "/queue", HotRoute::LineJoin),
+    (Method::POST, "/v1/carts/", "/checkout", HotRoute::Checkout),
+    (Method::GET, "/v1/carts/", "", HotRoute::CartGet),
+];
 
 impl Hot {
     /// The hot route of this method and path, if it is one.
     pub fn recognise(method: &Method, path: &str) -> Option<Self> {
-        const SALES: &str = "/v1/sales/";
-        const CARTS: &str = "/v1/carts/";
-        let (route, start, end) = if path.starts_with(SALES) {
-            (HotRoute::CartOpen, SALES.len(), "/carts")
-        } else if path.starts_with(CARTS) && method == Method::POST {
-            (HotRoute::Checkout, CARTS.len(), "/checkout")
-        } else if path.starts_with(CARTS) {
-            (HotRoute::CartGet, CARTS.len(), "")
-        } else {
-            return None;
-        };
-        let expected = if route == HotRoute::CartGet { Method::GET } else { Method::POST };
-        let param = path.get(start..)?.strip_suffix(end)?;
-        let one = !param.is_empty() && !param.bytes().any(|byte| matches!(byte, b'/' | b'%'));
-        (*method == expected && one).then(|| Self { route, param: start..start + param.len() })
+        HOT.iter().find_map(|(hot, before, behind, route)| {
+            let param = path.strip_prefix(before)?.strip_suffix(behind)?;
+            let one = !param.is_empty() && !param.bytes().any(|byte| matches!(byte, b'/' | b'%'));
+            let (route, start) = (*route, before.len());
+            (method == hot && one).then(|| Self { route, param: start..start + param.len() })
+        })
     }
 
     /// Calls its handler.
     pub async fn answer(
         self,
         app: &Arc<App>,
-        (principal, client): (Principal, Option<IpAddr>),
+        (principal, address, client): (Principal, IpAddr, Option<IpAddr>),
         parts: request::Parts,
         body: Bytes,
         request_id: &HeaderValue,
     ) -> (Route, Response) {
         let request::Parts { method, uri, headers, .. } = parts;
         let (params, body) = (Params::InPath(self.param), Payload::Whole(body));
-        let app = Arc::clone(app);
-        let call = Call { app, principal, address: None, client, method, uri, headers, params, body };
+        let (app, address) = (Arc::clone(app), Some(address));
+        let call = Call { app, principal, address, client, method, uri, headers, params, body };
         let (route, outcome) = match self.route {
             HotRoute::CartOpen => (Route::CartOpen, carts::open(call).await),
             HotRoute::CartGet => (Route::CartGet, carts::get(call).await),
             HotRoute::Checkout => (Route::CheckoutPost, checkout::post(call).await),
+            HotRoute::LineJoin => (Route::LineJoin, queue::join(call).await),
+            HotRoute::LineGet => (Route::LineGet, queue::line(call).await),
+            HotRoute::TicketGet => (Route::TicketGet, queue::ticket(call).await),
         };
         (route, answered(outcome, request_id))
     }
@@ -86,6 +93,9 @@ mod tests {
         assert_eq!(taken(Method::POST, "/v1/sales/sh/carts"), some(HotRoute::CartOpen, "sh"));
         assert_eq!(taken(Method::POST, "/v1/carts/cart_1/checkout"), some(HotRoute::Checkout, "cart_1"));
         assert_eq!(taken(Method::GET, "/v1/carts/cart_1"), some(HotRoute::CartGet, "cart_1"));
+        assert_eq!(taken(Method::POST, "/v1/sales/sh/queue"), some(HotRoute::LineJoin, "sh"));
+        assert_eq!(taken(Method::GET, "/v1/sales/sh/queue"), some(HotRoute::LineGet, "sh"));
+        assert_eq!(taken(Method::GET, "/v1/queue/qt_1"), some(HotRoute::TicketGet, "qt_1"));
         for (method, path) in [
             (Method::GET, "/v1/sales/sh/carts"),
             (Method::POST, "/v1/sales//carts"),
@@ -101,6 +111,13 @@ mod tests {
             (Method::POST, "/v1/carts//checkout"),
             (Method::GET, "/v1/cartsx"),
             (Method::DELETE, "/v1/carts/cart_1"),
+            (Method::PATCH, "/v1/sales/sh/queue"),
+            (Method::POST, "/v1/sales/sh/queue/admit"),
+            (Method::GET, "/v1/sales//queue"),
+            (Method::GET, "/v1/sales/queue"),
+            (Method::GET, "/v1/queue/qt_1/stream"),
+            (Method::DELETE, "/v1/queue/qt_1"),
+            (Method::GET, "/v1/queue/"),
         ] {
             assert_eq!(taken(method, path), None, "{path}");
         }

@@ -156,7 +156,7 @@ impl Edge {
             let bytes = body::read(body, &self.app.limits).await?;
             if let Some(hot) = hot::Hot::recognise(&parts.method, parts.uri.path()) {
                 let (route, response) =
-                    hot.answer(&self.app, (principal, client), parts, bytes, request_id).await;
+                    hot.answer(&self.app, (principal, address, client), parts, bytes, request_id).await;
                 return Ok((Some(route), response));
             }
             api::wrapped(bytes)
