@@ -5,24 +5,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::codes::CodeHash;
-use crate::commit::{Ack, Failure, Mark, Step, Writer};
-use crate::customers::CustomerKey;
+use crate::commit::{Ack, Failure};
 use crate::decide::{
     AdmitNow, Availability, BundleOffer, Core, GradeView, JoinLine, JoinedLine, LineChange, LineTurned,
     OrderQuery, Page, Registered, SalePut, Session, SlotChange, SlotQuery, SlotsAdded,
 };
 use crate::decide::{CodeView, CodesMadeView, MakeCodes, RevokeCodes, Revoked, WaveView};
-use crate::door::Door;
-use crate::follower::{Followed, Follower};
 use crate::ids::{CartId, ChannelIx, CustomerHash, SaleIx};
 use crate::inventory::SlotSpec;
-use crate::journal::FileJournal;
 use crate::limits::Limits;
 use crate::os::clock::MachineClock;
 use crate::os::disk::FolderDisk;
@@ -37,9 +33,12 @@ use crate::sequence::Sequence;
 use crate::start::{self, StartOptions, Started};
 pub use crate::start::{OpenError, Start};
 use crate::state::MAX_SHARDS;
-use crate::ticker::Ticker;
 use crate::time::{Millis, Now, Timestamp, WallTime};
 use crate::waiting_room::{Change, LineView, Ticket, TicketKey, TicketView};
+
+mod shared;
+
+use shared::Shared;
 
 /// How a data folder is opened.
 #[derive(Clone, Debug)]
@@ -113,30 +112,14 @@ pub struct Gauges {
     pub oldest_key: Millis,
     /// Slots loaded.
     pub slots: u64,
+    /// Inventory shards that have slots: what one venue's sales can keep locked is one of them.
+    pub stocked_shards: u64,
     /// Carts opened since the start.
     pub opened: u64,
     /// Inventory locks held by the requests that opened them.
     pub opened_locks: u64,
     /// Whether new holds are refused for lack of disk space.
     pub disk_full: bool,
-}
-
-/// What the threads share with the engine.
-#[derive(Debug)]
-struct Shared {
-    core: Arc<Core>,
-    customers: CustomerKey,
-    mark: Arc<Mark>,
-    door: Door,
-    ack: Ack,
-    stopping: AtomicBool,
-    stopped_writing: AtomicBool,
-    frames: AtomicU64,
-    syncs: AtomicU64,
-    followed: AtomicU64,
-    snapshot: AtomicU64,
-    hindered: AtomicU64,
-    last_snapshot: Millis,
 }
 
 /// One partition, running. See the module.
@@ -162,30 +145,14 @@ impl Engine {
         let Started { core, customers, mark, door, writer, follower, start } =
             start::start(&disk, clock, &mut rng, start_options, progress)?;
 
-        let shared = Arc::new(Shared {
-            core,
-            customers,
-            mark,
-            door,
-            ack: options.ack,
-            stopping: AtomicBool::new(false),
-            stopped_writing: AtomicBool::new(false),
-            frames: AtomicU64::new(0),
-            syncs: AtomicU64::new(0),
-            followed: AtomicU64::new(0),
-            snapshot: AtomicU64::new(0),
-            hindered: AtomicU64::new(0),
-            last_snapshot: if options.snapshot_every == Millis(0) {
-                Millis(0)
-            } else {
-                options.last_snapshot
-            },
-        });
+        let last_snapshot =
+            if options.snapshot_every == Millis(0) { Millis(0) } else { options.last_snapshot };
+        let shared = Arc::new(Shared::new(core, customers, mark, door, (writer, options.ack), last_snapshot));
         let writing = Arc::clone(&shared);
         let ticking = Arc::clone(&shared);
         let following = Arc::clone(&shared);
         let threads = vec![
-            threads::start("journal", move || writing.write(writer))?,
+            threads::start("journal", move || writing.write())?,
             threads::start("ticker", move || ticking.tick())?,
             threads::start("follower", move || following.follow(follower))?,
         ];
@@ -310,15 +277,18 @@ impl Engine {
         self.shared.mark.listen(waker);
     }
 
-    /// Makes the calling thread patient: it promises to call [`Engine::pay_wakes`] before every sleep. Until then its facts
-    /// gather, and the journal's thread is woken once for all of them.
-    pub fn promise_wakes(&self) {
+    /// Makes the calling thread patient: it promises to call [`Engine::write_owed`] before every sleep. Until then its facts
+    /// gather.
+    pub fn promise_to_write(&self) {
         self.shared.core.writer.promise();
     }
 
-    /// Wakes the journal's thread if the calling thread owes that. Cheap if not.
-    pub fn pay_wakes(&self) {
-        self.shared.core.writer.pay();
+    /// Writes and syncs what the calling thread's facts wait for, or has the journal's thread do it if that is at it or the
+    /// disk is slow. Cheap if the thread owes nothing; otherwise it takes as long as a sync, milliseconds at most.
+    pub fn write_owed(&self) {
+        if self.shared.core.writer.collect() {
+            self.shared.write_or_wake();
+        }
     }
 
     /// How the journal stands.
@@ -385,6 +355,7 @@ impl Engine {
             gauges.holds += u64::from(inventory.expiry.live());
             gauges.carts += u64::from(inventory.carts.live());
             gauges.slots += u64::from(inventory.slot_count());
+            gauges.stocked_shards += u64::from(inventory.slot_count() > 0);
         }
         gauges.oldest_key = oldest.map_or(Millis(0), |oldest| self.now().engine.since(oldest));
         gauges
@@ -507,116 +478,4 @@ requests! {
     fn waves(sale: &str, name: Option<&str>) -> Vec<WaveView>;
     /// Cancels an order: whole, or the listed holds.
     fn cancel_order(on: OnCart, holds: Option<&[u8]>) -> OrderView;
-}
-
-/// How long the writer waits for room on the disk before it tries again.
-const BLOCKED_FOR: Duration = Duration::from_millis(100);
-
-/// While the engine stops it tries so often, three seconds in all; what was not written then is answered by nobody.
-const MOST_BLOCKED: u32 = 30;
-
-/// How often the ticker looks at every shard.
-const TICK: Duration = Duration::from_millis(50);
-
-/// How long the follower sleeps when it has caught up: what it does then costs one wake-up, however little has come.
-const IDLE: Duration = Duration::from_millis(20);
-
-/// The follower's pause after each slice of a snapshot: at most 256 MiB/s.
-const BETWEEN_SLICES: Duration = Duration::from_millis(1);
-
-impl Shared {
-    /// The writer's thread: one frame after the other, until the engine stops and the buffer is empty.
-    fn write(&self, mut writer: Writer<FileJournal<FolderDisk>>) {
-        let window = self.ack.window().map(|window| Duration::from_millis(window.0));
-        let mut since_sync = Duration::ZERO;
-        let mut blocked = 0;
-        loop {
-            let step = writer.step();
-            let (frames, syncs) = writer.counts();
-            self.frames.store(frames, Ordering::Relaxed);
-            self.syncs.store(syncs, Ordering::Relaxed);
-            self.core.note_space(writer.space());
-            if writer.run_errands() == Step::Failed {
-                break;
-            }
-            match step {
-                Step::Failed => break,
-                Step::Blocked if self.stopping.load(Ordering::Acquire) && blocked >= MOST_BLOCKED => {
-                    self.mark.fail(Failure("the disk stayed full while the server stopped".to_owned()));
-                    break;
-                }
-                Step::Blocked => {
-                    blocked += u32::from(self.stopping.load(Ordering::Acquire));
-                    self.core.writer.sleep(BLOCKED_FOR);
-                }
-                Step::Idle if self.stopping.load(Ordering::Acquire) => break,
-                // What came during the sync and is only owed waits for its worker's turn to end: one frame for all of it.
-                Step::Wrote | Step::Idle => {
-                    let stopping = self.stopping.load(Ordering::Acquire);
-                    if !stopping && (self.core.writer.is_due() || !writer.prepare()) {
-                        self.core.writer.sleep(window.unwrap_or(Duration::from_millis(500)));
-                    }
-                }
-            }
-            if let Some(window) = window {
-                let seen = self.door.clock().boot();
-                let now = Duration::from_millis(seen);
-                if now.saturating_sub(since_sync) >= window {
-                    since_sync = now;
-                    if writer.sync() == Step::Failed {
-                        break;
-                    }
-                }
-            }
-        }
-        writer.sync();
-        self.stopped_writing.store(true, Ordering::Release);
-    }
-
-    /// The follower's thread: behind everybody else, and a last snapshot when the writer has ended.
-    fn follow(&self, mut follower: Follower<FolderDisk>) {
-        threads::give_way();
-        let parker = crossbeam::sync::Parker::new();
-        while !self.stopping.load(Ordering::Acquire) {
-            match follower.step(self.door.clock().boot()) {
-                Ok(Followed::Applied | Followed::Made(..)) => {}
-                Ok(Followed::Sliced) => parker.park_timeout(BETWEEN_SLICES),
-                Ok(Followed::Idle) => parker.park_timeout(IDLE),
-                Ok(Followed::Hindered(_)) => {
-                    self.hindered.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(_) => return,
-            }
-            self.followed.store(follower.last().0, Ordering::Relaxed);
-            self.snapshot.store(follower.snapshot().0, Ordering::Relaxed);
-        }
-        while !self.stopped_writing.load(Ordering::Acquire) {
-            parker.park_timeout(Duration::from_millis(1));
-        }
-        let end = self.door.clock().boot() + self.last_snapshot.0;
-        follower.wind_up(|| self.door.clock().boot() < end);
-    }
-
-    /// Notes how long the fact that was the newest when `waiting` was set has been waiting for its answer to leave.
-    fn watch_journal(&self, waiting: &mut Option<(Sequence, u64)>) {
-        let (boot, answerable) = (self.door.clock().boot(), self.mark.answerable());
-        if waiting.is_none_or(|(newest, _)| newest <= answerable) {
-            let newest = self.core.buffer.last();
-            *waiting = (newest > answerable).then_some((newest, boot));
-        }
-        let lag = waiting.map_or(0, |(_, since)| boot.saturating_sub(since));
-        self.core.pulse.note_journal(Millis(lag));
-    }
-
-    /// The ticker's thread.
-    fn tick(&self) {
-        let mut ticker = Ticker::new(self.core.state.shards());
-        let parker = crossbeam::sync::Parker::new();
-        let mut waiting = None;
-        while !self.stopping.load(Ordering::Acquire) && !self.mark.has_failed() {
-            parker.park_timeout(TICK);
-            self.watch_journal(&mut waiting);
-            ticker.tick(&self.core, &self.door, || self.stopping.load(Ordering::Acquire));
-        }
-    }
 }

@@ -27,7 +27,7 @@ pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 /// A JSON answer.
 #[must_use]
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let mut bytes = Vec::with_capacity(512);
+    let mut bytes = Vec::with_capacity(1_024);
     // Our own types always serialise: their maps have string keys and writing into memory cannot fail.
     let _ = serde_json::to_writer(&mut bytes, body);
     json_bytes(status, bytes)

@@ -16,6 +16,7 @@ use crate::edge::ratelimit::RateLimit;
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::waiting_page::shop::ShopAddress;
+use crate::waiting_room::board::Board;
 
 /// The bounds of the edge. At each of them the answer is a refusal, never growth.
 #[derive(Clone, Debug)]
@@ -92,6 +93,8 @@ pub struct App {
     pub rate: RateLimit,
     /// Who was wrong about access codes.
     pub guesses: Guesses,
+    /// What everybody reads of the lines.
+    pub board: Board,
     in_flight: AtomicUsize,
     draining: AtomicBool,
 }
@@ -118,6 +121,7 @@ impl App {
             connector,
             rate,
             guesses: Guesses::default(),
+            board: Board::default(),
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
         }

@@ -180,6 +180,7 @@ fn add_engine(registry: &mut Registry, engine: &Engine) {
     registry.register("carts", "Carts and orders remembered", level(gauges.carts));
     registry.register("visitors", "Visitors remembered", level(gauges.visitors));
     registry.register("slots", "Slots loaded", level(gauges.slots));
+    registry.register("stocked_shards", "Inventory shards that have slots", level(gauges.stocked_shards));
     registry.register("idempotency_keys", "Idempotency keys remembered", level(gauges.keys));
     registry.register(
         "idempotency_oldest_key_ms",

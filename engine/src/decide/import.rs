@@ -238,6 +238,7 @@ impl Decision<'_> {
         done.added = added.len() as u64;
         done.updated = updated.len() as u64;
         if !(added.is_empty() && updated.is_empty()) {
+            self.check_room()?;
             self.commit(Kind::Cold(Box::new(Cold::SlotsSet { sale, added, updated })));
         }
         Ok(done)

@@ -297,7 +297,7 @@ impl Decision<'_> {
 
     fn proven(&self, claimed: &Claimed) -> Result<Ticket, Refusal> {
         let line = self.line(claimed.sale());
-        let ticket = claimed.proven(&line.key).ok_or_else(no_ticket)?;
+        let ticket = claimed.proven(&line.signer).ok_or_else(no_ticket)?;
         line.row(ticket.lane, ticket.number).map(|_| ticket).ok_or_else(no_ticket)
     }
 
@@ -442,7 +442,7 @@ impl Core {
             let to = count.min(from.saturating_add(most));
             let entry = |number: u32| {
                 let row = line.row(lane, number)?;
-                Some((line.joined(row), Ticket { sale, lane, number }.leaf(&line.key)))
+                Some((line.joined(row), Ticket { sale, lane, number }.leaf(&line.signer)))
             };
             Ok(Registered { entries: (from..to).filter_map(entry).collect(), more: to < count })
         })

@@ -22,7 +22,7 @@ use super::rules::{Dials, Mode, RoomRules};
 use super::seen::Seen;
 use super::shares::Shares;
 use super::stock::{Flow, Stock};
-use super::ticket::{Ticket, TicketKey};
+use super::ticket::{Signer, Ticket, TicketKey};
 use super::told::Told;
 use crate::digest::{Digest, mix};
 use crate::ids::SaleIx;
@@ -80,8 +80,10 @@ pub struct Line {
     pub sale: String,
     /// The secret of the draw.
     pub seed: Seed,
-    /// Signs the tickets.
+    /// What the tickets are signed with.
     pub key: TicketKey,
+    /// Signs them.
+    pub signer: Signer,
     /// When the line was made, by the wall.
     pub made: WallTime,
     /// When the sale opens: the draw is made then. None: at once.
@@ -190,6 +192,7 @@ impl Line {
             sale: sale.id.clone(),
             seed,
             key,
+            signer: key.signer(),
             made,
             opens_at: sale.opens_at,
             rules: room.clone(),
@@ -337,7 +340,7 @@ impl Line {
         if registers {
             let ticket = Ticket { sale, lane, number };
             let at = u64::try_from(self.made.0 + i64::from(joined)).unwrap_or(0);
-            line.registered.add(at, ticket.leaf(&self.key));
+            line.registered.add(at, ticket.leaf(&self.signer));
         }
         if person != 0 {
             self.people.insert(hash(person), packed(lane, number));

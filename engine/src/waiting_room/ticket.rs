@@ -62,10 +62,10 @@ impl Ticket {
 
     /// The ticket as text, 40 characters.
     #[must_use]
-    pub fn text(self, key: &TicketKey) -> String {
+    pub fn text(self, signer: &Signer) -> String {
         let mut signed = [0; SIGNED];
         signed[..NAMED].copy_from_slice(&self.bytes());
-        signed[NAMED..].copy_from_slice(&key.mac(WORDS, self).finalize().into_bytes()[..16]);
+        signed[NAMED..].copy_from_slice(&signer.mac(self).finalize().into_bytes()[..16]);
         let mut text = String::with_capacity(TICKET_CHARS);
         text.push_str(PREFIX);
         let (mut bits, mut held) = (0_u32, 0);
@@ -85,8 +85,8 @@ impl Ticket {
 
     /// What the draw shows of the ticket.
     #[must_use]
-    pub fn leaf(self, key: &TicketKey) -> Leaf {
-        Leaf::of_ticket(&self.text(key))
+    pub fn leaf(self, signer: &Signer) -> Leaf {
+        Leaf::of_ticket(&self.text(signer))
     }
 }
 
@@ -95,17 +95,44 @@ impl Ticket {
 const WORDS: &[u8] = b"onsale ticket 1";
 
 impl TicketKey {
-    fn mac(&self, words: &[u8], ticket: Ticket) -> Hmac<Sha256> {
+    fn under(&self, words: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(words);
-        mac.update(&ticket.bytes());
         mac
+    }
+
+    /// What signs tickets with this key.
+    #[must_use]
+    pub fn signer(&self) -> Signer {
+        Signer(self.under(WORDS))
     }
 
     /// A tag for another name of a ticket, under words of its own.
     #[must_use]
     pub fn tag(&self, words: &[u8], ticket: Ticket) -> [u8; 32] {
-        self.mac(words, ticket).finalize().into_bytes().into()
+        let mut mac = self.under(words);
+        mac.update(&ticket.bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// A key that is ready to sign: half of what HMAC does is the same for every ticket, and a ticket is signed or looked at
+/// with every question of a crowd.
+#[derive(Clone)]
+pub struct Signer(Hmac<Sha256>);
+
+/// It must not end up in a log.
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Signer")
+    }
+}
+
+impl Signer {
+    fn mac(&self, ticket: Ticket) -> Hmac<Sha256> {
+        let mut mac = self.0.clone();
+        mac.update(&ticket.bytes());
+        mac
     }
 }
 
@@ -148,8 +175,8 @@ impl Claimed {
 
     /// The ticket, if it was signed with the key. Takes as long whatever is wrong.
     #[must_use]
-    pub fn proven(&self, key: &TicketKey) -> Option<Ticket> {
-        key.mac(WORDS, self.ticket).verify_truncated_left(&self.tag).ok().map(|()| self.ticket)
+    pub fn proven(&self, signer: &Signer) -> Option<Ticket> {
+        signer.mac(self.ticket).verify_truncated_left(&self.tag).ok().map(|()| self.ticket)
     }
 }
 
@@ -161,14 +188,15 @@ mod tests {
 
     #[test]
     fn a_ticket_comes_back_and_no_other_text_does() {
+        let signer = KEY.signer();
         for (sale, lane, number) in [(0, 0, 0), (1, 7, 42), (u16::MAX, u8::MAX, u32::MAX)] {
             let ticket = Ticket { sale: SaleIx(sale), lane, number };
-            let text = ticket.text(&KEY);
+            let text = ticket.text(&signer);
             assert_eq!(text.len(), TICKET_CHARS);
             assert!(crate::ids::is_id(&text) && !text[3..].contains('_'), "{text}");
-            let read = |text: &str| Claimed::read(text).and_then(|claimed| claimed.proven(&KEY));
+            let read = |text: &str| Claimed::read(text).and_then(|claimed| claimed.proven(&signer));
             assert_eq!(read(&text), Some(ticket));
-            assert_eq!(Claimed::read(&text).unwrap().proven(&TicketKey([8; 32])), None);
+            assert_eq!(Claimed::read(&text).unwrap().proven(&TicketKey([8; 32]).signer()), None);
             for place in 0..text.len() {
                 // Every other sign: each bit of the text, and each of the five bits a digit stands for, the loose one at the
                 // end included.

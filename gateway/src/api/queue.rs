@@ -9,7 +9,7 @@ use onsale_engine::time::Now;
 use onsale_engine::waiting_room::TicketView;
 use serde::Deserialize;
 
-use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
+use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json, json_bytes_reusing};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::call::Call;
@@ -21,9 +21,8 @@ use crate::queue_it::ids::QueueId;
 use crate::waiting_room::pass::Pass;
 use crate::wire::estimates::WrittenEstimates;
 use crate::wire::item::is_customer;
-use crate::wire::line::{
-    AdmitInput, Admitted, JoinInput, LineInput, WrittenLine, WrittenLineTurned, WrittenTicket,
-};
+use crate::wire::line::{AdmitInput, Admitted, JoinInput, LineInput, WrittenLine, WrittenLineTurned};
+use crate::wire::ticket;
 use crate::wire::time::Written;
 
 #[derive(Debug, Default, Deserialize)]
@@ -34,10 +33,8 @@ struct ChangeQuery {
 }
 
 /// A ticket as its holder sees it, with its pass if it has one.
-pub(super) fn written(app: &App, ticket: Settled<TicketView>) -> WrittenTicket {
-    let Settled { value: view, now, .. } = ticket;
-    let pass = pass_of(app, &view, now);
-    WrittenTicket::new(view, pass, now)
+pub(super) fn written(app: &App, seen: &Settled<TicketView>) -> Vec<u8> {
+    ticket::ticket(&seen.value, pass_of(app, &seen.value, seen.now).as_deref(), seen.now)
 }
 
 /// The pass of a ticket that has one, signed now.
@@ -94,11 +91,11 @@ pub async fn join(call: Call) -> Outcome {
     let request = JoinLine { sale, proof, lane: lane.as_deref() };
     let joined = call.tried(code, settle(call.engine(), call.engine().join_line(&request)).await)?;
     let created = joined.value.created;
-    let ticket = Settled { value: joined.value.ticket, now: joined.now, replayed: false };
-    let at = format!("/v1/queue/{}", ticket.value.text);
+    let seen = Settled { value: joined.value.ticket, now: joined.now, replayed: false };
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-    let response = json(status, &written(&call.app, ticket)).cached(PRIVATE);
-    Ok(if created { response.at(at) } else { response })
+    let document = written(&call.app, &seen);
+    let response = json_bytes_reusing(call.headers, status, document).cached(PRIVATE);
+    Ok(if created { response.at(["/v1/queue/", &seen.value.text].concat()) } else { response })
 }
 
 /// The ticket in the path; a server key may name it by its queue id, which is all that a shop with a connector knows.
@@ -112,22 +109,38 @@ async fn named(call: &Call) -> Result<Cow<'_, str>, Problem> {
 /// `GET /v1/queue/{ticket}`
 pub async fn ticket(call: Call) -> Outcome {
     let name = named(&call).await?;
-    let ticket = settle(call.engine(), call.engine().ticket(&name)).await?;
-    Ok(json(StatusCode::OK, &written(&call.app, ticket)).cached(PRIVATE))
+    let seen = settle(call.engine(), call.engine().ticket(&name)).await?;
+    drop(name);
+    let document = written(&call.app, &seen);
+    Ok(json_bytes_reusing(call.headers, StatusCode::OK, document).cached(PRIVATE))
 }
 
 /// `DELETE /v1/queue/{ticket}`
 pub async fn leave(call: Call) -> Outcome {
     let name = named(&call).await?;
-    let ticket = settle(call.engine(), call.engine().leave_line(&name)).await?;
-    Ok(json(StatusCode::OK, &written(&call.app, ticket)).cached(PRIVATE))
+    let seen = settle(call.engine(), call.engine().leave_line(&name)).await?;
+    drop(name);
+    let document = written(&call.app, &seen);
+    Ok(json_bytes_reusing(call.headers, StatusCode::OK, document).cached(PRIVATE))
 }
 
 /// `GET /v1/sales/{sale}/queue`
 pub async fn line(call: Call) -> Outcome {
-    let line = settle(call.engine(), call.engine().line(call.param(0))).await?;
-    let written = WrittenLine::new(line.value, line.now, call.principal.has_key());
-    Ok(json(StatusCode::OK, &written).cached(PUBLIC).depends_on_caller())
+    let document = public_line(&call).await?;
+    Ok(json_bytes_reusing(call.headers, StatusCode::OK, document).cached(PUBLIC).depends_on_caller())
+}
+
+async fn public_line(call: &Call) -> Result<Vec<u8>, Problem> {
+    let (sale, has_key) = (call.param(0), call.principal.has_key());
+    if !has_key && let Some(document) = call.app.board.read(sale, call.engine().now()) {
+        return Ok(document);
+    }
+    let line = settle(call.engine(), call.engine().line(sale)).await?;
+    if has_key {
+        // Our own types always serialise.
+        return Ok(serde_json::to_vec(&WrittenLine::new(line.value, line.now, true)).unwrap_or_default());
+    }
+    Ok(call.app.board.hang(sale, line.value, line.now))
 }
 
 /// `GET /v1/sales/{sale}/estimates`

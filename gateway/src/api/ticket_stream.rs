@@ -128,8 +128,8 @@ impl Follow {
         self.over = ticket.value.state == TicketState::Left;
         let id = ticket.now.engine.0;
         let retry = retry.map(retry_line).unwrap_or_default();
-        // Our own types always serialise, and JSON has its line breaks escaped: it is one line.
-        let data = serde_json::to_string(&written(&self.app, ticket)).unwrap_or_default();
+        // JSON has its line breaks escaped: it is one line. It is text as well.
+        let data = String::from_utf8(written(&self.app, &ticket)).unwrap_or_default();
         Bytes::from(format!("{retry}id: {id}\nevent: ticket\ndata: {data}\n\n"))
     }
 

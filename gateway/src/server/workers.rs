@@ -116,14 +116,15 @@ fn thread(
     let engine = Arc::clone(&app.engine);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // All requests of a turn are decided before the journal's thread is woken: once for all of them.
-        .on_thread_park(move || engine.pay_wakes())
+        // All requests of a turn are decided before their facts are written: once for all of them, and here, as there is
+        // nothing to do but to wait for the disk.
+        .on_thread_park(move || engine.write_owed())
         .build()?;
     let (app, draining) = (Arc::clone(app), draining.clone());
     std::thread::Builder::new().name(format!("onsale-worker-{number}")).spawn(move || {
         LocalSet::new().block_on(&runtime, async move {
             let engine = Arc::clone(&app.engine);
-            engine.promise_wakes();
+            engine.promise_to_write();
             spawn_local(async move { durable::watch(&*engine).await });
             // Registers with the journal before the first request can wait.
             tokio::task::yield_now().await;

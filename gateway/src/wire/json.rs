@@ -124,6 +124,28 @@ impl<'a> Object<'a> {
         self.out.extend_from_slice(b"null,");
     }
 
+    /// What is there, written by `write`; null for what is not.
+    pub fn perhaps<T>(
+        &mut self,
+        name: &'static str,
+        value: Option<T>,
+        write: impl FnOnce(&mut Self, &'static str, T),
+    ) {
+        match value {
+            Some(value) => write(self, name, value),
+            None => self.null(name),
+        }
+    }
+
+    /// An object.
+    pub fn object(&mut self, name: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
+        self.name(name);
+        let mut object = Object::begin(self.out);
+        fill(&mut object);
+        object.end();
+        self.out.push(b',');
+    }
+
     /// A list of objects.
     pub fn list<T>(
         &mut self,
@@ -199,6 +221,10 @@ mod tests {
             object.number("most", u64::MAX);
             object.flag("yes", true);
             object.null("none");
+            object.perhaps("no", None, Object::number);
+            object.perhaps("some", Some(3), Object::number);
+            object.object("inner", |inner| inner.number("n", 1));
+            object.object("void", |_| {});
             object.time("at", Written(WallTime(1_500)));
             object.time("never", Written(WallTime(i64::MAX)));
             object.pairs("pairs", [("a\"", "1"), ("b", "\u{7f}")]);
@@ -211,7 +237,7 @@ mod tests {
         assert_eq!(
             value,
             serde_json::json!({"id": "cart_1", "free": "a \"quoted\" \\ line\nand \u{fc}", "most": u64::MAX, "yes": true,
-                "none": null, "at": "1970-01-01T00:00:01.5Z", "never": null, "pairs": {"a\"": "1", "b": "\u{7f}"},
+                "none": null, "no": null, "some": 3, "inner": {"n": 1}, "void": {}, "at": "1970-01-01T00:00:01.5Z", "never": null, "pairs": {"a\"": "1", "b": "\u{7f}"},
                 "texts": ["a", "b\n"], "value": [1, null], "items": [{"n": 1}, {"n": 2}], "empty": []})
         );
         assert_eq!(document(|_| {}), b"{}");

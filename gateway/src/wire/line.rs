@@ -1,14 +1,12 @@
-//! A line on the wire: what its people send and are told, what everybody reads, what operators turn.
+//! A line on the wire: what its people send, what everybody reads, what operators turn.
 
 use onsale_engine::decide::{LineChange, LineTurned};
 use onsale_engine::time::{Millis, Now};
-use onsale_engine::waiting_room::{
-    LaneView, LineView, LowChances, Mode, OPEN, Phase, TicketState, TicketView, Trouble,
-};
+use onsale_engine::waiting_room::{LaneView, LineView, Mode, OPEN, Phase, TicketState, Trouble};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::stock::state_word as stock_word;
-use super::time::{Deadline, Written};
+use super::time::Written;
 
 /// `POST /v1/sales/{sale}/queue`
 #[derive(Debug, Default, Deserialize)]
@@ -137,80 +135,6 @@ pub const fn state_word(state: TicketState) -> &'static str {
 #[must_use]
 pub const fn chances_word() -> &'static str {
     "low"
-}
-
-/// Why chances are low.
-#[derive(Debug, Serialize)]
-struct Reason {
-    people_ahead: u64,
-    enough_for: u64,
-    text: String,
-}
-
-impl From<LowChances> for Reason {
-    fn from(LowChances { people_ahead, enough_for }: LowChances) -> Self {
-        let text = format!(
-            "About {people_ahead} people who are there have their turn before; what is left is enough for about {enough_for}."
-        );
-        Self { people_ahead, enough_for, text }
-    }
-}
-
-/// At least and at most.
-#[derive(Debug, Serialize)]
-struct Range {
-    low: u64,
-    high: u64,
-}
-
-/// A ticket as its holder sees it.
-#[derive(Debug, Serialize)]
-pub struct WrittenTicket {
-    ticket: String,
-    sale: String,
-    lane: String,
-    state: &'static str,
-    phase: &'static str,
-    message: Option<String>,
-    place: Option<u32>,
-    ahead: Option<u32>,
-    wait_ms: Option<Range>,
-    chances: Option<&'static str>,
-    chances_reason: Option<Reason>,
-    poll_after_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pass: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Written>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in_ms: Option<u64>,
-    server_time: Written,
-}
-
-impl WrittenTicket {
-    /// The ticket with its pass, if it has one.
-    #[must_use]
-    pub fn new(view: TicketView, pass: Option<String>, now: Now) -> Self {
-        let deadline = view.until.map(|until| Deadline::new(now, until));
-        Self {
-            ticket: view.text,
-            sale: view.sale,
-            lane: view.lane,
-            state: state_word(view.state),
-            phase: phase_word(view.phase),
-            message: view.message,
-            place: view.place,
-            ahead: view.ahead,
-            wait_ms: view.wait.map(|(Millis(low), Millis(high))| Range { low, high }),
-            chances: view.chances.map(|_| chances_word()),
-            chances_reason: view.chances.map(Reason::from),
-            poll_after_ms: view.poll_after.0,
-            pass,
-            expires_at: deadline.as_ref().map(|deadline| deadline.expires_at),
-            expires_in_ms: deadline.map(|deadline| deadline.expires_in_ms),
-            server_time: Written(now.wall),
-        }
-    }
 }
 
 #[derive(Debug, Serialize)]

@@ -21,4 +21,5 @@ pub mod sale;
 pub mod slot;
 pub mod slot_input;
 pub mod stock;
+pub mod ticket;
 pub mod time;

@@ -6,6 +6,7 @@ pub mod p2;
 pub mod room_day;
 pub mod s1;
 pub mod s1_inventory;
+mod s1_locks;
 pub mod s1_room;
 pub mod s5;
 pub mod sell_out;

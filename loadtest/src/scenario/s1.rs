@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::s1_locks::Locks;
 use super::{AtTarget, Where, pre_opening, s1_expectations, s1_inventory};
 use crate::arrivals::Opening;
 use crate::audit::{self, Check, Evidence, PairRule, books::Books, replays};
@@ -92,6 +93,8 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
     stage(&format!("the sale opens at {opens_at}"));
     let rushed = rush(&shop, &at, &plan).await;
     probes.push(disk::probe(at.probe_in(), "after")?);
+    // Counted since the server's start, and of nobody else's carts, where the server is the tester's own.
+    let locks = if at.own.is_some() { Some(Locks::read(&at.operator()).await?) } else { None };
     let mut restarts = prepared.restart.into_iter().collect::<Vec<_>>();
     if let Some(own) = &mut at.own {
         own.still_runs()?;
@@ -111,6 +114,7 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
     let limited = report::limited_by_tester(figures.get("all"));
     let mut expectations = s1_expectations::all(s1, &shop, &figures);
     expectations.extend(restarts.iter().map(s1_expectations::start_up));
+    expectations.extend(locks.iter().flat_map(Locks::expectations));
     expectations.push(s1_expectations::beside_the_disk(&figures, &probes));
     Ok(Report {
         format: FORMAT,

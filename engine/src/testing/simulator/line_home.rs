@@ -34,7 +34,7 @@ impl World {
         }
         for known in book.tickets.values() {
             let at = place_of(known.ticket);
-            let read = Claimed::read(&known.text).and_then(|claimed| claimed.proven(&line.key));
+            let read = Claimed::read(&known.text).and_then(|claimed| claimed.proven(&line.signer));
             assert_eq!(read, Some(known.ticket), "the text of {at:?}");
             let view = line.ticket(known.ticket, now);
             let view = view.unwrap_or_else(|| panic!("the place {at:?} was acknowledged and is lost"));
