@@ -76,6 +76,14 @@ fn holds_are_refused_first_and_come_back_without_a_restart() {
     assert_eq!(refused, Refusal::DiskFull);
     assert!(till.durable(), "everything acknowledged so far is on disk");
 
+    // New stock is refused as well; what is known already is no change, and is said to be so.
+    let known = SlotSpec::new("a", "kiel", 1_000_000);
+    let stock = |specs: &[SlotSpec]| till.desk.core.add_slots(till.desk.now(), "day", specs, false).result;
+    let (last, new) = (till.desk.core.buffer.last(), SlotSpec::new("b", "kiel", 1));
+    assert_eq!(stock(std::slice::from_ref(&new)).err(), Some(Refusal::DiskFull));
+    assert_eq!(stock(std::slice::from_ref(&known)).unwrap().unchanged, 1);
+    assert_eq!(till.desk.core.buffer.last(), last, "a refusal changes nothing");
+
     // From the reserve: payments, releases, and what runs past its deadline.
     for cart in carts.iter().take(40) {
         assert_eq!(till.desk.checkout(*cart).result.unwrap().order.state, OrderState::Confirmed);

@@ -1,7 +1,5 @@
 //! A small room that was drawn: what a server would have made of some people joining over five minutes.
 
-#![allow(dead_code, reason = "each test uses its part")]
-
 use std::borrow::Cow;
 
 use onsale_engine::time::WallTime;

@@ -1,7 +1,5 @@
 //! The whole command against a server that answers as the contract says, and against servers that do not.
 
-mod import_common;
-
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -231,7 +229,7 @@ async fn the_whole_way_ends_with_the_code_of_what_the_server_said() {
 
 #[tokio::test]
 async fn riteaid_nj_2023_arrives_whole() {
-    let Some(folder) = import_common::real("riteaid-nj-2023") else { return };
+    let Some(folder) = crate::common::real("riteaid-nj-2023") else { return };
     let (uri, seen) = server(contract).await;
     let folder = folder.display().to_string();
     let words = ["smart-slots", "--sale", "nj-2023", "--server", &uri.to_string(), &folder];

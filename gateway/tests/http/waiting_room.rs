@@ -1,11 +1,9 @@
 //! The waiting room over HTTP: joining, being called, one session a pass, and what survives a restart.
 
-mod server_common;
-
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::server_common::{Answer, OPERATOR, PHONE, TestServer, WEB};
 use serde_json::{Value, json};
-use server_common::{Answer, OPERATOR, PHONE, TestServer, WEB};
 
 /// A sale with a waiting room that opens so many milliseconds from now; 0 for no opening instant.
 fn sale(server: &TestServer, opens_in_ms: u64, room: &Value) {

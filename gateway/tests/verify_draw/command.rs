@@ -4,15 +4,13 @@
 //! The script runs without a network: in a network namespace of its own where that is allowed, else in a Python that
 //! refuses sockets. Python 3 itself is needed; `./test` installs it.
 
-mod draw_common;
-
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use draw_common::{BEACON, drawn, ticket};
+use crate::common::{BEACON, drawn, ticket};
 use onsale_gateway::verify_draw::check::check;
 use onsale_gateway::verify_draw::fetch::parse;
 

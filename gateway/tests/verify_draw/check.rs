@@ -1,8 +1,6 @@
 //! A draw that is right holds, and whatever is changed in its document is named.
 
-mod draw_common;
-
-use draw_common::{BEACON, LANES, drawn, ticket};
+use crate::common::{BEACON, LANES, drawn, ticket};
 use onsale_gateway::verify_draw::check::{Broken, check, find};
 use onsale_gateway::verify_draw::report;
 use onsale_gateway::wire::draw::{DrawDocument, Hex, Phase};

@@ -1,11 +1,9 @@
 //! SMART Scheduling Links: the real feeds, and the same damage in files small enough to read.
 
-mod import_common;
-
 use std::fs;
 use std::path::PathBuf;
 
-use import_common::{codes, ids, odd, real, source, survives_every_cut};
+use crate::common::{codes, ids, odd, real, source, survives_every_cut};
 use onsale_gateway::import::fhir::assemble::{SlotIdRule, SlotRules};
 use onsale_gateway::import::source::Source;
 use onsale_gateway::import::times::TimeRules;

@@ -1,9 +1,7 @@
 //! A sale from its settings to its orders, over HTTP: the shapes, the codes, and what must survive a restart.
 
-mod server_common;
-
+use crate::server_common::{Answer, OPERATOR, PHONE, TestServer, WEB};
 use serde_json::{Value, json};
-use server_common::{Answer, OPERATOR, PHONE, TestServer, WEB};
 
 fn sale(server: &TestServer) {
     let settings = json!({"time_zone": "Europe/Berlin", "limit_per_customer": {"units": 4}});

@@ -1,13 +1,11 @@
 //! The stream of a ticket over HTTP: what it tells and when, how it ends, and what bounds it.
 
-mod server_common;
-
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::server_common::{OPERATOR, TestServer};
 use serde_json::{Value, json};
-use server_common::{OPERATOR, TestServer};
 
 /// What is promised: "called", "sold out" and the rest are told by then.
 const PROMISED: Duration = Duration::from_secs(2);

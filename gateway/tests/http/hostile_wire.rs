@@ -1,12 +1,10 @@
 //! Bytes that are hardly HTTP, or HTTP meant to hurt: heads that never end, lengths that lie, chunks that are none,
 //! sockets that stand still. The server lets go of each in time, and serves everybody else meanwhile.
 
-mod server_common;
-
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use server_common::TestServer;
+use crate::server_common::TestServer;
 
 const GOOD: &[u8] = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 const POST: &str = "POST /v1/sales/sample/carts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk_web\r\n\
@@ -21,7 +19,7 @@ fn statuses(answer: &str) -> Vec<u16> {
 /// The sample's units in carts: none, after whatever was sent.
 #[track_caller]
 fn nothing_is_held(server: &TestServer) {
-    let stock = server.get("/v1/sales/sample/availability?by=venue", server_common::WEB).value();
+    let stock = server.get("/v1/sales/sample/availability?by=venue", crate::server_common::WEB).value();
     for row in stock["items"].as_array().unwrap() {
         assert_eq!((&row["held"], &row["sold"]), (&0.into(), &0.into()), "{stock}");
     }
@@ -163,8 +161,13 @@ fn two_thousand_who_say_nothing_keep_nobody_out() {
     for number in 0..20 {
         let begun = Instant::now();
         let body = serde_json::json!({"customer": format!("c-{number}"), "items": [item]});
-        let answer =
-            server.json("POST", "/v1/sales/sample/carts", server_common::WEB, &format!("k-{number}"), &body);
+        let answer = server.json(
+            "POST",
+            "/v1/sales/sample/carts",
+            crate::server_common::WEB,
+            &format!("k-{number}"),
+            &body,
+        );
         assert_eq!(answer.status, 201, "{answer:?}");
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     }

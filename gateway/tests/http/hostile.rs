@@ -1,13 +1,11 @@
 //! Bodies and ids that are wrong in every way we could think of. Each is refused with a code of the closed list, as
 //! problem+json, and has changed nothing: the books are read before and after.
 
-mod server_common;
-
 use std::time::{Duration, Instant};
 
+use crate::server_common::shop::{Shop, text};
+use crate::server_common::{OPERATOR, PHONE, TestServer, WEB};
 use serde_json::{Value, json};
-use server_common::shop::{Shop, text};
-use server_common::{OPERATOR, PHONE, TestServer, WEB};
 
 #[test]
 fn bodies_that_make_no_sense_change_nothing() {

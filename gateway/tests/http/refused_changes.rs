@@ -1,10 +1,8 @@
 //! Changes of slots and sales that would make a promise untrue, and are refused: a seat for two, days that move, a product that
 //! two rules sell; and a cursor that nobody gave.
 
-mod server_common;
-
+use crate::server_common::{OPERATOR, TestServer, WEB};
 use serde_json::{Value, json};
-use server_common::{OPERATOR, TestServer, WEB};
 
 fn sale(server: &TestServer, settings: &Value, slots: &Value) {
     assert_eq!(server.json("PUT", "/v1/sales/day", OPERATOR, "s", settings).status, 201);

@@ -1,10 +1,8 @@
 //! pretix plans: a stadium whose guids repeat, and a small hall with the same defects.
 
-mod import_common;
-
 use std::collections::BTreeSet;
 
-use import_common::{codes, ids, odd, open, real, source, survives_every_cut};
+use crate::common::{codes, ids, odd, open, real, source, survives_every_cut};
 use onsale_gateway::import::pretix_plan::{self, PlanRules, SeatKey};
 use onsale_gateway::import::{OddityKind, Reading};
 

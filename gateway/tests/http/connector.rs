@@ -1,15 +1,13 @@
 //! A shop with a connector over HTTP, seen from its visitors' browsers: the place, the turn, the way back, and the ways on
 //! which nobody is led elsewhere. What the vendor's packages make of it is in `queue_it/`.
 
-mod server_common;
-
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::server_common::{Answer, OPERATOR, TestServer, WEB};
 use onsale_gateway::queue_it::ids::EventId;
 use onsale_gateway::queue_it::link_token::{Expected, LinkToken, RedirectType};
 use onsale_gateway::queue_it::secret::Secret;
 use serde_json::{Value, json};
-use server_common::{Answer, OPERATOR, TestServer, WEB};
 
 const SECRET: &str = "demo-secret-not-for-production-0001";
 const SETTINGS: [(&str, &str); 5] = [

@@ -1,8 +1,6 @@
 //! Tables, as spreadsheets write them.
 
-mod import_common;
-
-use import_common::{codes, odd, open, real, source, survives_every_cut};
+use crate::common::{codes, odd, open, real, source, survives_every_cut};
 use onsale_gateway::import::times::TimeRules;
 use onsale_gateway::import::{OddityKind, Reading, csv_table};
 
@@ -112,7 +110,7 @@ fn local_times_need_a_zone_and_get_it() {
 fn ids_that_do_not_fit_are_rewritten_and_never_meet() {
     let reading = read("id,venue,capacity\nHalle 1,Große Halle,1\nHalle/1,Große Halle,1\nHalle-1,v,1\n");
     assert_eq!(codes(&reading), []);
-    assert_eq!(import_common::ids(&reading).len(), 3);
+    assert_eq!(crate::common::ids(&reading).len(), 3);
     assert_eq!(odd(&reading, OddityKind::RewrittenId), (4, 3));
 }
 

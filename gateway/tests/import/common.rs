@@ -1,5 +1,4 @@
 //! What the import tests share: where the real files are, and a few questions asked of a reading.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

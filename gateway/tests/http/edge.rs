@@ -1,13 +1,11 @@
 //! The edge as a stranger meets it: heads and bodies that are wrong, slow or too large, caps, CORS, health, pages.
 
-mod server_common;
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::server_common::{TestServer, WEB};
 use serde_json::json;
-use server_common::{TestServer, WEB};
 
 #[test]
 fn health_pages_and_metrics_answer() {

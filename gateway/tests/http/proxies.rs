@@ -1,8 +1,6 @@
 //! Visitors behind a proxy, as the server meets them: each with an allowance of their own, and nobody with another's.
 
-mod server_common;
-
-use server_common::TestServer;
+use crate::server_common::TestServer;
 
 const SETTINGS: [(&str, &str); 2] = [("limits.anonymous_burst", "2"), ("limits.anonymous_per_second", "1")];
 

@@ -1,12 +1,10 @@
 //! Access codes over HTTP: making them, what they open, how guessing is slowed, and what survives a kill.
 
-mod server_common;
-
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::server_common::{Answer, OPERATOR, PHONE, TestServer, WEB};
 use serde_json::{Value, json};
-use server_common::{Answer, OPERATOR, PHONE, TestServer, WEB};
 
 const CODES: &str = "/v1/sales/sh/access-codes";
 

@@ -1,11 +1,9 @@
 //! FHIR bundles: the Argonaut connectathon set, and small bundles in both spellings.
 
-mod import_common;
-
 use std::io::Write;
 
+use crate::common::{codes, ids, odd, open, real, source, survives_every_cut};
 use flate2::{Compression, write::GzEncoder};
-use import_common::{codes, ids, odd, open, real, source, survives_every_cut};
 use onsale_gateway::import::fhir::assemble::SlotRules;
 use onsale_gateway::import::source::Source;
 use onsale_gateway::import::times::TimeRules;
