@@ -22,6 +22,9 @@ use crate::time::Millis;
 /// How long the writer waits for room on the disk before it tries again.
 const BLOCKED_FOR: Duration = Duration::from_millis(100);
 
+/// The journal's thread looks so often whether there is something to prepare.
+const NOTHING_TO_DO: Duration = Duration::from_millis(500);
+
 /// While the engine stops it tries so often, three seconds in all; what was not written then is answered by nobody.
 const MOST_BLOCKED: u32 = 30;
 
@@ -41,6 +44,23 @@ const IDLE: Duration = Duration::from_millis(20);
 /// The follower's pause after each slice of a snapshot: at most 256 MiB/s.
 const BETWEEN_SLICES: Duration = Duration::from_millis(1);
 
+/// What the journal's thread keeps from turn to turn.
+struct Duty {
+    /// From one sync to the next at most, in the modes that do not wait for it.
+    window: Option<u64>,
+    /// Milliseconds since boot.
+    synced_at: u64,
+    /// Turns for which there was no room while the engine stopped.
+    blocked: u32,
+}
+
+/// What it does next.
+enum Next {
+    Turn,
+    Sleep(Duration),
+    End,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -55,8 +75,8 @@ pub(super) struct Shared {
     pub followed: AtomicU64,
     pub snapshot: AtomicU64,
     pub hindered: AtomicU64,
-    /// Held for one step.
-    writer: parking_lot::Mutex<Writer<FileJournal<FolderDisk>>>,
+    /// Held for one step; none once the engine has stopped, so that the folder is free.
+    writer: parking_lot::Mutex<Option<Writer<FileJournal<FolderDisk>>>>,
     /// Until then, in milliseconds since boot, workers leave writing alone.
     left_alone_until: AtomicU64,
     stopped_writing: AtomicBool,
@@ -84,7 +104,7 @@ impl Shared {
             followed: AtomicU64::new(0),
             snapshot: AtomicU64::new(0),
             hindered: AtomicU64::new(0),
-            writer: parking_lot::Mutex::new(writer),
+            writer: parking_lot::Mutex::new(Some(writer)),
             left_alone_until: AtomicU64::new(0),
             stopped_writing: AtomicBool::new(false),
             last_snapshot,
@@ -110,59 +130,71 @@ impl Shared {
     /// thread is woken. So it is for a full disk and a failure, which are for it to deal with.
     pub fn write_or_wake(&self) {
         let quick = self.door.clock().boot() >= self.left_alone_until.load(Ordering::Relaxed);
-        let writer = quick.then(|| self.writer.try_lock()).flatten();
-        let step = writer.map(|mut writer| self.step(&mut writer));
+        let mut writer = quick.then(|| self.writer.try_lock()).flatten();
+        let step = writer.as_deref_mut().and_then(Option::as_mut).map(|writer| self.step(writer));
+        drop(writer);
         if !matches!(step, Some(Step::Wrote | Step::Idle)) {
             self.core.writer.wake();
         }
     }
 
-    /// The journal's thread: one frame after the other, until the engine stops and the buffer is empty.
+    /// The journal's thread: one turn after the other, until the engine stops and the buffer is empty.
     pub fn write(&self) {
-        let window = self.ack.window().map(|window| Duration::from_millis(window.0));
-        let mut since_sync = Duration::ZERO;
-        let mut blocked = 0;
+        let mut duty = Duty { window: self.ack.window().map(|window| window.0), synced_at: 0, blocked: 0 };
         loop {
-            let mut writer = self.writer.lock();
-            let step = self.step(&mut writer);
-            if writer.run_errands() == Step::Failed {
-                break;
-            }
-            match step {
-                Step::Failed => break,
-                Step::Blocked if self.stopping.load(Ordering::Acquire) && blocked >= MOST_BLOCKED => {
-                    self.mark.fail(Failure("the disk stayed full while the server stopped".to_owned()));
-                    break;
-                }
-                Step::Blocked => {
-                    drop(writer);
-                    blocked += u32::from(self.stopping.load(Ordering::Acquire));
-                    self.core.writer.sleep(BLOCKED_FOR);
-                }
-                Step::Idle if self.stopping.load(Ordering::Acquire) => break,
-                // What came during the sync and is only owed waits for its worker's turn to end: one frame for all of it.
-                Step::Wrote | Step::Idle => {
-                    let stopping = self.stopping.load(Ordering::Acquire);
-                    let sleeps = !stopping && (self.core.writer.is_due() || !writer.prepare());
-                    drop(writer);
-                    if sleeps {
-                        self.core.writer.sleep(window.unwrap_or(Duration::from_millis(500)));
-                    }
-                }
-            }
-            if let Some(window) = window {
-                let seen = self.door.clock().boot();
-                let now = Duration::from_millis(seen);
-                if now.saturating_sub(since_sync) >= window {
-                    since_sync = now;
-                    if self.writer.lock().sync() == Step::Failed {
-                        break;
-                    }
-                }
+            let next = match &mut *self.writer.lock() {
+                Some(writer) => self.turn(writer, &mut duty),
+                None => Next::End,
+            };
+            match next {
+                Next::Turn => {}
+                Next::Sleep(long) => self.core.writer.sleep(long),
+                Next::End => break,
             }
         }
-        self.writer.lock().sync();
+        if let Some(mut writer) = self.writer.lock().take() {
+            writer.sync();
+        }
         self.stopped_writing.store(true, Ordering::Release);
+    }
+
+    /// One frame, what others ask of the writer, and the sync of the modes that do not wait for it.
+    fn turn(&self, writer: &mut Writer<FileJournal<FolderDisk>>, duty: &mut Duty) -> Next {
+        let step = self.step(writer);
+        if step == Step::Failed || writer.run_errands() == Step::Failed {
+            return Next::End;
+        }
+        let stopping = self.stopping.load(Ordering::Acquire);
+        match step {
+            Step::Blocked if stopping && duty.blocked >= MOST_BLOCKED => {
+                self.mark.fail(Failure("the disk stayed full while the server stopped".to_owned()));
+                return Next::End;
+            }
+            Step::Blocked => {
+                duty.blocked += u32::from(stopping);
+                return Next::Sleep(BLOCKED_FOR);
+            }
+            Step::Idle if stopping => return Next::End,
+            Step::Wrote | Step::Idle | Step::Failed => {}
+        }
+        let mut longest = NOTHING_TO_DO;
+        if let Some(window) = duty.window {
+            let now = self.door.clock().boot();
+            if now.saturating_sub(duty.synced_at) >= window {
+                duty.synced_at = now;
+                if writer.sync() == Step::Failed {
+                    return Next::End;
+                }
+            }
+            longest =
+                longest.min(Duration::from_millis((duty.synced_at + window).saturating_sub(now).max(1)));
+        }
+        // What came during the sync and is only owed waits for its worker's turn to end: one frame for all of it.
+        if !stopping && (self.core.writer.is_due() || !writer.prepare()) {
+            Next::Sleep(longest)
+        } else {
+            Next::Turn
+        }
     }
 
     /// The follower's thread: behind everybody else, and a last snapshot when the writer has ended.
