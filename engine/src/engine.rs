@@ -53,6 +53,9 @@ pub struct EngineOptions {
     pub limits: Limits,
     /// How often a snapshot is made; 0 is never, not even at the end.
     pub snapshot_every: Millis,
+    /// Whether threads that promised to ([`Engine::promise_to_write`]) write and sync what they owe themselves; else the journal's
+    /// thread does all of it.
+    pub workers_write: bool,
     /// How long the last snapshot, at the shutdown, may take; 0 is none.
     pub last_snapshot: Millis,
 }
@@ -67,6 +70,7 @@ impl EngineOptions {
             ack: Ack::Fsync,
             limits: Limits::default(),
             snapshot_every: Millis(60_000),
+            workers_write: true,
             last_snapshot: Millis(10_000),
         }
     }
@@ -147,7 +151,8 @@ impl Engine {
 
         let last_snapshot =
             if options.snapshot_every == Millis(0) { Millis(0) } else { options.last_snapshot };
-        let shared = Arc::new(Shared::new(core, customers, mark, door, (writer, options.ack), last_snapshot));
+        let writing = (writer, options.ack, options.workers_write);
+        let shared = Arc::new(Shared::new(core, customers, mark, door, writing, last_snapshot));
         let writing = Arc::clone(&shared);
         let ticking = Arc::clone(&shared);
         let following = Arc::clone(&shared);
@@ -283,8 +288,14 @@ impl Engine {
         self.shared.core.writer.promise();
     }
 
+    /// The calling thread has another request to answer. One that is patient and never runs out of work is not waited for without
+    /// end.
+    pub fn pass_request(&self) {
+        self.shared.core.writer.pass();
+    }
+
     /// Writes and syncs what the calling thread's facts wait for, or has the journal's thread do it if that is at it or the
-    /// disk is slow. Cheap if the thread owes nothing; otherwise it takes as long as a sync, milliseconds at most.
+    /// disk is slow. Cheap if the thread owes nothing; otherwise it takes as long as a sync.
     pub fn write_owed(&self) {
         if self.shared.core.writer.collect() {
             self.shared.write_or_wake();

@@ -146,6 +146,9 @@ fn open_engine(config: &Config) -> Result<Arc<Engine>, StartError> {
     let mut options = EngineOptions::new(data);
     options.shards = config.shards;
     options.snapshot_every = Millis(config.snapshot_every_ms);
+    options.workers_write = config.workers_write;
+    options.limits.idempotency_keys = config.idempotency_keys;
+    options.limits.max_away = Millis(config.max_away_ms);
     options.ack = match config.ack {
         Ack::Fsync => commit::Ack::Fsync,
         Ack::Interval(span) => {

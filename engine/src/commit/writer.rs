@@ -76,7 +76,8 @@ impl<J: Journal> Writer<J> {
             return Step::Failed;
         }
         // A frame the disk had no room for is still here.
-        if self.batch.count == 0 {
+        let again = self.batch.count > 0;
+        if !again {
             self.buffer.take(&mut self.batch);
         }
         if self.batch.count == 0 {
@@ -111,6 +112,13 @@ impl<J: Journal> Writer<J> {
         self.batch.count = 0;
         self.frames += 1;
         self.buffer.written(self.batch.records.len());
+        if again {
+            // What has come meanwhile has waited long enough, and who asked for this step means it.
+            return match self.step() {
+                Step::Idle => Step::Wrote,
+                step => step,
+            };
+        }
         Step::Wrote
     }
 

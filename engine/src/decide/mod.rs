@@ -227,7 +227,8 @@ impl Core {
         Answer { rests_on: Sequence::ZERO, now, replayed: false, result: Err(refusal) }
     }
 
-    /// The journal says how much room it has: new holds are refused while it is not plenty, and nothing else is.
+    /// The journal says how much room it has: new holds and new stock are refused while it is not plenty, and nothing
+    /// else is.
     pub fn note_space(&self, space: crate::journal::Space) {
         self.disk_full.store(space != crate::journal::Space::Ok, Ordering::Relaxed);
     }

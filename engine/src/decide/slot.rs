@@ -101,7 +101,11 @@ impl Decision<'_> {
         if u64::from(slot.held) + u64::from(slot.sold) + u64::from(blocked) > u64::from(capacity) {
             return Err(Refusal::BelowCommitted { in_the_way: Vec::new() });
         }
+        let grows = capacity > slot.capacity;
         if (capacity, blocked) != (slot.capacity, slot.blocked) {
+            if grows {
+                self.check_room()?;
+            }
             let reason = change.reason.clone();
             self.commit(Kind::Cold(Box::new(Cold::SlotChanged { slot: place, capacity, blocked, reason })));
         }

@@ -28,9 +28,9 @@ const NOTHING_TO_DO: Duration = Duration::from_millis(500);
 /// While the engine stops it tries so often, three seconds in all; what was not written then is answered by nobody.
 const MOST_BLOCKED: u32 = 30;
 
-/// A step that took so long says that the disk is slow, in milliseconds: a worker that waited for it kept everybody else on
-/// its connections waiting as well.
-const SLOW: u64 = 5;
+/// A step that took so long says that the disk is slow, in whole milliseconds of the clock, which are one less at least: a worker
+/// that waited for it kept everybody else on its connections waiting as well.
+const SLOW: u64 = 3;
 
 /// For so long after a slow step writing is the journal's thread's alone, in milliseconds.
 const LEFT_ALONE: u64 = 1_000;
@@ -79,6 +79,7 @@ pub(super) struct Shared {
     writer: parking_lot::Mutex<Option<Writer<FileJournal<FolderDisk>>>>,
     /// Until then, in milliseconds since boot, workers leave writing alone.
     left_alone_until: AtomicU64,
+    workers_write: bool,
     stopped_writing: AtomicBool,
     last_snapshot: Millis,
 }
@@ -89,7 +90,7 @@ impl Shared {
         customers: CustomerKey,
         mark: Arc<Mark>,
         door: Door,
-        (writer, ack): (Writer<FileJournal<FolderDisk>>, Ack),
+        (writer, ack, workers_write): (Writer<FileJournal<FolderDisk>>, Ack, bool),
         last_snapshot: Millis,
     ) -> Self {
         Self {
@@ -105,7 +106,8 @@ impl Shared {
             snapshot: AtomicU64::new(0),
             hindered: AtomicU64::new(0),
             writer: parking_lot::Mutex::new(Some(writer)),
-            left_alone_until: AtomicU64::new(0),
+            left_alone_until: AtomicU64::new(if workers_write { 0 } else { u64::MAX }),
+            workers_write,
             stopped_writing: AtomicBool::new(false),
             last_snapshot,
         }
@@ -116,7 +118,7 @@ impl Shared {
         let began = self.door.clock().boot();
         let step = writer.step();
         let ended = self.door.clock().boot();
-        if ended.saturating_sub(began) >= SLOW {
+        if self.workers_write && ended.saturating_sub(began) >= SLOW {
             self.left_alone_until.store(ended + LEFT_ALONE, Ordering::Relaxed);
         }
         let (frames, syncs) = writer.counts();
@@ -165,18 +167,6 @@ impl Shared {
             return Next::End;
         }
         let stopping = self.stopping.load(Ordering::Acquire);
-        match step {
-            Step::Blocked if stopping && duty.blocked >= MOST_BLOCKED => {
-                self.mark.fail(Failure("the disk stayed full while the server stopped".to_owned()));
-                return Next::End;
-            }
-            Step::Blocked => {
-                duty.blocked += u32::from(stopping);
-                return Next::Sleep(BLOCKED_FOR);
-            }
-            Step::Idle if stopping => return Next::End,
-            Step::Wrote | Step::Idle | Step::Failed => {}
-        }
         let mut longest = NOTHING_TO_DO;
         if let Some(window) = duty.window {
             let now = self.door.clock().boot();
@@ -188,6 +178,18 @@ impl Shared {
             }
             longest =
                 longest.min(Duration::from_millis((duty.synced_at + window).saturating_sub(now).max(1)));
+        }
+        match step {
+            Step::Blocked if stopping && duty.blocked >= MOST_BLOCKED => {
+                self.mark.fail(Failure("the disk stayed full while the server stopped".to_owned()));
+                return Next::End;
+            }
+            Step::Blocked => {
+                duty.blocked += u32::from(stopping);
+                return Next::Sleep(BLOCKED_FOR);
+            }
+            Step::Idle if stopping => return Next::End,
+            Step::Wrote | Step::Idle | Step::Failed => {}
         }
         // What came during the sync and is only owed waits for its worker's turn to end: one frame for all of it.
         if !stopping && (self.core.writer.is_due() || !writer.prepare()) {

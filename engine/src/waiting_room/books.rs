@@ -1,4 +1,4 @@
-//! What operators did to a line: who, when, what stood before and after, why. The journal keeps all of it, the line the newest.
+//! What operators did to a line: who, when, what stood before and after, why.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +6,9 @@ use super::pace::{Pace, Ramp};
 use super::rules::{Dials, Mode};
 use crate::time::WallTime;
 
-/// The newest changes a line keeps; older ones are in the journal.
-pub const MAX_CHANGES: usize = 1_000;
+/// The newest changes a line keeps: one a second for a day and some. The journal is trimmed behind its snapshots, so what is
+/// not here is nowhere.
+pub const MAX_CHANGES: usize = 100_000;
 
 /// What an operator can turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

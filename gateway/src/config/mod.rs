@@ -84,6 +84,12 @@ pub struct Config {
     pub shards: u8,
     /// From one snapshot to the next, in milliseconds; 0 for none.
     pub snapshot_every_ms: u64,
+    /// Whether workers sync the journal themselves when they have nothing else to do.
+    pub workers_write: bool,
+    /// The longest outage that is added to deadlines, in milliseconds.
+    pub max_away_ms: u64,
+    /// The newest idempotency keys remembered.
+    pub idempotency_keys: u32,
     /// Where people go on to from the waiting page.
     pub shop: Option<ShopAddress>,
     /// The shop whose pages Queue-it's connectors guard.
@@ -136,6 +142,9 @@ impl Config {
             },
             shards: u8::try_from(number("shards")).unwrap_or(u8::MAX),
             snapshot_every_ms: number("snapshot_every_ms"),
+            workers_write: all.text("workers_write") == "true",
+            max_away_ms: number("max_away_ms"),
+            idempotency_keys: small("limits.idempotency_keys"),
             shop: ShopAddress::parse(all.text("waiting_room.shop_url"))
                 .map_err(|why| fault("waiting_room.shop_url", why))?,
             connector: Connector::new(all).map_err(|(name, why)| fault(name, why))?,
@@ -144,7 +153,7 @@ impl Config {
     }
 }
 
-/// Half the cores: the other half is the engine's writer, the follower and the system.
+/// Half the cores: the other half is the follower's, the journal's thread's and the system's.
 fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }

@@ -68,7 +68,7 @@ const fn number(
 
 /// All settings.
 #[rustfmt::skip]
-pub const TABLE: [Setting; 29] = [
+pub const TABLE: [Setting; 32] = [
     Setting { name: "listen", kind: Kind::Address, value: "ADDRESS:PORT", default: "127.0.0.1:8080", about: "where to listen" },
     Setting { name: "data", kind: Kind::Path, value: "DIR", default: "onsale-data", about: "the data folder; made when it does not exist" },
     Setting { name: "ack", kind: Kind::Ack, value: "MODE", default: "fsync", about: "when an answer may leave: fsync, interval:50ms, none" },
@@ -76,6 +76,9 @@ pub const TABLE: [Setting; 29] = [
     number("workers", "THREADS", 0, 64, "0", "threads that serve connections; 0: half the cores, at least one"),
     number("shards", "SHARDS", 1, 64, "64", "inventory shards; counts only when the data folder is made"),
     number("snapshot_every_ms", "MILLISECONDS", 0, 86_400_000, "60000", "milliseconds from one snapshot to the next; 0: none"),
+    Setting { name: "workers_write", kind: Kind::Switch, value: "BOOL", default: "true", about: "whether a worker with nothing else to do syncs the journal itself; false for disks that stall: a thread of its own does" },
+    number("max_away_ms", "MILLISECONDS", 0, 31_536_000_000, "86400000", "the longest outage that is added to every deadline; what lies beyond counts as time that ran"),
+    number("limits.idempotency_keys", "KEYS", 1_000, 50_000_000, "5000000", "the newest idempotency keys remembered, each for 24 hours at most"),
     number("limits.connections", "SOCKETS", 1, 1_000_000, "10000", "sockets in all"),
     number("limits.connections_per_address", "SOCKETS", 1, 1_000_000, "256", "sockets of one address; loopback and trusted proxies are exempt"),
     number("limits.in_flight", "REQUESTS", 1, 1_000_000, "8192", "requests being worked on"),

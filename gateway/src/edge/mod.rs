@@ -77,6 +77,7 @@ impl Edge {
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         let started = Instant::now();
+        self.app.engine.pass_request();
         let request_id = request_id::of(request.headers());
         let cross_origin = cors::applies(&request);
         let buys = request.method() == Method::POST && request.uri().path().contains("/carts");

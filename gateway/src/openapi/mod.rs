@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::routes::{Access, Entry, TABLE};
+use crate::api::routes::{Access, Entry, Route, TABLE};
 use crate::problem::Code;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
@@ -42,6 +42,8 @@ fn build() -> Value {
             "securitySchemes": {
                 "operator": {"type": "http", "scheme": "bearer", "description": "An operator key, `op_…`"},
                 "server": {"type": "http", "scheme": "bearer", "description": "A server key, `sk_…`; belongs to one channel"},
+                "pass": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "The pass of who was called: for their own carts and orders in its sale"},
             },
         },
     })
@@ -73,7 +75,7 @@ fn operation(entry: &Entry) -> Value {
     });
     match entry.access {
         Access::Anyone => {}
-        Access::Seller => operation["security"] = json!([{"server": []}, {"operator": []}]),
+        Access::Seller => operation["security"] = json!([{"server": []}, {"operator": []}, {"pass": []}]),
         Access::Operator => operation["security"] = json!([{"operator": []}]),
     }
     if let Some(schema) = entry.accepts {
@@ -103,8 +105,8 @@ fn problems(entry: &Entry) -> BTreeMap<u16, Vec<Code>> {
     } else if entry.path == "/readyz" {
         codes.extend([Code::Overloaded, Code::JournalFailed]);
     }
-    // A key that is shown is checked, also where none is needed.
-    codes.push(Code::Credentials);
+    // What is shown is checked, also where nothing is needed.
+    codes.extend([Code::Credentials, Code::PassExpired]);
     if entry.access == Access::Operator {
         codes.push(Code::NotAllowed);
     }
@@ -123,6 +125,9 @@ fn problems(entry: &Entry) -> BTreeMap<u16, Vec<Code>> {
     by_status
 }
 
+/// Routes that keep an idempotency key if they are given one.
+const TAKES_KEY: [Route; 2] = [Route::LineAdmit, Route::CodesPost];
+
 fn parameters(entry: &Entry) -> Vec<Value> {
     let in_path = entry.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<_> = in_path
@@ -140,10 +145,11 @@ fn parameters(entry: &Entry) -> Vec<Value> {
             .push(json!({"name": name, "in": "header", "required": required, "description": description,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255}}));
     };
-    if entry.needs_key {
-        header("Idempotency-Key", true, "New for every request, the same when one is repeated");
+    if entry.needs_key || TAKES_KEY.contains(&entry.route) {
+        header("Idempotency-Key", entry.needs_key, "New for every request, the same when one is repeated");
     }
-    if matches!(entry.verb, "PUT" | "PATCH") && entry.path == "/v1/sales/{sale}" {
+    let versioned = ["/v1/sales/{sale}", "/v1/sales/{sale}/queue"].contains(&entry.path);
+    if versioned && matches!(entry.verb, "PUT" | "PATCH") {
         header("If-Match", false, "The ETag that is to be changed");
     }
     if entry.path.ends_with("/checkout") {

@@ -113,7 +113,7 @@ fn thread(
     draining: &watch::Receiver<bool>,
     feed: impl AsyncFnOnce(&Worker) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let engine = Arc::clone(&app.engine);
+    let (engine, last) = (Arc::clone(&app.engine), Arc::clone(&app.engine));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // All requests of a turn are decided before their facts are written: once for all of them, and here, as there is
@@ -137,6 +137,8 @@ fn thread(
                 tracing::warn!("some requests were cut off: they took longer than the drain time-out");
             }
         });
+        // A worker that ends with its last request has not run out of work before.
+        last.write_owed();
     })
 }
 

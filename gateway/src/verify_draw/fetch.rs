@@ -28,6 +28,13 @@ pub struct Unreadable(pub String);
 pub async fn fetch(from: &str) -> Result<Vec<u8>, Unreadable> {
     let unreadable = |error: &dyn std::fmt::Display| Unreadable(format!("{from}: {error}"));
     if from.starts_with("http://") {
+        // With the entries, which alone tell whose place is whose; before registration has closed there are none to be had.
+        let whole = (!from.contains('?')).then(|| format!("{from}?entries=true"));
+        if let Some(whole) = whole
+            && let Ok(bytes) = ask(&whole).await
+        {
+            return Ok(bytes);
+        }
         return ask(from).await.map_err(|why| unreadable(&why));
     }
     if from.starts_with("https://") {

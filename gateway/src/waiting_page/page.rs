@@ -16,7 +16,7 @@ use http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::language::Language;
-use super::scene::{Act, Scene};
+use super::scene::{Act, Drawing, Scene};
 use super::shop::ShopAddress;
 use super::texts::Texts;
 use crate::answer::{PRIVATE, Said, text};

@@ -57,8 +57,19 @@ pub struct Scene {
     pub refresh_s: Option<u64>,
     /// Whether the ticket still is a place that can be kept or given up.
     pub keeps_place: bool,
-    /// Whether a draw is still to come, of which something is to be said.
-    pub draw: bool,
+    /// What is to be said of the draw.
+    pub draw: Drawing,
+}
+
+/// How far the draw is, where it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawing {
+    /// Nothing is said of it.
+    Untold,
+    /// It is still to come.
+    ToCome,
+    /// It has been made: whoever waits can redo it.
+    Made,
 }
 
 impl Scene {
@@ -70,7 +81,7 @@ impl Scene {
             act: Act::Nothing,
             refresh_s,
             keeps_place: false,
-            draw: false,
+            draw: Drawing::Untold,
         }
     }
 }
@@ -102,7 +113,12 @@ impl Room<'_> {
             };
             let lead = self.opens().into_iter().chain([lead.to_owned()]);
             let lead = lead.chain(paused.map(str::to_owned)).collect();
-            Scene { lead, act: Act::Join { button, instead }, draw: true, ..Scene::plain(heading, "", None) }
+            Scene {
+                lead,
+                act: Act::Join { button, instead },
+                draw: Drawing::ToCome,
+                ..Scene::plain(heading, "", None)
+            }
         };
         let drawn = self.line.drawn_at.is_some();
         match self.line.phase {
@@ -130,7 +146,7 @@ impl Room<'_> {
             act,
             refresh_s,
             keeps_place: true,
-            draw: false,
+            draw: Drawing::Untold,
         };
         let kept = |heading, lead: &str, kept: &str| {
             place(heading, vec![lead.to_owned(), kept.to_owned()], Act::Nothing)
@@ -142,13 +158,14 @@ impl Room<'_> {
             TicketState::Prequeue => {
                 let lead = self.line.closed_at.map_or(t.prequeue_lead, |_| t.prequeue_closed);
                 let lead = self.opens().into_iter().chain([lead.to_owned()]).collect();
-                Scene { draw: true, ..place(t.prequeue_heading, lead, Act::Nothing) }
+                Scene { draw: Drawing::ToCome, ..place(t.prequeue_heading, lead, Act::Nothing) }
             }
             TicketState::Waiting => {
                 let paused = view.phase == Phase::Paused;
                 let low = view.chances.map(|_| t.low);
                 let lead = low.into_iter().chain(paused.then_some(t.paused)).map(str::to_owned).collect();
-                place(t.waiting_heading, lead, Act::Watch(self.watch(view, paused)))
+                let draw = if self.line.drawn_at.is_some() { Drawing::Made } else { Drawing::Untold };
+                Scene { draw, ..place(t.waiting_heading, lead, Act::Watch(self.watch(view, paused))) }
             }
             TicketState::Called => self.go(view, t.called_heading, t.called_lead, t.go_button),
             TicketState::Admitted => self.go(view, t.inside_heading, t.inside_lead, t.inside_button),
@@ -187,7 +204,7 @@ impl Room<'_> {
             // Often enough to show that the time is over, seldom enough to press the button in peace.
             refresh_s: Some(REFRESH_S),
             keeps_place: false,
-            draw: false,
+            draw: Drawing::Untold,
         }
     }
 

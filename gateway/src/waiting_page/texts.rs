@@ -121,6 +121,7 @@ texts! {
 
     draw: "Anybody can redo the draw afterwards:", "Die Auslosung kann hinterher jeder nachrechnen:";
     draw_link: "its data", "ihre Daten";
+    drawn: "Anybody can redo the draw that gave this place:", "Die Auslosung, die diesen Platz ergab, kann jeder nachrechnen:";
     draw_limit: "Unless a number from outside is mixed in, this shows that nothing was changed afterwards, but not that the organiser did not choose the outcome.",
         "Wird keine Zahl von außen eingemischt, zeigt das, dass nachträglich nichts geändert wurde, aber nicht, dass der Veranstalter das Ergebnis nicht ausgesucht hat.";
 

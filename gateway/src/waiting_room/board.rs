@@ -38,17 +38,23 @@ impl Board {
     #[must_use]
     pub fn read(&self, sale: &str, now: Now) -> Option<Vec<u8>> {
         let kept = Arc::clone(&*self.0.get(sale)?);
-        (now.engine >= kept.as_of.engine && now.engine.since(kept.as_of.engine) < FRESH)
-            .then(|| document(&kept.text, now))
+        // By both times: that of the engine stands still while the machine sleeps, and the wall's can be set.
+        let age = now.engine.0.checked_sub(kept.as_of.engine.0)?.max(now.wall.0.abs_diff(kept.as_of.wall.0));
+        (age < FRESH.0).then(|| document(&kept.text, now))
     }
 
-    /// Hangs up what was seen at `as_of`, which must be durable, and gives it as a document.
+    /// Hangs up what was seen at `as_of`, which must be durable, unless somebody has seen more by now, and gives it as a
+    /// document.
     pub fn hang(&self, sale: &str, seen: LineView, as_of: Now) -> Vec<u8> {
         // Our own types always serialise, and end with this field.
         let mut text = serde_json::to_string(&WrittenLine::new(seen, as_of, false)).unwrap_or_default();
         text.truncate(text.rfind(LAST).map_or(0, |last| last + LAST.len()));
         let document = document(&text, as_of);
-        self.0.insert(sale.to_owned(), Arc::new(Kept { as_of, text }));
+        let kept = Arc::new(Kept { as_of, text });
+        let mut hangs = self.0.entry(sale.to_owned()).or_insert_with(|| Arc::clone(&kept));
+        if hangs.as_of.engine <= as_of.engine {
+            *hangs = kept;
+        }
         document
     }
 }
@@ -131,6 +137,9 @@ mod tests {
         assert_eq!(board.read("sh", at(999)), None, "not before it was seen");
         assert_eq!(board.read("other", at(1_000)), None);
         board.hang("sh", seen("new"), at(1_000 + fresh));
+        board.hang("sh", seen("late"), at(1_000 + fresh - 1));
+        let slept = Now { wall: WallTime(600_000), ..at(1_000 + fresh) };
+        assert_eq!(board.read("sh", slept), None, "the engine's time stood still while the machine slept");
         assert_eq!(parsed(&board.read("sh", at(1_000 + fresh)).unwrap())["message"], "new");
     }
 }
