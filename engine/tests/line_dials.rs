@@ -186,4 +186,9 @@ fn a_setting_of_the_sale_moves_its_own_dial_and_no_other() {
     };
     assert_eq!(settings(60, 500), (600, 60, 500), "the rate is on its way to where an operator turned it");
     assert_eq!(settings(90, 500), (90, 90, 500));
+    // The books have both, after the operator's own, and nothing of settings that turn no dial.
+    assert_eq!(settings(90, 500), (90, 90, 500));
+    let books = desk.core.changes(desk.now(), Some("day")).result.unwrap();
+    let reasons: Vec<_> = books.iter().map(|(_, change)| change.reason.as_deref()).collect();
+    assert_eq!(reasons, [None, Some("the settings of the sale"), Some("the settings of the sale")]);
 }

@@ -1,7 +1,7 @@
 //! A waiting room of a million: how soon after the opening the first are called and everybody's place is right, and how
 //! long a start takes, from the journal alone and from a snapshot.
 //!
-//! The real engine, its threads, its clocks and a folder on a disk; nothing goes over HTTP. Half of the people have proved
+//! The real engine, its threads, its clocks and a folder on a disk; nothing but the draw's check goes over HTTP. Half of the people have proved
 //! who they are, and half of the places have had their turn when the folder is copied, as it stands after the last sync,
 //! and the copy is started.
 
@@ -22,6 +22,7 @@ use onsale_engine::waiting_room::draw::Seed;
 use onsale_engine::waiting_room::permutation::Permutation;
 use onsale_engine::waiting_room::{Dials, RoomRules, TicketState, TicketView};
 
+use super::audit;
 use super::memory::resident;
 use crate::compare::Record;
 
@@ -81,7 +82,8 @@ pub fn measure(record: &mut Record, folder: &Path) -> Result<(), String> {
         &format!("from a snapshot of {from}, {} facts replayed", start.facts),
     );
     engine.shutdown();
-    Ok(())
+    drop(engine);
+    audit::measure(record, &snapped, SALE)
 }
 
 fn said(refusal: Refusal) -> String {

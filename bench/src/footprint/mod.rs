@@ -3,10 +3,12 @@
 //! Every measurement of memory is a process of its own (this program again, with `--measure`), so that none stands on
 //! what another has left with the allocator. Times are ratios of sides that alternate in one process.
 
+mod audit;
 mod journal;
 mod line;
 mod loaded;
 mod memory;
+mod storm;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,6 +30,9 @@ struct Options {
     /// Measure a waiting room of a million instead: its opening, and how soon it is back after a kill.
     #[arg(long)]
     line: bool,
+    /// Measure a million holds that lapse at one instant instead: who asks for them, and how long others wait.
+    #[arg(long)]
+    storm: bool,
     /// Where its data folder is made; on the disk that is to be measured.
     #[arg(long, default_value = "/var/tmp")]
     folder: PathBuf,
@@ -70,6 +75,12 @@ pub fn run() -> Result<(), String> {
         let folder = tempfile::tempdir_in(&options.folder).map_err(|error| error.to_string())?;
         line::measure(&mut record, folder.path())?;
         let file = record.finish(&options.runs, "line")?;
+        eprintln!("kept in {}", file.display());
+        return Ok(());
+    }
+    if options.storm {
+        storm::measure(&mut record, &options.folder)?;
+        let file = record.finish(&options.runs, "storm")?;
         eprintln!("kept in {}", file.display());
         return Ok(());
     }

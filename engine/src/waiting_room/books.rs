@@ -6,9 +6,9 @@ use super::pace::{Pace, Ramp};
 use super::rules::{Dials, Mode};
 use crate::time::WallTime;
 
-/// The newest changes a line keeps: one a second for a day and some. The journal is trimmed behind its snapshots, so what is
-/// not here is nowhere.
-pub const MAX_CHANGES: usize = 100_000;
+/// The newest changes a line keeps: one a second for nearly three hours. The journal is trimmed behind its snapshots, so what
+/// is not here is nowhere; but all of them are read under the line's lock.
+pub const MAX_CHANGES: usize = 10_000;
 
 /// What an operator can turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

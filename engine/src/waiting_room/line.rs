@@ -235,16 +235,8 @@ impl Line {
             self.seen = vec![Seen::default(); self.lanes.len()];
             self.shares = Shares::default();
         }
-        // What an operator turned stays, unless that very setting changes.
-        let (old, new) = (self.rules.dials, room.dials);
-        if new != old {
-            let mut after = self.turned();
-            if new.admit_per_minute != old.admit_per_minute {
-                (after.dials.admit_per_minute, after.ramp) = (new.admit_per_minute, None);
-            }
-            if new.max_active != old.max_active {
-                after.dials.max_active = new.max_active;
-            }
+        let after = self.turned_by(room);
+        if after != self.turned() {
             self.set(after, at);
         }
         (self.opens_at, self.rules) = (sale.opens_at, room.clone());
@@ -535,6 +527,19 @@ impl Line {
     #[must_use]
     pub fn turned(&self) -> Turned {
         Turned { mode: self.mode, dials: self.dials, ramp: self.ramp, message: self.message.clone() }
+    }
+
+    /// The same under other terms: what an operator turned stays, unless that very setting changes.
+    #[must_use]
+    pub fn turned_by(&self, room: &RoomRules) -> Turned {
+        let (old, new, mut after) = (self.rules.dials, room.dials, self.turned());
+        if new.admit_per_minute != old.admit_per_minute {
+            (after.dials.admit_per_minute, after.ramp) = (new.admit_per_minute, None);
+        }
+        if new.max_active != old.max_active {
+            after.dials.max_active = new.max_active;
+        }
+        after
     }
 
     /// The rate at which people may come in.
