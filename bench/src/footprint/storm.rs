@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use onsale_engine::os::disk::FolderDisk;
 use onsale_engine::refusal::Refusal;
 use onsale_engine::request::{KeyUse, Notes, OpenCart, Want};
 use onsale_engine::sale::SaleRules;
+use onsale_engine::sequence::Sequence;
 use onsale_engine::testing::desk::{Desk, SHOP, START_MS};
 use onsale_engine::time::{Millis, Now, Timestamp, WallTime};
 
@@ -37,6 +39,8 @@ const ASKED: u64 = 1_000;
 /// Other requests before the storm.
 const BEFORE: u64 = 4_000;
 const ROUNDS: usize = 3;
+/// Before anything is measured.
+const CALM_DOWN: Duration = Duration::from_secs(1);
 /// From one tick to the next, as in the engine.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -87,6 +91,15 @@ impl Round {
     }
 }
 
+/// Wakes who buys when the mark has moved.
+struct Buyer(thread::Thread);
+
+impl Wake for Buyer {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 struct Scene<'a> {
     core: &'a Core,
     mark: &'a Mark,
@@ -115,8 +128,9 @@ impl Scene<'_> {
             let answer = self.core.open_cart(self.now(), &request);
             match answer.result {
                 Ok(_) => {
+                    // Woken by the writer, as a worker is.
                     while self.mark.durable() < answer.rests_on {
-                        thread::yield_now();
+                        thread::park_timeout(Duration::from_millis(5));
                     }
                     return Ok(again);
                 }
@@ -141,7 +155,9 @@ impl Scene<'_> {
     }
 }
 
-fn stock(desk: &Desk, sale: &str, slots: u64, capacity: u64) {
+type Journal = Writer<FileJournal<FolderDisk>>;
+
+fn stock(desk: &Desk, writer: &mut Journal, sale: &str, slots: u64, capacity: u64) {
     desk.sale(SaleRules { hold_ttl: Millis(TTL), ..SaleRules::new(sale, "UTC") });
     let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
     let specs: Vec<_> = (0..slots)
@@ -149,23 +165,25 @@ fn stock(desk: &Desk, sale: &str, slots: u64, capacity: u64) {
         .collect();
     for part in specs.chunks(1_000) {
         desk.slots(sale, part);
-        desk.core.buffer.discard();
+        writer.step();
     }
 }
 
 fn storm(slots: u64, left: Option<usize>, folder: &Path) -> Result<Round, String> {
     let desk = Desk::new(64);
-    stock(&desk, "day", slots, HOLDS / slots);
-    stock(&desk, "calm", CALM, 10_000_000);
     let clock = AtomicU64::new(0);
-    let mark = Arc::new(Mark::new(desk.core.buffer.last()));
+    let mark = Arc::new(Mark::new(Sequence::ZERO));
     let disk = FolderDisk::open(folder).map_err(|error| error.to_string())?;
-    let options = Options::new(JournalId(1), desk.core.buffer.last());
+    let options = Options::new(JournalId(1), Sequence::ZERO);
     let (file, _) = FileJournal::open(disk, options).map_err(|error| error.to_string())?;
-    let writer = Writer::new(Arc::clone(&desk.core.buffer), Arc::clone(&mark), file, Ack::Fsync);
+    let mut writer = Writer::new(Arc::clone(&desk.core.buffer), Arc::clone(&mark), file, Ack::Fsync);
+    stock(&desk, &mut writer, "day", slots, HOLDS / slots);
+    stock(&desk, &mut writer, "calm", CALM, 10_000_000);
+    while writer.prepare() {}
     let over = AtomicBool::new(false);
     let settled_at = AtomicU64::new(0);
     let began = Instant::now();
+    mark.listen(Waker::from(Arc::new(Buyer(thread::current()))));
     let core = &desk.core;
     let scene = Scene { core, mark: &mark, clock: &clock };
     thread::scope(|scope| {
@@ -178,7 +196,7 @@ fn storm(slots: u64, left: Option<usize>, folder: &Path) -> Result<Round, String
     })
 }
 
-fn write(core: &Core, mut writer: Writer<FileJournal<FolderDisk>>, over: &AtomicBool) {
+fn write(core: &Core, mut writer: Journal, over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         if writer.step() == Step::Idle && !writer.prepare() {
             core.writer.sleep(TICK);
@@ -227,6 +245,8 @@ fn play(
         scene.buy("day", number, &wants)?;
         next += OF_A_CART;
     }
+    // What the writer prepares for later is not part of it.
+    thread::sleep(CALM_DOWN);
     let mut again = 0;
     let mut before = Vec::new();
     for _ in 0..BEFORE {
