@@ -13,6 +13,7 @@ use crate::decide::Core;
 use crate::door::Door;
 use crate::follower::{Followed, Follower};
 use crate::journal::FileJournal;
+use crate::os::clock::monotonic_micros;
 use crate::os::disk::FolderDisk;
 use crate::os::threads;
 use crate::sequence::Sequence;
@@ -28,12 +29,16 @@ const NOTHING_TO_DO: Duration = Duration::from_millis(500);
 /// While the engine stops it tries so often, three seconds in all; what was not written then is answered by nobody.
 const MOST_BLOCKED: u32 = 30;
 
-/// A step that took so long says that the disk is slow, in whole milliseconds of the clock, which are one less at least: a worker
-/// that waited for it kept everybody else on its connections waiting as well.
-const SLOW: u64 = 3;
+/// As long as a step takes less than this, in microseconds and on average, waiting for it costs a worker less than having it
+/// done: two wake-ups, and being interrupted. Beyond, a worker had better answer others meanwhile. With 64 connections the
+/// two are even at some 400 us.
+const QUICK: u64 = 300;
 
-/// For so long after a slow step writing is the journal's thread's alone, in milliseconds.
-const LEFT_ALONE: u64 = 1_000;
+/// The average moves by an eighth of the difference: one stall of 3 ms is one for some twenty steps.
+const SMOOTH: u64 = 8;
+
+/// Longer than this no step counts, in microseconds: a disk that hung for a minute is tried again after a few good steps.
+const STALL: u64 = 20_000;
 
 /// How often the ticker looks at every shard.
 const TICK: Duration = Duration::from_millis(50);
@@ -77,8 +82,8 @@ pub(super) struct Shared {
     pub hindered: AtomicU64,
     /// Held for one step; none once the engine has stopped, so that the folder is free.
     writer: parking_lot::Mutex<Option<Writer<FileJournal<FolderDisk>>>>,
-    /// Until then, in milliseconds since boot, workers leave writing alone.
-    left_alone_until: AtomicU64,
+    /// How long a step takes, on average, whoever makes it.
+    step_micros: AtomicU64,
     workers_write: bool,
     stopped_writing: AtomicBool,
     last_snapshot: Millis,
@@ -106,7 +111,7 @@ impl Shared {
             snapshot: AtomicU64::new(0),
             hindered: AtomicU64::new(0),
             writer: parking_lot::Mutex::new(Some(writer)),
-            left_alone_until: AtomicU64::new(if workers_write { 0 } else { u64::MAX }),
+            step_micros: AtomicU64::new(0),
             workers_write,
             stopped_writing: AtomicBool::new(false),
             last_snapshot,
@@ -115,11 +120,12 @@ impl Shared {
 
     /// Writes what is in the buffer as one frame.
     fn step(&self, writer: &mut Writer<FileJournal<FolderDisk>>) -> Step {
-        let began = self.door.clock().boot();
+        let began = monotonic_micros();
         let step = writer.step();
-        let ended = self.door.clock().boot();
-        if self.workers_write && ended.saturating_sub(began) >= SLOW {
-            self.left_alone_until.store(ended + LEFT_ALONE, Ordering::Relaxed);
+        if step == Step::Wrote {
+            let (took, average) = (monotonic_micros() - began, self.step_micros.load(Ordering::Relaxed));
+            let average = average - average / SMOOTH + took.min(STALL) / SMOOTH;
+            self.step_micros.store(average, Ordering::Relaxed);
         }
         let (frames, syncs) = writer.counts();
         self.frames.store(frames, Ordering::Relaxed);
@@ -131,7 +137,7 @@ impl Shared {
     /// Writes what is in the buffer on the calling thread, unless somebody is at it or the disk is slow: then the journal's
     /// thread is woken. So it is for a full disk and a failure, which are for it to deal with.
     pub fn write_or_wake(&self) {
-        let quick = self.door.clock().boot() >= self.left_alone_until.load(Ordering::Relaxed);
+        let quick = self.workers_write && self.step_micros.load(Ordering::Relaxed) < QUICK;
         let mut writer = quick.then(|| self.writer.try_lock()).flatten();
         let step = writer.as_deref_mut().and_then(Option::as_mut).map(|writer| self.step(writer));
         drop(writer);

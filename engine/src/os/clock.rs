@@ -29,6 +29,13 @@ impl MachineClock {
     }
 }
 
+/// Microseconds of a clock that never goes back, for what is measured and decides nothing.
+#[must_use]
+pub fn monotonic_micros() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000 + now.tv_nsec.cast_unsigned() / 1_000
+}
+
 impl Default for MachineClock {
     fn default() -> Self {
         Self::new()
