@@ -376,6 +376,24 @@ fn who_names_nothing_gets_what_was_set_aside() {
     booth.check();
 }
 
+/// Nobody is sent away on account of terms that a crash may undo.
+#[test]
+fn that_a_code_is_needed_is_said_once_the_terms_are_durable() {
+    let mut booth = Booth::new(3);
+    let codes = Some(Arc::new(CodeTerms { carts: true, ..CodeTerms::default() }));
+    booth.desk.sale(SaleRules { codes, ..booth.rules() });
+    let terms = booth.desk.core.buffer.last();
+    for customer in 1..20 {
+        let answer = booth.desk.open("day", customer, &[slot("a", 1)]);
+        assert_eq!(answer.result.unwrap_err(), Refusal::CodeRequired);
+        assert!(
+            answer.rests_on >= terms,
+            "the terms are fact {terms}, the answer rests on {}",
+            answer.rests_on
+        );
+    }
+}
+
 /// A capacity cannot fall below what is set aside.
 #[test]
 fn what_is_set_aside_is_committed() {
