@@ -4,6 +4,7 @@
 //! What a code holds is kept here like in the engine, by the code and not by its cart: a cart that stands on units of its
 //! code has none of its own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::codes::{CodeHash, Reserve, WaveTerms};
@@ -217,6 +218,8 @@ impl Books {
     /// came for those that went `out`.
     pub fn move_units(&mut self, cart: CartId, out: &[u8], lines: &[Line], at: Timestamp) {
         let Some(book) = self.carts.get(&cart).filter(|book| book.reserves) else { return };
+        // Who names a hold twice means it once.
+        let out: BTreeSet<u8> = out.iter().copied().collect();
         let gone: Vec<Line> = out.iter().map(|place| book.lines[usize::from(*place)].clone()).collect();
         let whole = book.present().iter().all(|place| out.contains(place));
         let stage = book.stage;
