@@ -38,7 +38,7 @@ pub(super) struct CodeBook {
 pub(super) enum CodeEntry {
     Made {
         sale: &'static str,
-        terms: WaveTerms,
+        terms: Box<WaveTerms>,
         until: Option<Timestamp>,
         codes: Vec<(CodeHash, Vec<Units>)>,
     },
@@ -145,7 +145,7 @@ impl Books {
         match entry {
             CodeEntry::Made { sale, terms, until, codes } => {
                 let terms = self.wave(sale, &terms.name).cloned().unwrap_or_else(|| {
-                    let terms = Arc::new(terms.clone());
+                    let terms = Arc::new((**terms).clone());
                     self.waves.push((sale, Arc::clone(&terms)));
                     terms
                 });

@@ -51,7 +51,7 @@ pub(super) fn visit(dice: &mut SimRng, customers: u64, books: &Books, wall: Wall
 }
 
 fn some_sale(dice: &mut SimRng) -> &'static str {
-    *dice.pick(&[DOSES, SHOW, DOOR])
+    dice.pick::<&'static str>(&[DOSES, SHOW, DOOR])
 }
 
 fn wave_name(dice: &mut SimRng) -> String {

@@ -78,7 +78,7 @@ impl Judge<'_> {
         let number = answer.rests_on;
         let key =
             self.asked.key.map(|key| (key.key, KeyBook { fingerprint: key.fingerprint, at, kept, number }));
-        let entry = CodeEntry::Made { sale, terms: (**terms).clone(), until, codes: holdings };
+        let entry = CodeEntry::Made { sale, terms: terms.clone(), until, codes: holdings };
         self.code_set(entry, key, answer);
     }
 
