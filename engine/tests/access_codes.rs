@@ -4,7 +4,7 @@ mod codes_desk;
 
 use codes_desk::{Booth, HOUR, code, terms, units};
 use onsale_engine::codes::{CodeTerms, Reserve, WaveTerms};
-use onsale_engine::decide::{CodeState, CodesMadeView, JoinLine, Proof, Which};
+use onsale_engine::decide::{CodeState, CodesMadeView, JoinLine, MakeCodes, Proof, Which};
 use onsale_engine::refusal::{Missing, Refusal};
 use onsale_engine::request::Want;
 use onsale_engine::sale::SaleRules;
@@ -373,6 +373,41 @@ fn who_names_nothing_gets_what_was_set_aside() {
     assert!(matches!(booth.open(code(3), &[]).result, Err(Refusal::Rule { .. })));
     booth.desk.clock = HOUR;
     assert!(matches!(booth.open(code(1), &[]).result, Err(Refusal::CodeScope { .. })));
+    booth.check();
+}
+
+/// Nobody is sent away on account of terms that a crash may undo.
+#[test]
+fn that_a_code_is_needed_is_said_once_the_terms_are_durable() {
+    let mut booth = Booth::new(3);
+    let codes = Some(Arc::new(CodeTerms { carts: true, ..CodeTerms::default() }));
+    booth.desk.sale(SaleRules { codes, ..booth.rules() });
+    let terms = booth.desk.core.buffer.last();
+    for customer in 1..20 {
+        let answer = booth.desk.open("day", customer, &[slot("a", 1)]);
+        assert_eq!(answer.result.unwrap_err(), Refusal::CodeRequired);
+        assert!(
+            answer.rests_on >= terms,
+            "the terms are fact {terms}, the answer rests on {}",
+            answer.rests_on
+        );
+    }
+}
+
+/// The time is read at the door; by the time the locks are had, carts may be over that nobody has looked at since.
+#[test]
+fn what_became_free_on_the_way_to_the_locks_can_be_set_aside() {
+    let mut booth = Booth::new(1);
+    for (customer, name) in [(1, "a"), (2, "c")] {
+        booth.desk.open("day", customer, &[slot(name, 1)]).result.unwrap();
+    }
+    let early = booth.desk.now();
+    booth.desk.clock += 600_000;
+    booth.make(&terms("meanwhile"), &[code(9)]).result.unwrap();
+    let (terms, codes) = (booth.reserving("w", units("hall", None, 1)), [code(1), code(2)]);
+    let request = MakeCodes { sale: "day", terms, codes: &codes, key: None, credential: 1 };
+    let made = booth.desk.core.make_codes(early, &request).result.unwrap();
+    assert_eq!(made, CodesMadeView { created: 2, unchanged: 0 });
     booth.check();
 }
 

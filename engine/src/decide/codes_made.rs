@@ -64,7 +64,9 @@ impl Core {
             Some(Reserve::Units { .. }) => 1,
             Some(Reserve::Bundle { .. }) => crate::limits::MAX_PARTS,
         };
-        // What is due counts as free, so it is settled before; what becomes due meanwhile, in another round.
+        // What is due counts as free, so it is settled before; what becomes due meanwhile, in another round, at the time
+        // that the locks of the codes have seen: nobody may have looked at the venue since.
+        let mut now = now;
         for round in 0_u8.. {
             self.settle_all(now, mask);
             let bytes = TERMS_BYTES + request.codes.len() * code_bytes(parts);
@@ -93,6 +95,7 @@ impl Core {
                 here.may_be_due(decision.at())
             });
             if due && round < 4 && matches!(result, Err(Refusal::AllotmentExhausted { .. })) {
+                now = decision.now_at();
                 continue;
             }
             return decision.answer(result);

@@ -132,6 +132,8 @@ impl Core {
         let shown = match decision.shown(sale, request) {
             Ok(shown) => shown,
             Err(refusal) => {
+                // That a code is needed is said on account of the sale's terms, which every shard has: any of them will do.
+                decision.guards.lock_shards(1 << VisitorShard::of(request.customer, shards));
                 decision.fix_time();
                 return decision.answer(Err(refusal));
             }

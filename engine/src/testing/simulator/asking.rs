@@ -4,16 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::decide::{AdmitNow, Core, JoinLine, LineChange, OrderQuery, Page, Proof, SlotQuery};
+use crate::codes::CodeHash;
+use crate::decide::{
+    AdmitNow, Core, JoinLine, LineChange, MakeCodes, OrderQuery, Page, Proof, RevokeCodes, SlotQuery, Which,
+};
 use crate::ids::CartId;
 use crate::outcome::Answer;
 use crate::request::OpenCart;
 use crate::time::Now;
 
+use super::code_judge::Holdings;
 use super::judge::Judge;
 use super::line_home;
 use super::plan::{DOOR, PAIR};
-use super::request::{Asked, Proved, Request};
+use super::request::{Asked, Proved, Request, Taken};
 use super::world::World;
 
 impl World {
@@ -95,11 +99,11 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
         }};
     }
     match &asked.request {
-        Request::Open { sale, customer, wants, notes } => {
+        Request::Open { sale, customer, wants, notes, code } => {
             let Some(key) = asked.key else { panic!("a cart is opened under a key") };
             let (caller, customer, notes) = (asked.caller, *customer, notes.clone());
-            let answer =
-                core.open_cart(now, &OpenCart { caller, key, sale, customer, wants, notes, code: None });
+            let code = *code;
+            let answer = core.open_cart(now, &OpenCart { caller, key, sale, customer, wants, notes, code });
             judge.cart(&answer);
             Told { cart: answer.result.as_ref().ok().map(|view| view.cart), ..told(&answer) }
         }
@@ -160,6 +164,7 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
                 Proved::Nobody => Proof::Nobody,
                 Proved::Person(person) => Proof::Person(*person),
                 Proved::Ticket(text) => Proof::Ticket(text),
+                Proved::Code(code) => Proof::Code(*code),
             };
             put!(joined, core.join_line(now, &JoinLine { sale: DOOR, proof, lane: *lane }))
         }
@@ -179,7 +184,41 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
             put!(registered, core.registered(now, DOOR, *lane, *from, *most))
         }
         Request::ReadChanges => put!(changes, core.changes(now, Some(DOOR))),
+        Request::MakeCodes { sale, terms, codes } => {
+            let (terms, credential) = ((**terms).clone(), asked.caller.credential);
+            let request = MakeCodes { sale, terms, codes, key: asked.key, credential };
+            let answer = core.make_codes(now, &request);
+            let shown = answer.result.is_ok() && !answer.replayed;
+            judge.codes_made(
+                &answer,
+                if shown { holdings(core, answer.now, sale, codes) } else { Vec::new() },
+            );
+            told(&answer)
+        }
+        Request::RevokeCodes { sale, which, reason } => {
+            let which = match which {
+                Taken::Wave(name) => Which::Wave(name),
+                Taken::Codes(codes) => Which::Codes(codes),
+            };
+            let (reason, credential) = (reason.as_deref(), asked.caller.credential);
+            put!(codes_revoked, core.revoke_codes(now, &RevokeCodes { sale, which, reason, credential }))
+        }
+        Request::ReadCode { sale, code } => put!(code_read, core.code(now, sale, *code)),
+        Request::ListCodes { sale, wave, page } => put!(
+            code_list,
+            all_pages(|after| {
+                let after = after.and_then(|text| u128::from_str_radix(text, 16).ok()).map(CodeHash);
+                core.codes(now, sale, wave.as_deref(), after, *page)
+            })
+        ),
+        Request::ReadWaves { sale } => put!(waves, core.waves(now, sale, None)),
     }
+}
+
+/// What codes that were just made are shown to hold.
+fn holdings(core: &Core, now: Now, sale: &str, codes: &[CodeHash]) -> Holdings {
+    let view = |hash: &CodeHash| core.code(now, sale, *hash).result.expect("it was just made");
+    codes.iter().map(|hash| (*hash, view(hash).holds)).collect()
 }
 
 /// A list, page by page, as one.

@@ -5,7 +5,9 @@
 //! must rest on no less.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::codes::{CodeHash, WaveTerms};
 use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity, SaleIx};
 use crate::inventory::SlotSpec;
 use crate::outcome::{CartState, ItemView, OrderState};
@@ -14,6 +16,7 @@ use crate::sale::SaleRules;
 use crate::sequence::Sequence;
 use crate::time::{Timestamp, WallTime};
 
+use super::code_books::CodeBook;
 use super::line_books::LineBook;
 use super::plan::START;
 
@@ -69,6 +72,10 @@ pub(super) struct CartBook {
     pub confirmed_at: WallTime,
     pub notes: Notes,
     pub bundles: u8,
+    /// What it was made with.
+    pub code: Option<CodeHash>,
+    /// Whether it stands on units that its code holds.
+    pub reserves: bool,
     pub touched: Sequence,
 }
 
@@ -77,6 +84,7 @@ pub(super) struct CartBook {
 pub(super) enum Kept {
     Cart { cart: CartId, state: CartState, items: Vec<ItemView> },
     Order { cart: CartId, state: OrderState, items: Vec<ItemView>, confirmed_at: WallTime },
+    Codes { made: u32 },
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +111,9 @@ pub(super) struct Books {
     pub carts: BTreeMap<CartId, CartBook>,
     pub keys: BTreeMap<u128, KeyBook>,
     pub customers: BTreeMap<CustomerHash, Sequence>,
+    pub codes: BTreeMap<CodeHash, CodeBook>,
+    /// In the order they were made.
+    pub waves: Vec<(&'static str, Arc<WaveTerms>)>,
     /// The one waiting room.
     pub line: LineBook,
     /// The latest time anything was decided at.
@@ -194,13 +205,11 @@ impl Books {
         self.slots.get(&(sale, slot.to_owned()))
     }
 
-    /// Units of a slot in live carts.
+    /// Units of a slot in live carts, or set aside. What a cart stands on is its code's.
     pub fn held(&self, sale: &str, slot: &str, at: Timestamp) -> Quantity {
-        self.carts
-            .values()
-            .filter(|cart| cart.sale == sale && cart.live(at))
-            .map(|cart| cart.units(slot))
-            .sum()
+        let own = |cart: &&CartBook| cart.sale == sale && cart.live(at) && !cart.reserves;
+        let in_carts: Quantity = self.carts.values().filter(own).map(|cart| cart.units(slot)).sum();
+        in_carts + self.set_aside(sale, slot, at)
     }
 
     /// Units of a slot in orders.

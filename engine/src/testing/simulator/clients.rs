@@ -11,6 +11,7 @@ use crate::testing::rng::SimRng;
 use crate::time::WallTime;
 
 use super::books::Books;
+use super::code_clients;
 use super::line_clients;
 use super::plan::Plan;
 use super::plan::{self, ARENA, BLOCKS, CENTRES, DOOR, DOSES, OPERATOR, PAIR, PHONE, SHOW, START, WEB};
@@ -50,14 +51,16 @@ impl Clients {
     /// The next request.
     pub fn next(&mut self, dice: &mut SimRng, plan: &Plan, books: &Books, wall: WallTime) -> Asked {
         if dice.chance(12)
-            && let Some(asked) = self.again(dice, plan.customers, books)
+            && let Some(asked) = self.again(dice, plan.customers, books, wall)
         {
             return asked;
         }
         if [DOSES, SHOW, DOOR].iter().any(|sale| !books.sales.contains_key(sale)) || dice.chance(8) {
             return operator(dice, books, wall);
         }
-        let (caller, request) = if dice.chance(plan.waiting) {
+        let (caller, request) = if dice.chance(plan.codes) {
+            code_clients::visit(dice, plan.customers, books, wall)
+        } else if dice.chance(plan.waiting) {
             line_clients::visit(dice, books)
         } else {
             let caller = *dice.pick(&[WEB, WEB, WEB, PHONE, OPERATOR]);
@@ -81,15 +84,18 @@ impl Clients {
                 | Request::Abandon { .. }
                 | Request::Checkout { .. }
                 | Request::Cancel { .. }
+                | Request::MakeCodes { .. }
         );
-        // `DELETE` needs no key.
-        let bare = matches!(request, Request::Release { .. } | Request::Abandon { .. }) && dice.chance(30);
+        // `DELETE` needs no key, and who makes codes may do without.
+        let bare =
+            matches!(request, Request::Release { .. } | Request::Abandon { .. } | Request::MakeCodes { .. })
+                && dice.chance(30);
         self.keys += 1;
         Asked::new(caller, (changes && !bare).then_some(self.keys), request)
     }
 
     /// An old key, with the body it had or with another.
-    fn again(&mut self, dice: &mut SimRng, customers: u64, books: &Books) -> Option<Asked> {
+    fn again(&mut self, dice: &mut SimRng, customers: u64, books: &Books, wall: WallTime) -> Option<Asked> {
         let known: Vec<_> = self.asked(books).cloned().collect();
         if known.is_empty() {
             return None;
@@ -97,6 +103,9 @@ impl Clients {
         let asked = dice.pick(&known).clone();
         if dice.chance(80) || books.sales.is_empty() {
             return Some(asked);
+        }
+        if matches!(asked.request, Request::MakeCodes { .. }) {
+            return Some(asked.with_body(code_clients::make(dice, books, wall)));
         }
         let other = self.request(dice, customers, books);
         Some(match (&asked.request, &other) {
@@ -113,7 +122,8 @@ impl Clients {
         let kind = if self.carts.is_empty() { 0 } else { dice.weighted(&[30, 8, 6, 8, 6, 3, 14, 5, 14, 6]) };
         if kind == 0 {
             let customer = CustomerHash(u128::from(dice.below(customers)) << 64 | u128::from(dice.below(2)));
-            return Request::Open { sale, customer, wants: wants(dice, books, sale, 3), notes: notes(dice) };
+            let wants = wants(dice, books, sale, 3);
+            return Request::Open { sale, customer, wants, notes: notes(dice), code: None };
         }
         let known = self.carts.len() as u64;
         let back = dice.below(known).min(dice.below(known));
@@ -164,7 +174,7 @@ fn some_slot(dice: &mut SimRng, books: &Books, sale: &'static str) -> String {
     dice.pick(&known).1.clone()
 }
 
-fn wants(dice: &mut SimRng, books: &Books, sale: &'static str, most: u64) -> Vec<Want> {
+pub(super) fn wants(dice: &mut SimRng, books: &Books, sale: &'static str, most: u64) -> Vec<Want> {
     let mut wants = Vec::new();
     let (mut chosen, mut seats) = (0, false);
     let least = u64::from(!dice.chance(2));

@@ -10,6 +10,8 @@ use crate::sequence::Sequence;
 use crate::time::{Timestamp, WallTime};
 
 use super::books::{Books, CartBook, KeyBook, Line, SaleBook, SlotBook, Stage};
+use super::code_books::CodeEntry;
+use super::code_judge::CodeTally;
 use super::line_books::LineEntry;
 use super::plan::DOOR;
 use super::turns::Asks;
@@ -26,6 +28,7 @@ pub(super) enum Entry {
     Extended { cart: CartId, deadline: Timestamp },
     Confirmed { cart: CartId, wall: WallTime },
     Line(Box<LineEntry>),
+    Code(Box<CodeEntry>),
 }
 
 /// An entry with its number, its time and the key it was made under.
@@ -46,6 +49,7 @@ pub(super) struct Ledger {
     told: BTreeMap<CartId, Sequence>,
     /// Who of the waiting room has asked when.
     pub asks: Asks,
+    pub codes: CodeTally,
 }
 
 impl Ledger {
@@ -127,10 +131,12 @@ impl Books {
             Entry::Opened { cart, book } => {
                 let known = self.carts.insert(*cart, (**book).clone());
                 assert!(known.is_none(), "{cart:?} was given twice: {known:?}");
+                self.redeem(*cart, book, *at, *number);
                 self.touch(*cart, *number);
             }
             Entry::Changed { cart, out, lines } => {
                 self.touch(*cart, *number);
+                self.move_units(*cart, out, lines, *at);
                 let Some(book) = self.carts.get_mut(cart) else { return };
                 for ordinal in out {
                     book.lines[usize::from(*ordinal)].there = false;
@@ -150,7 +156,10 @@ impl Books {
                 self.touch(*cart, *number);
             }
             Entry::Line(entry) => self.line.enter(*number, entry),
+            Entry::Code(entry) => self.enter_code(*number, *at, entry),
             Entry::Confirmed { cart, wall } => {
+                self.touch(*cart, *number);
+                self.sell_units(*cart);
                 if let Some(book) = self.carts.get_mut(cart) {
                     book.stage = Stage::Ordered;
                     book.deadline = *at;
@@ -164,7 +173,7 @@ impl Books {
         }
     }
 
-    /// The cart, its customer and the slots it has units of.
+    /// The cart, its customer, its code and the slots they have units of.
     fn touch(&mut self, cart: CartId, number: Sequence) {
         let Some(book) = self.carts.get_mut(&cart) else { return };
         book.touched = number;
@@ -173,6 +182,9 @@ impl Books {
             if let Some(slot) = self.slots.get_mut(&(book.sale, line.slot.clone())) {
                 slot.touched = number;
             }
+        }
+        if let Some(hash) = book.code {
+            self.touch_code(hash, number);
         }
     }
 }

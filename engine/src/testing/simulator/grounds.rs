@@ -1,8 +1,11 @@
 //! Whether a refusal was justified: each variant against the books, at the time of the decision. What a refusal says must
 //! rest on every success that made it true, so that nobody is sent away on account of what a crash may undo.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::codes::CodeHash;
+use crate::ids::Quantity;
 use crate::outcome::Answer;
 use crate::refusal::{Conflict, Refusal};
 use crate::request::Want;
@@ -12,7 +15,7 @@ use crate::waiting_room::MAX_DIAL;
 
 use super::books::{Books, Line, Stage};
 use super::judge::Judge;
-use super::legal::{is_bundle, sums};
+use super::legal::is_bundle;
 use super::plan::DOOR;
 use super::request::Request;
 
@@ -20,15 +23,24 @@ use super::request::Request;
 pub(super) struct Taking<'a> {
     pub sale: &'static str,
     customer: crate::ids::CustomerHash,
-    pub wants: &'a [Want],
+    /// Who names nothing wants what the code holds.
+    pub wants: Cow<'a, [Want]>,
     pub leaving: Vec<Line>,
+    /// The code of a new cart: what it holds comes back for it.
+    code: Option<CodeHash>,
 }
 
 impl Taking<'_> {
+    /// Units of a slot that leave in the same step.
+    pub fn back(&self, books: &Books, slot: &str, at: Timestamp) -> Quantity {
+        let here = self.leaving.iter().filter(|line| line.slot == slot);
+        let code = self.code.and_then(|hash| books.code(self.sale, hash));
+        here.map(|line| line.quantity).sum::<Quantity>() + code.map_or(0, |code| code.held(slot, at))
+    }
+
     /// Units of a slot that what is to be chosen can have: free, or leaving in the same step, and not named.
     pub fn left(&self, books: &Books, slot: &str, at: Timestamp) -> i64 {
-        let here = self.leaving.iter().filter(|line| line.slot == slot);
-        let back: i64 = here.map(|line| i64::from(line.quantity)).sum();
+        let back = i64::from(self.back(books, slot, at));
         let named = self.wants.iter().map(|want| match want {
             Want::Slot { slot: named, quantity } if named == slot => i64::from(*quantity),
             Want::Bundle { slots, .. } => slots.iter().map(|named| i64::from(named == slot)).sum(),
@@ -63,11 +75,12 @@ impl Judge<'_> {
                 let texts = [message.as_ref(), change.reason.as_ref(), change.beacon.as_ref()];
                 assert!(texts.into_iter().flatten().any(|text| text.len() as u64 > *most), "{change:?}");
             }
-            // Nor has any of them access codes.
-            Refusal::CodeRequired
-            | Refusal::CodeUsed { .. }
-            | Refusal::CodeScope { .. }
-            | Refusal::AllotmentExhausted { .. } => panic!("{refusal:?} without access codes"),
+            Refusal::CodeRequired | Refusal::CodeUsed { .. } | Refusal::CodeScope { .. } => {
+                self.code_refused(refusal, answer);
+            }
+            Refusal::AllotmentExhausted { wanted, possible, .. } => {
+                self.not_enough(*wanted, *possible, answer);
+            }
             Refusal::CartExpired => {
                 let Some(cart) = self.asked.cart() else { panic!("which cart?") };
                 let book = self.seen(cart);
@@ -90,7 +103,7 @@ impl Judge<'_> {
                 };
                 assert!(
                     early
-                        || named(taking.wants).any(unreleased)
+                        || named(&taking.wants).any(unreleased)
                         || self.no_seats(&taking, now)
                             && !self.no_seats(&taking, Now { wall: WallTime(i64::MAX), ..now }),
                     "everything is released at {now:?}"
@@ -99,6 +112,9 @@ impl Judge<'_> {
             Refusal::SaleClosed => {
                 let rules = self.rules(answer);
                 assert!(rules.closes_at.is_some_and(|closes| now.wall >= closes), "the sale is open");
+            }
+            Refusal::BundleOnly { .. } if matches!(self.asked.request, Request::MakeCodes { .. }) => {
+                self.only_in_bundle();
             }
             Refusal::BundleOnly { .. } => {
                 let (rules, taking) = (self.rules(answer), self.taking_of());
@@ -126,7 +142,7 @@ impl Judge<'_> {
                     "it is whole"
                 );
             }
-            Refusal::Rule { why } => self.rule(why),
+            Refusal::Rule { why } => self.rule(why, now),
             Refusal::LimitReached { what, limit } => self.limit(what, *limit, answer),
             Refusal::SoldOut(shortage) | Refusal::AllHeld(shortage) | Refusal::SlotTaken(shortage) => {
                 if shortage.conflicts.is_empty() {
@@ -169,9 +185,13 @@ impl Judge<'_> {
         }
     }
 
-    fn rule(&self, why: &str) {
+    fn rule(&self, why: &str, now: Now) {
         match &self.asked.request {
-            Request::Open { wants, .. } | Request::Add { wants, .. } => assert!(wants.is_empty(), "{why}"),
+            Request::Open { .. } => assert!(self.taking_of().wants.is_empty(), "{why}"),
+            Request::Add { cart, wants } => assert!(wants.is_empty() || self.seen(*cart).reserves, "{why}"),
+            Request::MakeCodes { sale, terms, codes } => {
+                assert!(self.slip(sale, terms, codes, now).is_some(), "{why}");
+            }
             Request::PutSale { rules, .. } => {
                 let known = self.ledger.books.sales.get(rules.id.as_str());
                 let lanes = |rules: &SaleRules| {
@@ -216,7 +236,7 @@ impl Judge<'_> {
             _ => {
                 let taking = self.taking_of();
                 let back: u64 = taking.leaving.iter().map(|line| u64::from(line.quantity)).sum();
-                (taking.sale, taking.customer, units(taking.wants), back)
+                (taking.sale, taking.customer, units(&taking.wants), back)
             }
         };
         let having = books.having(customer, sale, answer.now.engine);
@@ -233,11 +253,10 @@ impl Judge<'_> {
 
     fn shortage<T>(&self, refusal: &Refusal, conflicts: &[Conflict], answer: &Answer<T>) {
         let (books, taking, at) = (&self.ledger.books, self.taking_of(), answer.now.engine);
-        let back = sums(&taking.leaving);
         let (mut sold_out, mut none_free) = (false, false);
         for conflict in conflicts {
             let slot = conflict.slot.as_str();
-            let back = i64::from(back.get(slot).copied().unwrap_or(0));
+            let back = i64::from(taking.back(books, slot, at));
             let free = books.free(taking.sale, slot, at) + back;
             assert_eq!(i64::from(conflict.free), free, "what is free of {slot}");
             assert!(i64::from(conflict.wanted) > free, "{conflict:?} is no conflict");
@@ -296,11 +315,21 @@ impl Judge<'_> {
             let book = self.seen(cart);
             let leaving = ordinal.and_then(|ordinal| book.whole(ordinal)).unwrap_or_default();
             let leaving = leaving.iter().map(|ordinal| book.lines[usize::from(*ordinal)].clone()).collect();
-            Taking { sale: book.sale, customer: book.customer, wants, leaving }
+            Taking {
+                sale: book.sale,
+                customer: book.customer,
+                wants: Cow::Borrowed(wants),
+                leaving,
+                code: None,
+            }
         };
         match &self.asked.request {
             Request::Open { sale, customer, wants, .. } => {
-                Taking { sale, customer: *customer, wants, leaving: Vec::new() }
+                let code = self.shown_code();
+                let of_code = code.filter(|_| wants.is_empty());
+                let of_code = of_code.and_then(|hash| self.ledger.books.code(sale, hash));
+                let wants = of_code.map_or(Cow::Borrowed(&wants[..]), |code| Cow::Owned(code.wants()));
+                Taking { sale, customer: *customer, wants, leaving: Vec::new(), code }
             }
             Request::Add { cart, wants } => of_cart(*cart, wants, None),
             Request::Exchange { cart, ordinal, want } => {
@@ -312,7 +341,7 @@ impl Judge<'_> {
 }
 
 /// Whether one of each list can be had, all together.
-fn all_of(lists: &[Vec<[&str; 2]>], left: &mut BTreeMap<&str, i64>) -> bool {
+pub(super) fn all_of(lists: &[Vec<[&str; 2]>], left: &mut BTreeMap<&str, i64>) -> bool {
     let Some((pairs, rest)) = lists.split_first() else { return true };
     for [first, second] in pairs {
         let mut after = left.clone();

@@ -148,6 +148,10 @@ impl World {
             all.push(operator(Request::ListSlots { sale, page: 7 }));
             all.push(operator(Request::ReadSale { sale }));
             all.push(operator(Request::Totals { sale }));
+            if !self.books().codes.is_empty() {
+                all.push(operator(Request::ListCodes { sale, wave: None, page: 7 }));
+                all.push(operator(Request::ReadWaves { sale }));
+            }
         }
         all.extend([Request::ReadLine, Request::ReadDraw, Request::ReadChanges].map(operator));
         all.extend(self.clients.asked(self.books()).rev().take(12).cloned());

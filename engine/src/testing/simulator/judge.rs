@@ -101,11 +101,17 @@ impl Judge<'_> {
                     self.ledger.tell_expired(*cart, answer.rests_on);
                 }
             }
-            Request::Open { sale, customer, wants, notes } => {
-                let rules = &self.ledger.books.sales[sale].rules;
-                let lines = expected_lines(rules, wants, 0, &view.items);
+            Request::Open { sale, customer, notes, .. } => {
+                let wants = self.taking_of().wants.into_owned();
+                let lines = expected_lines(&self.ledger.books.sales[sale].rules, &wants, 0, &view.items);
                 assert!(!self.disk_full, "a cart was made while the disk was full");
                 self.let_in(sale, at);
+                let code = self.shown_code();
+                let reserves = self.come_in(sale, &lines, answer);
+                let rules = &self.ledger.books.sales[sale].rules;
+                // A cart that stands on what its code holds ends with it.
+                let last = code.filter(|_| reserves).and_then(|hash| self.ledger.books.codes[&hash].until);
+                let ends = |span| last.map_or(at.plus(span), |last| last.min(at.plus(span)));
                 let notes = Notes {
                     customer: notes.customer.clone().filter(|_| rules.keep_customer),
                     ..notes.clone()
@@ -116,19 +122,24 @@ impl Judge<'_> {
                     customer: *customer,
                     bundles: lines.iter().map(|line| line.bundle).max().unwrap_or(0),
                     lines,
-                    deadline: at.plus(rules.hold_ttl),
-                    hard_deadline: at.plus(rules.hold_max),
+                    deadline: ends(rules.hold_ttl),
+                    hard_deadline: ends(rules.hold_max),
                     stage: Stage::Open,
                     confirmed_at: WallTime::default(),
                     notes,
-                    touched: answer.rests_on,
+                    code,
+                    reserves,
+                    // Nobody has touched it yet: the entry says when.
+                    touched: Sequence::ZERO,
                 };
                 may_take(&self.ledger.books, &book, &book.lines, &[], answer.now);
-                check_seats(&self.ledger.books, sale, wants, &book.lines);
+                check_seats(&self.ledger.books, sale, &wants, &book.lines);
                 self.changed(Entry::Opened { cart: view.cart, book: Box::new(book) }, view, answer);
             }
             Request::Add { cart, wants } => {
                 let (book, lines) = self.taking(*cart, wants, 0, view, answer);
+                assert!(!book.reserves, "more than the units of {book:?}");
+                self.more_with_code(&book, &lines, &[]);
                 may_take(&self.ledger.books, &book, &lines, &[], answer.now);
                 check_seats(&self.ledger.books, book.sale, wants, &lines);
                 self.changed(Entry::Changed { cart: *cart, out: Vec::new(), lines }, view, answer);
@@ -138,6 +149,7 @@ impl Judge<'_> {
                 let out = self.seen(*cart).whole(*ordinal).expect("what is exchanged is there");
                 let (book, lines) = self.taking(*cart, wants, out.len(), view, answer);
                 let leaving: Vec<Line> = out.iter().map(|o| book.lines[usize::from(*o)].clone()).collect();
+                self.more_with_code(&book, &lines, &leaving);
                 may_take(&self.ledger.books, &book, &lines, &leaving, answer.now);
                 check_seats(&self.ledger.books, book.sale, wants, &lines);
                 self.changed(Entry::Changed { cart: *cart, out, lines }, view, answer);
@@ -158,7 +170,10 @@ impl Judge<'_> {
                 let rules = &self.ledger.books.sales[book.sale].rules;
                 let closed = rules.closes_at.is_some_and(|closes| answer.now.wall >= closes);
                 assert!(!closed, "extended after the sale had closed");
-                let deadline = at.plus(rules.hold_ttl).min(book.hard_deadline).max(book.deadline);
+                let code = book.code.filter(|_| book.reserves).map(|hash| &self.ledger.books.codes[&hash]);
+                let longest = at.plus(rules.hold_ttl).min(book.hard_deadline);
+                let longest = code.and_then(|code| code.until).map_or(longest, |until| longest.min(until));
+                let deadline = longest.max(book.deadline);
                 self.changed(Entry::Extended { cart: *cart, deadline }, view, answer);
             }
             other => panic!("{other:?} does not show a cart"),

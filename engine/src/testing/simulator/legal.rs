@@ -6,6 +6,7 @@ use crate::ids::Quantity;
 use crate::outcome::ItemView;
 use crate::request::Want;
 use crate::sale::SaleRules;
+use crate::sequence::Sequence;
 use crate::time::{Now, WallTime};
 
 use super::books::{Books, CartBook, Line};
@@ -69,17 +70,22 @@ pub(super) fn sums(lines: &[Line]) -> BTreeMap<&str, Quantity> {
     sums
 }
 
-/// Demands that a cart could take these lines, while others leave it in the same step.
+/// Demands that a cart could take these lines, while others leave it in the same step; what the code of a new cart holds comes
+/// back for it.
 pub(super) fn may_take(books: &Books, cart: &CartBook, lines: &[Line], leaving: &[Line], now: Now) {
     let sale = cart.sale;
     let rules = &books.sales[sale].rules;
     assert!(!lines.is_empty(), "nothing was taken");
     assert!(open(rules, now.wall), "taken at {:?} from a sale that is not open: {rules:?}", now.wall);
     let back = sums(leaving);
+    let code = cart.code.and_then(|hash| books.code(sale, hash));
+    let is_new = cart.touched == Sequence::ZERO;
     for (slot, units) in sums(lines) {
         let book = books.slot(sale, slot).unwrap_or_else(|| panic!("there is no slot {slot}"));
         assert!(book.released(now.wall), "slot {slot} is not released at {:?}", now.wall);
-        let free = books.free(sale, slot, now.engine) + i64::from(back.get(slot).copied().unwrap_or(0));
+        let of_code = if is_new { code.map_or(0, |code| code.held(slot, now.engine)) } else { 0 };
+        let back = of_code + back.get(slot).copied().unwrap_or(0);
+        let free = books.free(sale, slot, now.engine) + i64::from(back);
         assert!(i64::from(units) <= free, "{units} units of {slot} were taken, {free} were free");
     }
     let having = books.having(cart.customer, sale, now.engine);

@@ -59,10 +59,28 @@ pub(super) struct Shown {
 /// What a success, or a look, brought.
 #[derive(Clone, Debug)]
 pub(super) enum LineEntry {
-    Joined { ticket: Ticket, text: String, person: u128 },
-    Stands { at: Place, place: Option<u32>, ahead: Option<u32>, session: Told },
-    Ended { at: Place },
-    Turned { mode: Mode, dials: Dials, message: Option<String>, beacon: Option<String> },
+    Joined {
+        ticket: Ticket,
+        text: String,
+        person: u128,
+    },
+    /// `beside`: the answer rests on something beside the line as well, so its number says nothing about the ticket.
+    Stands {
+        at: Place,
+        place: Option<u32>,
+        ahead: Option<u32>,
+        session: Told,
+        beside: bool,
+    },
+    Ended {
+        at: Place,
+    },
+    Turned {
+        mode: Mode,
+        dials: Dials,
+        message: Option<String>,
+        beacon: Option<String>,
+    },
     Shown(Shown),
 }
 
@@ -133,12 +151,12 @@ impl LineBook {
                 let known = self.tickets.insert(place_of(*ticket), book);
                 assert!(known.is_none(), "{ticket:?} was given twice: {known:?}");
             }
-            LineEntry::Stands { at, place, ahead, session } => {
+            LineEntry::Stands { at, place, ahead, session, beside } => {
                 let Some(book) = self.tickets.get_mut(at) else { return };
                 book.place = place.or(book.place);
                 book.ahead = ahead.or(book.ahead);
                 book.session = *session;
-                book.touched = number;
+                book.touched = if *beside { book.touched } else { number };
             }
             LineEntry::Ended { at } => {
                 let Some(book) = self.tickets.get_mut(at) else { return };

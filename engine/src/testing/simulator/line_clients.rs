@@ -90,7 +90,8 @@ fn open(dice: &mut SimRng, book: &TicketBook) -> Request {
     let quantity = if dice.chance(80) { 1 } else { 3 };
     let slot = (*dice.pick(&GATES)).to_owned();
     let wants = vec![Want::Slot { slot, quantity }];
-    Request::Open { sale: DOOR, customer: book.customer(), wants, notes: Notes::default() }
+    let (customer, notes) = (book.customer(), Notes::default());
+    Request::Open { sale: DOOR, customer, wants, notes, code: None }
 }
 
 fn on_own_cart(dice: &mut SimRng, books: &Books, book: &TicketBook) -> (Caller, Request) {

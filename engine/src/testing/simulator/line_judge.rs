@@ -2,6 +2,7 @@
 //! what is ahead never rises, a session that was told of runs to its end and begins once, the dials stand as they were
 //! turned, and the draw is the one that was promised.
 
+use crate::codes::CodeHash;
 use crate::decide::{JoinedLine, Registered, Session};
 use crate::outcome::{Answer, CheckoutView};
 use crate::refusal::Refusal;
@@ -50,16 +51,27 @@ impl Judge<'_> {
             Proved::Nobody => None,
             Proved::Person(person) => book.by_person(*person),
             Proved::Ticket(text) => book.by_text(text),
+            Proved::Code(code) => book.by_person(code.0),
         };
         assert_eq!(known.map(|known| known.ticket), (!created).then_some(view.ticket), "whose place it is");
+        let own_lane = match proof {
+            Proved::Code(code) => self.comes_with(*code, *lane, answer.now),
+            _ => None,
+        };
         if *created {
-            let person = if let Proved::Person(person) = proof { *person } else { 0 };
+            let person = match proof {
+                Proved::Person(person) | Proved::Code(CodeHash(person)) => *person,
+                Proved::Nobody | Proved::Ticket(_) => 0,
+            };
+            let required = !matches!(proof, Proved::Code(_)) && self.is_code_required(DOOR);
+            assert!(!required, "somebody joined without a code");
             assert!(!matches!(proof, Proved::Ticket(_)), "a ticket was made from one that nobody has");
             assert!(book.mode.joins(), "somebody joined in mode {:?}", book.mode);
             assert!(!self.too_early(answer.now.wall), "somebody joined before the room opened");
             assert_eq!(view.ticket.number, book.given(view.ticket.lane), "the next number of the lane");
             let room = self.ledger.books.sales[DOOR].rules.room.as_deref().expect("the door has a room");
-            assert_eq!(view.lane, lane.unwrap_or(&room.lanes[0].name), "the lane");
+            let lane = own_lane.as_deref().or(*lane).unwrap_or(&room.lanes[0].name);
+            assert_eq!(view.lane, lane, "the lane");
             let entry = LineEntry::Joined { ticket: view.ticket, text: view.text.clone(), person };
             self.line_set(entry, answer);
         }
@@ -85,7 +97,8 @@ impl Judge<'_> {
             _ if joined_again => Told::Nothing,
             _ => self.ticket(at).session,
         };
-        let entry = LineEntry::Stands { at, place: view.place, ahead: view.ahead, session };
+        let beside = matches!(self.asked.request, Request::Join { proof: Proved::Code(_), .. });
+        let entry = LineEntry::Stands { at, place: view.place, ahead: view.ahead, session, beside };
         self.line_shown(entry, answer);
         if leaves {
             let is_gone = matches!(view.state, TicketState::Left | TicketState::Lapsed);
@@ -110,7 +123,7 @@ impl Judge<'_> {
             _ => {}
         }
         let session = Told::Until(session.until);
-        self.line_shown(LineEntry::Stands { at, place: None, ahead: None, session }, answer);
+        self.line_shown(LineEntry::Stands { at, place: None, ahead: None, session, beside: false }, answer);
     }
 
     /// The holder of a pass checked out: the end of the session is one fact, and the order is the next.

@@ -13,6 +13,7 @@
 //! | `books`, `entries` | a naive twin of the sale, kept from the answers alone |
 //! | `judge`, `orders`, `stock`, `legal`, `seats`, `grounds`, `missing` | whether an answer was right: a success allowed, a refusal justified, a replay the same |
 //! | `line_books`, `line_clients`, `line_judge`, `line_home` | the same of the waiting room: its twin, who waits, answers, restarts |
+//! | `code_books`, `code_scope`, `code_clients`, `code_judge`, `code_views`, `code_grounds` | the same of access codes: their twin, what they are for, who makes them and who comes with them, answers, refusals |
 //! | `turns` | a naive line lived from the durable facts: who is called, and whom nobody may pass |
 //! | `homecoming` | whether after a crash all is there that was acknowledged, and the rest whole or not at all |
 //! | `side` | the durable journal replayed on the side: same facts, same digests |
@@ -27,6 +28,12 @@
 mod asking;
 mod books;
 mod clients;
+mod code_books;
+mod code_clients;
+mod code_grounds;
+mod code_judge;
+mod code_scope;
+mod code_views;
 mod entries;
 mod faults;
 mod grounds;

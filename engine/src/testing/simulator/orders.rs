@@ -44,6 +44,9 @@ impl Judge<'_> {
                     "{out:?}, {book:?}"
                 );
                 assert!(!book.torn_by(&out), "a bundle was cancelled in parts: {out:?}, {book:?}");
+                let gives_back =
+                    book.code.is_some() && book.present().iter().all(|there| out.contains(there));
+                self.ledger.codes.restored += u64::from(gives_back);
                 let entry = Entry::Changed { cart: *cart, out, lines: Vec::new() };
                 self.enter(entry, kept_order(view), answer);
             }

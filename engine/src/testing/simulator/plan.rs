@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::codes::CodeTerms;
 use crate::commit::Ack;
 use crate::ids::ChannelIx;
 use crate::inventory::SlotSpec;
@@ -71,6 +72,8 @@ pub(super) struct Plan {
     pub customers: u64,
     /// How many of a hundred requests are made at the waiting room.
     pub waiting: u64,
+    /// How many of a hundred requests are about access codes.
+    pub codes: u64,
 }
 
 impl Plan {
@@ -81,8 +84,9 @@ impl Plan {
             idempotency_keys: *dice.pick(&[100_000, 100_000, 40]),
             idempotency_keep: Millis(keep),
             cart_keep: Millis(keep + dice.between(0, 60_000)),
-            // A step of a waiting room reserves 36 KiB: in a smaller buffer nobody is ever called.
-            journal_buffer: *dice.pick(&[8_192, 65_536, 65_536, 1 << 20]),
+            // A step of a waiting room reserves 36 KiB: in a smaller buffer nobody is ever called. Taking codes back reserves
+            // 321 KiB, for as many as one fact may name.
+            journal_buffer: *dice.pick(&[8_192, 65_536, 1 << 20, 1 << 20]),
             max_away: Millis(*dice.pick(&[20_000, 120_000, 86_400_000])),
         };
         let largest = *dice.pick(&[4_096, 16_384, 65_536]);
@@ -106,6 +110,7 @@ impl Plan {
             crashes: *dice.pick(&[0, 1, 3, 6]),
             customers: *dice.pick(&[2, 6, 30]),
             waiting: *dice.pick(&[0, 15, 40, 75]),
+            codes: *dice.pick(&[0, 10, 35, 60]),
         }
     }
 }
@@ -137,6 +142,7 @@ pub(super) fn rules(dice: &mut SimRng, sale: &str, wall: WallTime) -> SaleRules 
         let products = if dice.chance(60) { vec![only("first"), only("second")] } else { Vec::new() };
         return SaleRules {
             limit_orders: dice.chance(40).then_some(few),
+            codes: codes(dice, false),
             bundles: vec![rule],
             products,
             ..base
@@ -145,13 +151,28 @@ pub(super) fn rules(dice: &mut SimRng, sale: &str, wall: WallTime) -> SaleRules 
     if sale == DOOR {
         let room = Some(Arc::new(room(dice)));
         let opens_at = dice.chance(60).then_some(soon);
-        return SaleRules { opens_at, room, limit_orders: dice.chance(20).then_some(few), ..base };
+        let codes = codes(dice, true);
+        return SaleRules { opens_at, room, limit_orders: dice.chance(20).then_some(few), codes, ..base };
     }
     SaleRules {
         limit_units: dice.chance(60).then_some(many),
         limit_orders: dice.chance(30).then_some(few),
+        codes: codes(dice, false),
         ..base
     }
+}
+
+/// Where a sale asks for a code; most do not.
+fn codes(dice: &mut SimRng, has_room: bool) -> Option<Arc<CodeTerms>> {
+    if !dice.chance(if has_room { 12 } else { 6 }) {
+        return None;
+    }
+    let lanes = vec![LANES[1].to_owned()];
+    Some(Arc::new(match dice.below(4) {
+        0 | 1 if has_room => CodeTerms { lanes, ..CodeTerms::default() },
+        2 if has_room => CodeTerms { line: true, ..CodeTerms::default() },
+        _ => CodeTerms { carts: true, ..CodeTerms::default() },
+    }))
 }
 
 fn room(dice: &mut SimRng) -> RoomRules {

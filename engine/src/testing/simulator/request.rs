@@ -1,5 +1,6 @@
 //! What can be asked: a request as a value, so that it can be asked again, under its key or with another body.
 
+use crate::codes::{CodeHash, WaveTerms};
 use crate::decide::{LineChange, SlotChange};
 use crate::digest::mix;
 use crate::ids::{CartId, CustomerHash};
@@ -14,12 +15,23 @@ pub(super) enum Proved {
     Nobody,
     Person(u128),
     Ticket(String),
+    Code(CodeHash),
 }
+
+/// Which codes are taken back.
+#[derive(Clone, Debug)]
+pub(super) enum Taken {
+    Wave(String),
+    Codes(Vec<CodeHash>),
+}
+
+/// The public id of a sale, or the name of a lane.
+type Name = &'static str;
 
 /// Everything a client or an operator asks.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
-    Open { sale: &'static str, customer: CustomerHash, wants: Vec<Want>, notes: Notes },
+    Open { sale: Name, customer: CustomerHash, wants: Vec<Want>, notes: Notes, code: Option<CodeHash> },
     Add { cart: CartId, wants: Vec<Want> },
     Release { cart: CartId, ordinal: u8 },
     Exchange { cart: CartId, ordinal: u8, want: Want },
@@ -30,17 +42,17 @@ pub(super) enum Request {
     ReadCart { cart: CartId },
     ReadOrder { cart: CartId },
     ReadCheckout { cart: CartId, attempt: u8 },
-    ReadSlot { sale: &'static str, slot: String },
-    ListSlots { sale: &'static str, page: usize },
-    ListOrders { sale: &'static str, page: usize },
-    Totals { sale: &'static str },
-    Bundles { sale: &'static str },
+    ReadSlot { sale: Name, slot: String },
+    ListSlots { sale: Name, page: usize },
+    ListOrders { sale: Name, page: usize },
+    Totals { sale: Name },
+    Bundles { sale: Name },
     NameChannel { name: String },
-    ReadSale { sale: &'static str },
+    ReadSale { sale: Name },
     PutSale { rules: Box<SaleRules>, if_match: IfMatch },
-    AddSlots { sale: &'static str, slots: Vec<SlotSpec>, atomic: bool },
-    ChangeSlot { sale: &'static str, slot: String, change: SlotChange },
-    Join { proof: Proved, lane: Option<&'static str> },
+    AddSlots { sale: Name, slots: Vec<SlotSpec>, atomic: bool },
+    ChangeSlot { sale: Name, slot: String, change: SlotChange },
+    Join { proof: Proved, lane: Option<Name> },
     Stand { ticket: String },
     Leave { ticket: String },
     UsePass { ticket: Ticket },
@@ -50,6 +62,11 @@ pub(super) enum Request {
     ReadDraw,
     ReadRegistered { lane: u8, from: u32, most: u32 },
     ReadChanges,
+    MakeCodes { sale: Name, terms: Box<WaveTerms>, codes: Vec<CodeHash> },
+    RevokeCodes { sale: Name, which: Taken, reason: Option<String> },
+    ReadCode { sale: Name, code: CodeHash },
+    ListCodes { sale: Name, wave: Option<String>, page: usize },
+    ReadWaves { sale: Name },
 }
 
 /// A request, who asks it, and under which key.

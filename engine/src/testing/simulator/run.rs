@@ -39,6 +39,20 @@ pub struct Report {
     pub passed: u64,
     /// Sessions begun with a pass.
     pub sessions: u64,
+    /// Access codes made.
+    pub codes: u64,
+    /// Of those, with units set aside.
+    pub invitations: u64,
+    /// Access codes taken back.
+    pub revoked: u64,
+    /// Carts made with a code.
+    pub uses: u64,
+    /// Of those, on a use that an earlier cart had.
+    pub uses_again: u64,
+    /// Uses that came back because an order was cancelled whole.
+    pub restored: u64,
+    /// Refusals on account of a code.
+    pub code_refusals: u64,
 }
 
 impl std::ops::AddAssign for Report {
@@ -55,6 +69,13 @@ impl std::ops::AddAssign for Report {
         self.called += other.called;
         self.passed += other.passed;
         self.sessions += other.sessions;
+        self.codes += other.codes;
+        self.invitations += other.invitations;
+        self.revoked += other.revoked;
+        self.uses += other.uses;
+        self.uses_again += other.uses_again;
+        self.restored += other.restored;
+        self.code_refusals += other.code_refusals;
     }
 }
 
@@ -62,7 +83,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} refused, {} replayed; {} starts ({} from a snapshot), {} kills, {} power cuts, {} unacknowledged successes lost; {} places in line, {} called, {} passed over, {} sessions",
+            "{} requests, {} refused, {} replayed; {} starts ({} from a snapshot), {} kills, {} power cuts, {} unacknowledged successes lost; {} places in line, {} called, {} passed over, {} sessions; {} codes made ({} with units set aside), {} revoked, {} used ({} again), {} restored by a cancellation, {} refused",
             self.requests,
             self.refusals,
             self.replays,
@@ -74,7 +95,14 @@ impl fmt::Display for Report {
             self.places,
             self.called,
             self.passed,
-            self.sessions
+            self.sessions,
+            self.codes,
+            self.invitations,
+            self.revoked,
+            self.uses,
+            self.uses_again,
+            self.restored,
+            self.code_refusals
         )
     }
 }
@@ -119,7 +147,21 @@ pub fn run(seed: u64) -> Report {
         world.wind_up();
     }
     let Tally { places, called, passed, sessions } = world.side.tally();
-    world.report = Report { places, called, passed, sessions, ..world.report };
+    let codes = world.ledger.codes;
+    world.report = Report {
+        places,
+        called,
+        passed,
+        sessions,
+        codes: codes.made,
+        invitations: codes.with_units,
+        revoked: codes.revoked,
+        uses: codes.used,
+        uses_again: codes.used_again,
+        restored: codes.restored,
+        code_refusals: codes.refused,
+        ..world.report
+    };
     world.vandalise();
     world.report
 }
@@ -276,7 +318,10 @@ impl World {
 
     /// No hold outlives its deadline by more than a tick.
     fn everything_ends(&mut self) {
-        let ends = self.ledger.books.carts.values().map(|cart| cart.deadline).max().unwrap_or_default();
+        let books = &self.ledger.books;
+        // What is set aside for a code ends with it.
+        let codes = books.codes.values().filter(|code| !code.units.is_empty()).filter_map(|code| code.until);
+        let ends = books.carts.values().map(|cart| cart.deadline).chain(codes).max().unwrap_or_default();
         while self.now().is_some_and(|now| now.engine < ends) {
             self.clock.step(Millis(1_900));
             self.write_all();

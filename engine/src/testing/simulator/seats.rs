@@ -102,7 +102,7 @@ impl Judge<'_> {
         let (mut free, mut held) = (0, 0);
         for book in self.scope_of(taking, best) {
             let slot = book.spec.id.as_str();
-            let back: u32 = taking.leaving.iter().filter(|line| line.slot == slot).map(|l| l.quantity).sum();
+            let back = taking.back(books, slot, at);
             free += books.free(taking.sale, slot, at) + i64::from(back);
             held += books.held(taking.sale, slot, at) - back;
             self.rests(answer, book.touched, "a slot that was looked at");

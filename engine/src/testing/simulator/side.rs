@@ -1,8 +1,12 @@
 //! The durable journal, replayed on the side like a standby would: the same facts again after every restart, and at rest
 //! the same state as the live one, bit for bit.
 
+use std::collections::BTreeMap;
+
+use crate::codes::{Code, CodeShard};
 use crate::fact::{self, Cold, Fact, Kind};
 use crate::ids::SaleIx;
+use crate::inventory::Shard;
 use crate::journal::Journal;
 use crate::recovery::Replay;
 use crate::sequence::Sequence;
@@ -110,6 +114,9 @@ impl Side {
             assert_eq!(here.expiry.live(), there.expiry.live(), "holds of shard {number}");
             assert_eq!(here.notes.len(), there.notes.len(), "notes of shard {number}");
             assert_eq!(here.sales, there.sales, "terms in shard {number}");
+            let coded =
+                |shard: &Shard| shard.coded.iter().map(|(cart, it)| (*cart, *it)).collect::<BTreeMap<_, _>>();
+            let (here_coded, there_coded) = (coded(&here), coded(&there));
             for index in 0..there.slot_count() {
                 assert_eq!(here.spec(index), there.spec(index), "slot {index} of shard {number}");
                 assert_eq!(here.first_deadline(index), there.first_deadline(index), "slot {index}");
@@ -124,6 +131,8 @@ impl Side {
                 same_line(here, there);
                 self.turns.compare(here);
             }
+            assert_eq!(here_coded, there_coded, "what carts of shard {number} were made with");
+            same_codes(&state.lock_codes(place), &live.lock_codes(place));
             let (here, there) = (state.lock_keys(place), live.lock_keys(place));
             let told = |key: &crate::keys::KeyRecord| (key.fingerprint, key.cart, key.at(), key.version());
             assert!(here.iter().map(told).eq(there.iter().map(told)), "the keys of shard {number}");
@@ -137,6 +146,16 @@ impl Side {
         };
         assert_eq!(revisions(&here), revisions(&there));
     }
+}
+
+/// Two copies of a shard of codes are the same; where in its slot a hold stands is compared with the slots.
+fn same_codes(here: &CodeShard, there: &CodeShard) {
+    assert_eq!(here.digest, there.digest, "the digest of codes");
+    assert_eq!((here.waves(), here.holding()), (there.waves(), there.holding()), "waves");
+    let told =
+        |code: &Code| (code.hash(), code.until, code.wave, code.revoked, code.carts.clone(), code.units());
+    let all = |codes: &CodeShard| (0..codes.len()).map(|index| told(codes.code(index))).collect::<Vec<_>>();
+    assert_eq!(all(here), all(there), "codes");
 }
 
 /// Two copies of a line have lived the same; who was seen when is no part of it.
