@@ -415,8 +415,6 @@ requests! {
     fn channel(name: &str) -> ChannelIx;
     /// Makes a sale or replaces its settings.
     fn put_sale(rules: SaleRules, if_match: IfMatch) -> SalePut;
-    /// The same by who showed this credential.
-    fn put_sale_by(rules: SaleRules, if_match: IfMatch, credential: u64) -> SalePut;
     /// One sale.
     fn sale(sale: &str) -> SaleView;
     /// All sales, by id.

@@ -49,7 +49,7 @@ pub fn room_set(
         }
         None => {
             if let Some(line) = lines.get_mut(&sale) {
-                line.set_rules(&record.rules, room, at);
+                line.set_rules(&record.rules, room, at, wall);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Core, Decision};
 use crate::apply::keeps_lanes;
-use crate::fact::{Cold, Configuration, Kind, LineFact};
+use crate::fact::{Cold, Configuration, Kind};
 use crate::ids::{ChannelIx, SaleIx, is_id};
 use crate::inventory::Group;
 use crate::outcome::Answer;
@@ -12,7 +12,7 @@ use crate::refusal::{Missing, Refusal};
 use crate::sale::{IfMatch, SaleRules, SaleView};
 use crate::state::{Guards, MAX_SHARDS};
 use crate::time::{Now, WallTime};
-use crate::waiting_room::{ITSELF, LineShard, RoomRules, Turned};
+use crate::waiting_room::LineShard;
 
 /// Whether the sale was new.
 #[derive(Clone, Debug)]
@@ -25,9 +25,6 @@ pub struct SalePut {
 
 /// The most sales of a partition.
 const MAX_SALES: usize = 10_000;
-
-/// Why dials are turned that nobody turned by hand.
-const BY_SETTINGS: &str = "the settings of the sale";
 
 /// The most channels of a partition.
 const MAX_CHANNELS: usize = 1_000;
@@ -99,17 +96,6 @@ impl Core {
     /// Makes a sale or replaces its settings; holds from its number on, for all of the sale's shards at once. Live carts
     /// keep their deadlines.
     pub fn put_sale(&self, now: Now, rules: SaleRules, if_match: IfMatch) -> Answer<SalePut> {
-        self.put_sale_by(now, rules, if_match, ITSELF)
-    }
-
-    /// The same by who showed this credential: what it turns of a waiting room stands in the room's books.
-    pub fn put_sale_by(
-        &self,
-        now: Now,
-        rules: SaleRules,
-        if_match: IfMatch,
-        credential: u64,
-    ) -> Answer<SalePut> {
         let size = |bytes: postcard::Result<Vec<u8>>| bytes.map_or(0, |bytes| bytes.len());
         // What is written apart from the rules is measured apart.
         let bytes = 4_096
@@ -152,11 +138,7 @@ impl Core {
             }
             let sale = known.unwrap_or_else(|| SaleIx(u16::try_from(next).unwrap_or(u16::MAX)));
             let view = SaleView { rules: Arc::new(rules.clone()), revision };
-            let room = rules.room.clone();
             let fact = decision.sale_set(sale, revision, rules)?;
-            if let Some(room) = room {
-                decision.turn_by_settings(sale, &room, credential);
-            }
             decision.commit(Kind::Cold(Box::new(fact)));
             Ok(SalePut { created: known.is_none(), sale: view })
         });
@@ -209,18 +191,6 @@ impl Decision<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Dials that the settings turn are turned as by hand, before the settings say the same.
-    fn turn_by_settings(&mut self, sale: SaleIx, room: &RoomRules, credential: u64) {
-        let Some(line) = self.guards.look_lines().lines.get(&sale) else { return };
-        let (before, after) = (line.turned(), line.turned_by(room));
-        if before != after {
-            let Turned { mode, dials, ramp, message } = after;
-            let (wall, reason) = (self.now_at().wall, Some(BY_SETTINGS.to_owned()));
-            let undoes = None;
-            self.happen(sale, LineFact::Set { mode, dials, ramp, message, undoes, wall, credential, reason });
-        }
     }
 
     /// The fact that a sale is set, with its waiting room if it has one.

@@ -6,6 +6,9 @@ use super::pace::{Pace, Ramp};
 use super::rules::{Dials, Mode};
 use crate::time::WallTime;
 
+/// Why dials turn that the sale's settings turned.
+pub const BY_SETTINGS: &str = "the settings of the sale";
+
 /// The newest changes a line keeps: one a second for nearly three hours. The journal is trimmed behind its snapshots, so what
 /// is not here is nowhere; but all of them are read under the line's lock.
 pub const MAX_CHANGES: usize = 10_000;

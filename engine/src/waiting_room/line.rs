@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::arrivals::Arrivals;
-use super::books::{Act, Change, MAX_CHANGES, Turned};
+use super::books::{Act, BY_SETTINGS, Change, ITSELF, MAX_CHANGES, Turned};
 use super::brake::Brake;
 use super::credit::Credit;
 use super::draw::{Registrations, RunningDigest, Seed};
@@ -229,7 +229,7 @@ impl Line {
     }
 
     /// The sale has other terms from here on. Lanes change only while nobody stands in them.
-    pub fn set_rules(&mut self, sale: &SaleRules, room: &RoomRules, at: Timestamp) {
+    pub fn set_rules(&mut self, sale: &SaleRules, room: &RoomRules, at: Timestamp, wall: WallTime) {
         if self.tickets() == 0 {
             self.lanes = room.lanes.iter().map(|lane| LaneLine::new(&sale.id, &lane.name)).collect();
             self.seen = vec![Seen::default(); self.lanes.len()];
@@ -237,7 +237,7 @@ impl Line {
         }
         let after = self.turned_by(room);
         if after != self.turned() {
-            self.set(after, at);
+            self.turn(after, None, at, (wall, ITSELF, Some(BY_SETTINGS.to_owned())));
         }
         (self.opens_at, self.rules) = (sale.opens_at, room.clone());
         // What was published of nobody speaks of the lanes there are.

@@ -33,7 +33,7 @@ fn written(status: StatusCode, view: &SaleView, now: WallTime) -> Response {
 
 /// `PUT /v1/sales/{sale}`
 pub async fn put(call: Call) -> Outcome {
-    let credential = call.principal.operator()?.credential;
+    call.principal.operator()?;
     let id = call.param(0);
     if !is_sale_id(id) {
         return Err(Problem::malformed(
@@ -43,7 +43,7 @@ pub async fn put(call: Call) -> Outcome {
     let if_match = call.if_match()?;
     let create_only = call.headers.get("if-none-match").is_some_and(|value| value.as_bytes() == b"*");
     let rules = call.json::<Settings>()?.rules(id)?;
-    let put = settle(call.engine(), call.engine().put_sale_by(rules, if_match, credential)).await;
+    let put = settle(call.engine(), call.engine().put_sale(rules, if_match)).await;
     let put = put.map_err(|problem| match problem.code() {
         Some(Code::IfMatchRequired) if create_only => Problem::new(Code::Stale, "The sale exists already."),
         _ => problem,
@@ -55,7 +55,7 @@ pub async fn put(call: Call) -> Outcome {
 
 /// `PATCH /v1/sales/{sale}`
 pub async fn patch(call: Call) -> Outcome {
-    let credential = call.principal.operator()?.credential;
+    call.principal.operator()?;
     let id = call.param(0);
     let asked = call.if_match()?;
     let change: serde_json::Value = call.json()?;
@@ -72,7 +72,7 @@ pub async fn patch(call: Call) -> Outcome {
             IfMatch::Revision(_) => asked,
             IfMatch::Absent | IfMatch::Any => IfMatch::Revision(current.revision),
         };
-        match settle(call.engine(), call.engine().put_sale_by(rules, if_match, credential)).await {
+        match settle(call.engine(), call.engine().put_sale(rules, if_match)).await {
             Err(problem) if problem.code() == Some(Code::Stale) && if_match != asked => {}
             put => {
                 let put = put?;

@@ -93,7 +93,7 @@ pub(super) struct LineBook {
     pub dials: Option<Dials>,
     pub message: Option<String>,
     pub beacon: Option<String>,
-    /// How often operators turned something.
+    /// How often operators turned something, by hand or by the settings.
     pub turned: u64,
     pub touched: Sequence,
     pub shown: Option<Shown>,
@@ -128,12 +128,14 @@ impl LineBook {
             self.dials = Some(room.dials);
             return;
         };
+        let was = *dials;
         if before.dials.admit_per_minute != room.dials.admit_per_minute {
             dials.admit_per_minute = room.dials.admit_per_minute;
         }
         if before.dials.max_active != room.dials.max_active {
             dials.max_active = room.dials.max_active;
         }
+        self.turned += u64::from(*dials != was);
     }
 
     pub fn enter(&mut self, number: Sequence, entry: &LineEntry) {
