@@ -19,7 +19,7 @@ use std::fmt;
 use crate::apply::{apply, fetch, fits};
 use crate::fact::{self, Cold, Fact, Kind};
 use crate::inventory::Stamp;
-use crate::journal::{FileJournal, Frame, FrameReader, Journal, Opened, Options, StorageError};
+use crate::journal::{FileJournal, Frame, Journal, Opened, Options, StorageError};
 use crate::names::Names;
 use crate::ports::Disk;
 use crate::sequence::Sequence;
@@ -252,31 +252,6 @@ impl Replay {
         state.alone().set_all_stamps(Stamp { at: self.at, sequence: self.last });
         Some(Recovered { state, last: self.last, at: self.at, facts: self.facts })
     }
-}
-
-/// Replays a whole journal. `progress` is told the last number and the one to come to, now and then. `None` is a folder
-/// without a fact.
-///
-/// # Errors
-/// See [`RecoveryError`].
-pub fn recover(
-    journal: &impl Journal,
-    seeds: [u64; 2],
-    mut progress: impl FnMut(Sequence, Sequence),
-) -> Result<Option<Recovered>, RecoveryError> {
-    let mut replay = Replay::new(seeds);
-    let to = journal.last();
-    let mut reader: Box<dyn FrameReader> = journal.reader(Sequence::ZERO.next())?;
-    while replay.last() < to {
-        let Some(frame) = reader.next_frame()? else { break };
-        replay.frame(&frame)?;
-        progress(replay.last(), to);
-    }
-    if replay.last() != to {
-        let why = format!("the journal ends at {to}, its records at {}", replay.last());
-        return Err(RecoveryError::Misfit { at: replay.last().next(), why });
-    }
-    Ok(replay.finish())
 }
 
 /// What the folder was started from.
