@@ -142,6 +142,10 @@ fn when_nothing_fits_the_facts_wait_and_nothing_is_acknowledged() {
     }
     assert_eq!(till.mark.durable(), mark);
     assert!(!till.mark.has_failed(), "full is not poisoned");
+    // What comes meanwhile goes with it: nobody else may come to have it written.
+    till.desk.core.note_space(Space::Ok);
+    let waits = till.desk.open("day", 30_000, &[slot("a", 1)]);
+    assert!(waits.result.is_ok());
     till.disk.set_capacity(u64::MAX);
     assert_eq!(till.write(), Step::Wrote, "the same frame, when there is room");
     assert!(till.durable());
