@@ -9,7 +9,7 @@ use http_body_util::Full;
 use onsale_engine::waiting_room::draw::ALGORITHM;
 use serde::Deserialize;
 
-use crate::client::{can_reach, exchange};
+use crate::client::{Received, can_reach, exchange};
 use crate::wire::draw::DrawDocument;
 
 /// The longest answer that is read: 16 million entries are about 2 GB.
@@ -29,13 +29,13 @@ pub async fn fetch(from: &str) -> Result<Vec<u8>, Unreadable> {
     let unreadable = |error: &dyn std::fmt::Display| Unreadable(format!("{from}: {error}"));
     if from.starts_with("http://") {
         // With the entries, which alone tell whose place is whose; before registration has closed there are none to be had.
-        let whole = (!from.contains('?')).then(|| format!("{from}?entries=true"));
-        if let Some(whole) = whole
-            && let Ok(bytes) = ask(&whole).await
-        {
-            return Ok(bytes);
+        let bare = !from.contains('?');
+        let whole = if bare { format!("{from}?entries=true") } else { from.to_owned() };
+        return match ask(&whole).await {
+            Err((Some(StatusCode::UNPROCESSABLE_ENTITY), _)) if bare => ask(from).await,
+            answer => answer,
         }
-        return ask(from).await.map_err(|why| unreadable(&why));
+        .map_err(|(_, why)| unreadable(&why));
     }
     if from.starts_with("https://") {
         let why = format!("there is no TLS here; use `curl -s {from} | onsale verify-draw -`");
@@ -49,7 +49,17 @@ pub async fn fetch(from: &str) -> Result<Vec<u8>, Unreadable> {
     std::fs::read(from).map_err(|error| unreadable(&error))
 }
 
-async fn ask(from: &str) -> Result<Vec<u8>, String> {
+/// What the server has there; otherwise why not, with the status if it said one.
+async fn ask(from: &str) -> Result<Vec<u8>, (Option<StatusCode>, String)> {
+    let answer = exchanged(from).await.map_err(|why| (None, why))?;
+    if answer.status != StatusCode::OK {
+        let why = format!("the server says {}: {}", answer.status, detail(&answer.body));
+        return Err((Some(answer.status), why));
+    }
+    Ok(answer.body.into())
+}
+
+async fn exchanged(from: &str) -> Result<Received, String> {
     let address: Uri = from.parse().map_err(|error| format!("this is no address: {error}"))?;
     if !can_reach(&address) {
         return Err("this address has no host".to_owned());
@@ -58,11 +68,7 @@ async fn ask(from: &str) -> Result<Vec<u8>, String> {
     let request = Request::get(path).header("accept", "application/json, application/problem+json");
     let request = request.body(Full::new(Bytes::new())).map_err(|error| error.to_string())?;
     let answer = tokio::time::timeout(LONGEST_WAIT, exchange(&address, request, LONGEST_BYTES)).await;
-    let answer = answer.map_err(|_| format!("no whole answer in {LONGEST_WAIT:?}"))??;
-    if answer.status != StatusCode::OK {
-        return Err(format!("the server says {}: {}", answer.status, detail(&answer.body)));
-    }
-    Ok(answer.body.into())
+    answer.map_err(|_| format!("no whole answer in {LONGEST_WAIT:?}"))?
 }
 
 /// The sentence of a problem document, or nothing.

@@ -118,6 +118,34 @@ fn a_server_is_asked_by_its_address() {
     }
 }
 
+/// An address alone is asked for the entries, and without them only where there are none yet.
+#[test]
+fn an_address_alone_is_asked_for_the_entries() {
+    use std::io::Read;
+    let answers = ["422 Unprocessable Entity", "200 OK"];
+    for answers in [&answers[..], &answers[1..]] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/v1/sales/sh/draw", listener.local_addr().unwrap());
+        let asked: Vec<_> = answers.iter().map(|status| (*status, example())).collect();
+        let server = std::thread::spawn(move || {
+            let one = |(status, body): (&str, String)| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut head = [0; 4096];
+                let length = stream.read(&mut head).unwrap();
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                stream.write_all(answer.as_bytes()).unwrap();
+                String::from_utf8_lossy(&head[..length]).lines().next().unwrap().to_owned()
+            };
+            asked.into_iter().map(one).collect::<Vec<_>>()
+        });
+        let (found, out, errors) = verify(&[&address], "");
+        assert_eq!(found, 0, "{out}{errors}");
+        let whole = "GET /v1/sales/sh/draw?entries=true HTTP/1.1";
+        let expected = [whole, "GET /v1/sales/sh/draw HTTP/1.1"];
+        assert_eq!(server.join().unwrap(), expected[..answers.len()]);
+    }
+}
+
 /// Refuses sockets by an audit hook, for places where nobody may have a network namespace.
 const WITHOUT_SOCKETS: &str = "import runpy, sys
 def refuse(event, arguments):
