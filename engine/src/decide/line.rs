@@ -297,7 +297,7 @@ impl Decision<'_> {
 
     fn proven(&self, claimed: &Claimed) -> Result<Ticket, Refusal> {
         let line = self.line(claimed.sale());
-        let ticket = claimed.proven(&line.signer).ok_or_else(no_ticket)?;
+        let ticket = line.proven(claimed).ok_or_else(no_ticket)?;
         line.row(ticket.lane, ticket.number).map(|_| ticket).ok_or_else(no_ticket)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Each change is one function here, called by `apply` alone; what must be true before it is asked in `apply/line_fits`.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use super::arrivals::Arrivals;
 use super::books::{Act, BY_SETTINGS, Change, ITSELF, MAX_CHANGES, Turned};
 use super::brake::Brake;
 use super::credit::Credit;
-use super::draw::{Registrations, RunningDigest, Seed};
+use super::draw::{Leaf, Registrations, RunningDigest, Seed};
 use super::grade::{First, Raised};
 use super::idle::Idle;
 use super::inside::{Inside, Packed, Stay};
@@ -22,7 +23,7 @@ use super::rules::{Dials, Mode, RoomRules};
 use super::seen::Seen;
 use super::shares::Shares;
 use super::stock::{Flow, Stock};
-use super::ticket::{Signer, Ticket, TicketKey};
+use super::ticket::{Claimed, Signer, Ticket, TicketKey, TicketText};
 use super::told::Told;
 use crate::digest::{Digest, mix};
 use crate::ids::SaleIx;
@@ -148,6 +149,9 @@ pub struct Line {
     /// each and what a tree takes for them.
     pub tokens: BTreeMap<u128, Packed>,
     people: Index,
+    /// The text of the ticket that somebody has just joined with or shown, so that it is not signed again for the answer.
+    /// No state.
+    said: Cell<Option<(Ticket, TicketText)>>,
 }
 
 /// What becomes of a turn.
@@ -225,6 +229,7 @@ impl Line {
             told: Told::default(),
             tokens: BTreeMap::new(),
             people: Index::default(),
+            said: Cell::default(),
         }
     }
 
@@ -332,10 +337,29 @@ impl Line {
         if registers {
             let ticket = Ticket { sale, lane, number };
             let at = u64::try_from(self.made.0 + i64::from(joined)).unwrap_or(0);
-            line.registered.add(at, ticket.leaf(&self.signer));
+            let text = ticket.text(&self.signer);
+            line.registered.add(at, Leaf::of_ticket(text.as_str()));
+            self.said.set(Some((ticket, text)));
         }
         if person != 0 {
             self.people.insert(hash(person), packed(lane, number));
+        }
+    }
+
+    /// The ticket that a text says it is, if the line has signed it.
+    #[must_use]
+    pub fn proven(&self, claimed: &Claimed) -> Option<Ticket> {
+        let ticket = claimed.proven(&self.signer)?;
+        self.said.set(Some((ticket, claimed.text())));
+        Some(ticket)
+    }
+
+    /// The text of a ticket.
+    #[must_use]
+    pub fn text_of(&self, ticket: Ticket) -> TicketText {
+        match self.said.get() {
+            Some((known, text)) if known == ticket => text,
+            _ => ticket.text(&self.signer),
         }
     }
 

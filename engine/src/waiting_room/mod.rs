@@ -53,6 +53,6 @@ pub use seen::Seen;
 pub use shares::Shares;
 pub use span::Span;
 pub use stock::{Flow, Stock};
-pub use ticket::{Claimed, Signer, TICKET_CHARS, Ticket, TicketKey};
+pub use ticket::{Claimed, Signer, TICKET_CHARS, Ticket, TicketKey, TicketText};
 pub use told::MOST_UNSAID;
 pub use view::{LONGEST_POLL, LaneView, LineView, TicketView};

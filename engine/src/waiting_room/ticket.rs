@@ -44,6 +44,56 @@ pub const TICKET_CHARS: usize = PREFIX.len() + (SIGNED * 8).div_ceil(5);
 /// Crockford's digits in lower case, as all our ids.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// Stands in [`VALUES`] for what is no digit.
+const NO_DIGIT: u8 = 32;
+
+/// What each character stands for.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < DIGITS.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "there are 32")]
+        let digit = value as u8;
+        values[DIGITS[value] as usize] = digit;
+        value += 1;
+    }
+    values
+};
+
+/// A ticket's text: [`TICKET_CHARS`] characters, without memory of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TicketText([u8; TICKET_CHARS]);
+
+impl TicketText {
+    /// The text of a ticket with its tag.
+    fn of(signed: &[u8; SIGNED]) -> Self {
+        let mut text = [0; TICKET_CHARS];
+        text[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
+        // Five bytes are eight digits; the last group is filled up with zeros, of which the last digit shows one.
+        let mut padded = [0; SIGNED.next_multiple_of(5)];
+        padded[..SIGNED].copy_from_slice(signed);
+        for (group, digits) in padded.chunks_exact(5).zip(text[PREFIX.len()..].chunks_mut(8)) {
+            let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+            for (place, digit) in digits.iter_mut().enumerate() {
+                *digit = DIGITS[(bits >> (35 - 5 * place) & 31) as usize];
+            }
+        }
+        Self(text)
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for TicketText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// What a text says it is: not to be believed before [`Claimed::proven`].
 #[derive(Clone, Copy, Debug)]
 pub struct Claimed {
@@ -62,31 +112,17 @@ impl Ticket {
 
     /// The ticket as text, 40 characters.
     #[must_use]
-    pub fn text(self, signer: &Signer) -> String {
+    pub fn text(self, signer: &Signer) -> TicketText {
         let mut signed = [0; SIGNED];
         signed[..NAMED].copy_from_slice(&self.bytes());
         signed[NAMED..].copy_from_slice(&signer.mac(self).finalize().into_bytes()[..16]);
-        let mut text = String::with_capacity(TICKET_CHARS);
-        text.push_str(PREFIX);
-        let (mut bits, mut held) = (0_u32, 0);
-        for byte in signed {
-            bits = bits << 8 | u32::from(byte);
-            held += 8;
-            while held >= 5 {
-                held -= 5;
-                text.push(char::from(DIGITS[(bits >> held & 31) as usize]));
-            }
-        }
-        if held > 0 {
-            text.push(char::from(DIGITS[(bits << (5 - held) & 31) as usize]));
-        }
-        text
+        TicketText::of(&signed)
     }
 
     /// What the draw shows of the ticket.
     #[must_use]
     pub fn leaf(self, signer: &Signer) -> Leaf {
-        Leaf::of_ticket(&self.text(signer))
+        Leaf::of_ticket(self.text(signer).as_str())
     }
 }
 
@@ -147,8 +183,11 @@ impl Claimed {
         let mut signed = [0; SIGNED];
         let (mut bits, mut held, mut at) = (0_u32, 0, 0);
         for digit in digits {
-            let value = DIGITS.iter().position(|known| known == digit)?;
-            bits = bits << 5 | u32::try_from(value).ok()?;
+            let value = VALUES[usize::from(*digit)];
+            if value == NO_DIGIT {
+                return None;
+            }
+            bits = bits << 5 | u32::from(value);
             held += 5;
             if held >= 8 {
                 held -= 8;
@@ -165,6 +204,15 @@ impl Claimed {
         let sale = SaleIx(u16::from_be_bytes([named[0], named[1]]));
         let ticket = Ticket { sale, lane: named[2], number: u32::from_be_bytes(number) };
         Some(Self { ticket, tag: tag.try_into().ok()? })
+    }
+
+    /// The text it was read from.
+    #[must_use]
+    pub fn text(&self) -> TicketText {
+        let mut signed = [0; SIGNED];
+        signed[..NAMED].copy_from_slice(&self.ticket.bytes());
+        signed[NAMED..].copy_from_slice(&self.tag);
+        TicketText::of(&signed)
     }
 
     /// The sale whose line has the key.
@@ -191,11 +239,12 @@ mod tests {
         let signer = KEY.signer();
         for (sale, lane, number) in [(0, 0, 0), (1, 7, 42), (u16::MAX, u8::MAX, u32::MAX)] {
             let ticket = Ticket { sale: SaleIx(sale), lane, number };
-            let text = ticket.text(&signer);
+            let text = ticket.text(&signer).as_str().to_owned();
             assert_eq!(text.len(), TICKET_CHARS);
             assert!(crate::ids::is_id(&text) && !text[3..].contains('_'), "{text}");
             let read = |text: &str| Claimed::read(text).and_then(|claimed| claimed.proven(&signer));
             assert_eq!(read(&text), Some(ticket));
+            assert_eq!(Claimed::read(&text).unwrap().text().as_str(), text);
             assert_eq!(Claimed::read(&text).unwrap().proven(&TicketKey([8; 32]).signer()), None);
             for place in 0..text.len() {
                 // Every other sign: each bit of the text, and each of the five bits a digit stands for, the loose one at the

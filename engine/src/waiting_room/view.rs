@@ -163,7 +163,7 @@ impl Line {
         let row = self.row(lane, number)?;
         Some(TicketView {
             ticket,
-            text: ticket.text(&self.signer),
+            text: self.text_of(ticket).as_str().to_owned(),
             sale: self.sale.clone(),
             lane: self.rules.lanes.get(usize::from(lane)).map(|lane| lane.name.clone()).unwrap_or_default(),
             state,

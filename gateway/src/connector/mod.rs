@@ -89,7 +89,7 @@ impl Connector {
 pub(crate) async fn ticket_of(engine: &Engine, place: QueueId) -> Result<(Arc<str>, String), Problem> {
     let key = settle(engine, engine.ticket_key(place.sale())).await?.value;
     let ticket = place.ticket(&key).ok_or_else(|| Problem::new(Code::NotFound, "There is no such place."))?;
-    Ok((engine.sale_id(ticket.sale), ticket.text(&key.signer())))
+    Ok((engine.sale_id(ticket.sale), ticket.text(&key.signer()).as_str().to_owned()))
 }
 
 /// What is said where connectors are not served: the same as where there is nothing.

@@ -9,6 +9,7 @@ mod edge;
 mod hostile;
 mod hostile_wire;
 mod proxies;
+mod readme;
 mod refused_changes;
 mod selling;
 mod ticket_stream;
