@@ -153,9 +153,21 @@ impl Counter {
     /// A seller for the venues `from..to` of a stall; `seed` keeps its customers and keys apart from others'.
     #[must_use]
     pub fn new(goods: Goods, from: usize, to: usize, live: usize, seed: u64) -> Self {
-        let mut wants = Vec::new();
+        Self::with_wishes(goods, (from, to), live, seed, 4_096)
+    }
+
+    /// The same with so many wishes, which are made in turn.
+    #[must_use]
+    pub fn with_wishes(
+        goods: Goods,
+        (from, to): (usize, usize),
+        live: usize,
+        seed: u64,
+        wishes: usize,
+    ) -> Self {
+        let mut wants = Vec::with_capacity(wishes);
         let mut state = seed + 1;
-        for _ in 0..4_096 {
+        for _ in 0..wishes {
             state = onsale_engine::digest::mix(state, 7);
             let venue = from + pick(state >> 3, to - from);
             let (one, other) = (pick(state >> 20, goods.slots), pick(state >> 40, goods.slots));

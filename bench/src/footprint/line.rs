@@ -5,14 +5,13 @@
 //! who they are, and half of the places have had their turn when the folder is copied, as it stands after the last sync,
 //! and the copy is started.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use onsale_engine::decide::{AdmitNow, JoinLine, Proof};
 use onsale_engine::digest::mix;
-use onsale_engine::engine::{Engine, EngineOptions, Start};
+use onsale_engine::engine::Engine;
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::refusal::Refusal;
 use onsale_engine::sale::{IfMatch, SaleRules};
@@ -23,6 +22,7 @@ use onsale_engine::waiting_room::permutation::Permutation;
 use onsale_engine::waiting_room::{Dials, RoomRules, TicketState, TicketView};
 
 use super::audit;
+use super::folders::{copied, open, said, snapped, started};
 use super::memory::resident;
 use crate::compare::Record;
 
@@ -52,14 +52,14 @@ pub fn measure(record: &mut Record, folder: &Path) -> Result<(), String> {
     record.tell("places that have had their turn", f64::from(line.lanes[0].called_up_to));
     record.tell("people called or inside", f64::from(line.active));
 
-    let (alone, snapped) = (folder.join("journal"), folder.join("snapshot"));
-    for copy in [&alone, &snapped] {
+    let (alone, snapshot) = (folder.join("journal"), folder.join("snapshot"));
+    for copy in [&alone, &snapshot] {
         copied(&live, copy)?;
     }
     engine.shutdown();
     drop(engine);
 
-    let (seconds, start, engine) = started(&alone, Millis(0))?;
+    let (seconds, start, engine) = started(&alone, Millis(0), serves)?;
     same(&engine, &tickets, &line.lanes[0].called_up_to)?;
     if start.snapshot.is_some() {
         return Err("the journal was to be read alone".into());
@@ -68,11 +68,8 @@ pub fn measure(record: &mut Record, folder: &Path) -> Result<(), String> {
     engine.shutdown();
     drop(engine);
 
-    // A start and an end in good order leave a snapshot of everything.
-    let (engine, _) = open(&snapped, Millis(3_600_000))?;
-    engine.shutdown();
-    drop(engine);
-    let (seconds, start, engine) = started(&snapped, Millis(3_600_000))?;
+    snapped(&snapshot)?;
+    let (seconds, start, engine) = started(&snapshot, Millis(3_600_000), serves)?;
     same(&engine, &tickets, &line.lanes[0].called_up_to)?;
     let Some(from) = start.snapshot else { return Err("no snapshot was used".into()) };
     record.figure(
@@ -83,25 +80,11 @@ pub fn measure(record: &mut Record, folder: &Path) -> Result<(), String> {
     );
     engine.shutdown();
     drop(engine);
-    audit::measure(record, &snapped, SALE)
+    audit::measure(record, &snapshot, SALE)
 }
 
-fn said(refusal: Refusal) -> String {
-    format!("{refusal:?}")
-}
-
-fn open(folder: &Path, snapshot_every: Millis) -> Result<(Engine, Start), String> {
-    let last_snapshot = Millis(600_000);
-    let options = EngineOptions { snapshot_every, last_snapshot, ..EngineOptions::new(folder) };
-    Engine::open(options, |_| {}).map_err(|error| error.to_string())
-}
-
-/// A start, and how many seconds it took until the engine served.
-fn started(folder: &Path, snapshot_every: Millis) -> Result<(f64, Start, Engine), String> {
-    let begin = Instant::now();
-    let (engine, start) = open(folder, snapshot_every)?;
-    engine.line(SALE).result.map_err(said)?;
-    Ok((begin.elapsed().as_secs_f64(), start, engine))
+fn serves(engine: &Engine) -> Result<(), String> {
+    engine.line(SALE).result.map(drop).map_err(said)
 }
 
 fn rules(opens_at: WallTime) -> SaleRules {
@@ -194,17 +177,6 @@ fn half_a_turn(engine: &Engine) -> Result<(), String> {
         }
     }
     engine.wait(rests_on).map_err(|failure| failure.0)
-}
-
-/// The folder as a power cut would leave it, or later: everything up to the last sync is in it.
-fn copied(from: &Path, to: &Path) -> Result<(), String> {
-    let told = |error: std::io::Error| format!("{}: {error}", from.display());
-    fs::create_dir_all(to).map_err(told)?;
-    for entry in fs::read_dir(from).map_err(told)? {
-        let entry = entry.map_err(told)?;
-        fs::copy(entry.path(), to.join(entry.file_name())).map_err(told)?;
-    }
-    Ok(())
 }
 
 /// Everybody's ticket is what it was, and the turns have gone at least as far.

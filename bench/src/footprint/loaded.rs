@@ -57,6 +57,21 @@ pub fn hold() -> Compared {
     alternate(&mut || sell(first, &mut few), &mut || sell(second, &mut many), "us a hold and a confirm")
 }
 
+/// The same with holds anywhere among the 10 million, over holds among 1,000.
+pub fn hold_anywhere() -> Compared {
+    let (narrow, wide) = (Goods { venues: 10, slots: 100 }, Goods { venues: 10_000, slots: 1_000 });
+    let (mut few, mut many) = (Stall::new(narrow, false), Stall::new(wide, false));
+    // More wishes than all rounds make holds: none finds what the one before has fetched.
+    let wishes = (ROUNDS + 1) * PIECES * HOLDS as usize;
+    let mut first = Counter::with_wishes(narrow, (0, narrow.venues), 1_000, 1, wishes);
+    let mut second = Counter::with_wishes(wide, (0, wide.venues), 1_000, 2, wishes);
+    alternate(
+        &mut || sell(&mut first, &mut few),
+        &mut || sell(&mut second, &mut many),
+        "us a hold and a confirm",
+    )
+}
+
 fn sell(counter: &mut Counter, stall: &mut Stall) -> f64 {
     let pieces = (0..PIECES).map(|_| {
         let start = Instant::now();

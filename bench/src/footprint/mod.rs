@@ -4,10 +4,12 @@
 //! what another has left with the allocator. Times are ratios of sides that alternate in one process.
 
 mod audit;
+mod folders;
 mod journal;
 mod line;
 mod loaded;
 mod memory;
+mod season;
 mod storm;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +35,9 @@ struct Options {
     /// Measure a million holds that lapse at one instant instead: who asks for them, and how long others wait.
     #[arg(long)]
     storm: bool,
+    /// Measure a start in mid-season instead: 3.44 million appointments and a million orders.
+    #[arg(long)]
+    season: bool,
     /// Where its data folder is made; on the disk that is to be measured.
     #[arg(long, default_value = "/var/tmp")]
     folder: PathBuf,
@@ -78,6 +83,13 @@ pub fn run() -> Result<(), String> {
         eprintln!("kept in {}", file.display());
         return Ok(());
     }
+    if options.season {
+        let folder = tempfile::tempdir_in(&options.folder).map_err(|error| error.to_string())?;
+        season::measure(&mut record, folder.path())?;
+        let file = record.finish(&options.runs, "season")?;
+        eprintln!("kept in {}", file.display());
+        return Ok(());
+    }
     if options.storm {
         storm::measure(&mut record, &options.folder)?;
         let file = record.finish(&options.runs, "storm")?;
@@ -106,8 +118,9 @@ pub fn run() -> Result<(), String> {
     let look = loaded::availability();
     record.figure("18", look.ratio.median, Some(look.ratio), &look.note);
     if !options.small {
-        let hold = loaded::hold();
-        record.figure("16", hold.ratio.median, Some(hold.ratio), &hold.note);
+        for (bar, hold) in [("16", loaded::hold()), ("16b", loaded::hold_anywhere())] {
+            record.figure(bar, hold.ratio.median, Some(hold.ratio), &hold.note);
+        }
     }
     let file = record.finish(&options.runs, "footprint")?;
     eprintln!("kept in {}", file.display());
