@@ -153,12 +153,13 @@ impl Engine {
             if options.snapshot_every == Millis(0) { Millis(0) } else { options.last_snapshot };
         let writing = (writer, options.ack, options.workers_write);
         let shared = Arc::new(Shared::new(core, customers, mark, door, writing, last_snapshot));
+        let ticker = shared.first_tick();
         let writing = Arc::clone(&shared);
         let ticking = Arc::clone(&shared);
         let following = Arc::clone(&shared);
         let threads = vec![
             threads::start("journal", move || writing.write())?,
-            threads::start("ticker", move || ticking.tick())?,
+            threads::start("ticker", move || ticking.tick(ticker))?,
             threads::start("follower", move || following.follow(follower))?,
         ];
         Ok((Self { shared, threads: parking_lot::Mutex::new(threads) }, start))

@@ -35,6 +35,7 @@ pub mod queue;
 pub mod recovery;
 pub mod refusal;
 pub mod request;
+pub mod resume;
 pub mod sale;
 pub mod sequence;
 pub mod slab;

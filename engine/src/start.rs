@@ -23,6 +23,7 @@ use crate::ports::{Clock, Disk, Rng};
 use crate::pulse::Pulse;
 use crate::recovery::{self, Found, Recovered, RecoveryError};
 use crate::refusal::Refusal;
+use crate::resume::resume_lines;
 use crate::sequence::Sequence;
 use crate::state::State;
 use crate::time::{Millis, Now, Timestamp};
@@ -159,7 +160,7 @@ pub fn start<D: Disk>(
         recovery::start(disk, options.journal, seeds, progress)?;
     let founded = recovered.is_none();
     let customers = CustomerKey::of_folder(disk, founded, rng)?;
-    let Recovered { state, last, at, facts } =
+    let Recovered { mut state, last, at, facts } =
         recovered.unwrap_or_else(|| nothing_yet(options.shards, seeds, &*clock));
 
     let (last_heartbeat, partition) = {
@@ -173,6 +174,8 @@ pub fn start<D: Disk>(
     });
     // What lies beyond the setting counts as time that ran: an outage of a year does not freeze carts for a year.
     let at = at.plus(Millis(away.0.saturating_sub(options.limits.max_away.0)));
+
+    resume_lines(&mut state, &customers, at);
 
     let core = Arc::new(Core {
         state,

@@ -9,7 +9,7 @@ use onsale_engine::refusal::{Missing, Refusal};
 use onsale_engine::request::Want;
 use onsale_engine::sale::SaleRules;
 use onsale_engine::testing::desk::slot;
-use onsale_engine::time::{Millis, WallTime};
+use onsale_engine::time::{Millis, Now, WallTime};
 use onsale_engine::waiting_room::{Dials, Lane, RoomRules, TicketState};
 use std::sync::Arc;
 
@@ -352,6 +352,33 @@ fn whoever_was_invited_is_called_though_nothing_is_free() {
     }
     let state = |text: &str| booth.desk.core.ticket(booth.desk.now(), text).result.unwrap().state;
     assert_eq!((state(&nobody.text), state(&invited.text)), (TicketState::Waiting, TicketState::Called));
+}
+
+/// The end of a code is engine time: what an outage took is added. By the wall the wave was over, its units were still held,
+/// and nobody was called.
+#[test]
+fn whoever_was_invited_is_called_for_as_long_as_the_units_wait() {
+    let mut booth = Booth::new(1);
+    with_room(&booth, CodeTerms { lanes: vec!["codes".into()], ..CodeTerms::default() });
+    for name in ["b", "c", "d1-0", "d1-1", "d2-21", "d2-22"] {
+        let change = onsale_engine::decide::SlotChange { capacity: Some(0), ..Default::default() };
+        booth.desk.core.change_slot(booth.desk.now(), "day", name, &change).result.unwrap();
+    }
+    let wave = WaveTerms { lane: Some("codes".into()), ..booth.reserving("w", units("hall", None, 1)) };
+    booth.make(&wave, &[code(1)]).result.unwrap();
+    let request = JoinLine { sale: "day", proof: Proof::Code(code(1)), lane: None };
+    let invited = booth.desk.core.join_line(booth.desk.now(), &request).result.unwrap().ticket;
+    // Five minutes before the end; but the server was away for ten.
+    booth.desk.clock = HOUR - 300_000;
+    for _ in 0..40 {
+        booth.desk.clock += 50;
+        let now = booth.desk.now();
+        let now = Now { wall: WallTime(now.wall.0 + 600_000), ..now };
+        booth.desk.core.ticket(now, &invited.text).result.unwrap();
+        booth.desk.core.tick_lines(now);
+    }
+    let seen = booth.desk.core.ticket(booth.desk.now(), &invited.text).result.unwrap();
+    assert_eq!(seen.state, TicketState::Called);
 }
 
 #[test]

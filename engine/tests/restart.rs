@@ -12,7 +12,7 @@ use onsale_engine::limits::Limits;
 use onsale_engine::outcome::{CartState, CartView};
 use onsale_engine::ports::Disk;
 use onsale_engine::refusal::Refusal;
-use onsale_engine::request::{KeyUse, Notes, OnCart, OpenCart};
+use onsale_engine::request::{Caller, Holder, KeyUse, Notes, OnCart, OpenCart};
 use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::start::{StartOptions, Started, start};
 use onsale_engine::testing::clock::SimClock;
@@ -21,7 +21,7 @@ use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::testing::rng::SimRng;
 use onsale_engine::ticker::Ticker;
 use onsale_engine::time::{Millis, Now, WallTime};
-use onsale_engine::waiting_room::{RoomRules, TicketState};
+use onsale_engine::waiting_room::{Dials, RoomRules, TicketState};
 
 /// Opens the folder with these limits.
 fn begin(disk: &SimDisk, clock: &SimClock, limits: &Limits) -> Started<SimDisk> {
@@ -208,4 +208,87 @@ fn a_session_that_somebody_was_told_is_over_does_not_run_again() {
     let engine = begin(&disk, &clock, &limits);
     let later = engine.door.now(&engine.core).unwrap();
     assert_eq!(engine.core.use_pass(later, ticket.ticket).result, Err(Refusal::PassExpired));
+}
+
+/// Seconds pass; everybody in `there` asks, and who is called comes in.
+fn live(
+    engine: &mut Started<SimDisk>,
+    clock: &SimClock,
+    ticker: &mut Ticker,
+    seconds: u64,
+    there: &[String],
+) {
+    for _ in 0..seconds {
+        clock.step(Millis(1_000));
+        let now = engine.door.now(&engine.core).unwrap();
+        for ticket in there {
+            let seen = engine.core.ticket(now, ticket).result.unwrap();
+            if seen.state == TicketState::Called {
+                engine.core.use_pass(now, seen.ticket).result.unwrap();
+            }
+        }
+        ticker.tick(&engine.core, &engine.door, || false);
+        engine.writer.step();
+    }
+}
+
+/// What calling knew of the people inside was gone with the process: what they were about to choose from was shown to as many
+/// others, and a session whose browser was closed kept its room to its very end.
+#[test]
+fn who_is_inside_is_in_view_after_a_restart_and_ends_by_idleness() {
+    let limits = Limits::default();
+    let (disk, clock) = (SimDisk::new(1), SimClock::new(WallTime(1_616_515_200_000)));
+    let mut engine = begin(&disk, &clock, &limits);
+    let now = engine.door.now(&engine.core).unwrap();
+    let dials = Dials { admit_per_minute: 6_000, max_active: 100 };
+    let room = RoomRules { dials, idle: Millis(300_000), ..RoomRules::default() };
+    let rules = SaleRules { room: Some(Arc::new(room)), ..SaleRules::new("day", "UTC") };
+    engine.core.put_sale(now, rules, IfMatch::Absent).result.unwrap();
+    engine.core.add_slots(now, "day", &[SlotSpec::new("a", "kiel", 5)], true).result.unwrap();
+    let join = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+    let all: Vec<_> =
+        (0..30).map(|_| engine.core.join_line(now, &join).result.unwrap().ticket.text).collect();
+    let mut ticker = Ticker::new(engine.core.state.shards());
+    live(&mut engine, &clock, &mut ticker, 20, &all);
+    let now = engine.door.now(&engine.core).unwrap();
+    let inside = |engine: &Started<SimDisk>, now: Now| {
+        let is_inside =
+            |ticket: &&String| engine.core.ticket(now, ticket).result.unwrap().state == TicketState::Admitted;
+        all.iter().filter(is_inside).cloned().collect::<Vec<_>>()
+    };
+    let first = inside(&engine, now);
+    assert_eq!(first.len(), 5, "as many as there are units");
+    for (key, text) in first[..2].iter().enumerate() {
+        let (ticket, _) = engine.core.ticket_holder(now, text).result.unwrap();
+        let customer = engine.customers.hash(text);
+        let caller = Caller {
+            credential: 9,
+            holder: Some(Holder { ticket, customer }),
+            channel: SHOP.channel,
+            operator: false,
+        };
+        let key = KeyUse { key: key as u128, fingerprint: 1 };
+        let (wants, notes) = ([slot("a", 1)], Notes::default());
+        let request = OpenCart { caller, key, sale: "day", customer, wants: &wants, notes, code: None };
+        engine.core.open_cart(now, &request).result.unwrap();
+    }
+    live(&mut engine, &clock, &mut ticker, 1, &all);
+    drop(engine);
+
+    disk.crash(1);
+    clock.step(Millis(60_000));
+    let mut engine = begin(&disk, &clock, &limits);
+    let mut ticker = Ticker::new(engine.core.state.shards());
+    live(&mut engine, &clock, &mut ticker, 60, &all);
+    let now = engine.door.now(&engine.core).unwrap();
+    assert_eq!(inside(&engine, now), first, "three units are free, and three people are about to choose");
+    // Nobody does anything inside: the room of those without a cart is others' after five minutes.
+    live(&mut engine, &clock, &mut ticker, 250, &all);
+    let now = engine.door.now(&engine.core).unwrap();
+    let later = inside(&engine, now);
+    assert_eq!(
+        later.iter().filter(|ticket| first.contains(ticket)).collect::<Vec<_>>(),
+        [&first[0], &first[1]]
+    );
+    assert_eq!(later.len(), 5);
 }

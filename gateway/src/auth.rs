@@ -169,7 +169,10 @@ impl Doorkeeper {
 }
 
 fn expired() -> Problem {
-    Problem::new(Code::PassExpired, "The pass has expired: join the queue again.")
+    Problem::new(
+        Code::PassExpired,
+        "The pass has expired. Ask how the ticket stands: while its session runs, that gives a new one; else join the queue again.",
+    )
 }
 
 /// Who knows the holders of tickets: the engine.

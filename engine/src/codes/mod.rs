@@ -15,6 +15,6 @@ mod sound;
 mod wave;
 
 pub use code::{Code, CodeHash, CodeRef, Coded, OWNER, Reserved, owner_of};
-pub use shard::CodeShard;
+pub use shard::{CodeShard, Holding};
 pub use sound::{Standing, stands};
 pub use wave::{CodeTerms, MAX_CODES_AT_ONCE, MAX_USES, MAX_WAVES, Reserve, Wave, WaveTerms};

@@ -10,6 +10,17 @@ use crate::index::Index;
 use crate::inventory::Stamp;
 use crate::slab::Slab;
 use crate::state::one_of;
+use crate::time::Timestamp;
+
+/// The codes of a wave under one lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// How many of them hold units, those past their deadline included.
+    pub codes: u32,
+    /// When all of them are over at the latest, outages reckoned in: the wave's terms know only what the wall was to say. A
+    /// bound, no state: a code that was taken back is over before.
+    pub until: Timestamp,
+}
 
 /// Some of the codes.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +32,8 @@ pub struct CodeShard {
     codes: Slab<Code>,
     index: Index,
     waves: Vec<Arc<Wave>>,
-    /// Of each wave, how many of the codes here hold units.
-    holding: Vec<u32>,
+    /// Of each wave.
+    holding: Vec<Holding>,
 }
 
 fn by_hash(hash: CodeHash) -> u64 {
@@ -86,10 +97,16 @@ impl CodeShard {
         u32::try_from(place).ok()
     }
 
-    /// Of each wave, how many of the codes here hold units, those past their deadline included.
+    /// Of each wave, what the codes here hold.
     #[must_use]
-    pub fn holding(&self) -> &[u32] {
+    pub fn holding(&self) -> &[Holding] {
         &self.holding
+    }
+
+    /// Of each wave, how many of the codes here hold units.
+    #[must_use]
+    pub fn holders(&self) -> Vec<u32> {
+        self.holding.iter().map(|holding| holding.codes).collect()
     }
 
     /// The next wave.
@@ -99,7 +116,7 @@ impl CodeShard {
         let text = bytes.iter().fold(mix(number, 4 << 40), |hash, byte| mix(hash, u64::from(*byte)));
         self.digest.add(text);
         self.waves.push(Arc::clone(wave));
-        self.holding.push(0);
+        self.holding.push(Holding::default());
     }
 
     /// The next code, and its place.
@@ -108,6 +125,9 @@ impl CodeShard {
         let index = self.codes.places();
         self.digest.add(code.digest(index));
         self.count(&code, true);
+        if let Some(holding) = usize::try_from(code.wave).ok().and_then(|wave| self.holding.get_mut(wave)) {
+            holding.until = holding.until.max(code.until);
+        }
         self.codes.push(code);
         self.index.insert(by_hash(hash), index);
         index
@@ -130,7 +150,7 @@ impl CodeShard {
             return;
         }
         if let Some(holding) = usize::try_from(code.wave).ok().and_then(|wave| self.holding.get_mut(wave)) {
-            *holding = if add { *holding + 1 } else { holding.saturating_sub(1) };
+            holding.codes = if add { holding.codes + 1 } else { holding.codes.saturating_sub(1) };
         }
     }
 }

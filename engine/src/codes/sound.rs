@@ -69,11 +69,11 @@ impl CodeShard {
                 return Err(format!("code {index} is not found by its hash"));
             }
         }
-        if digest != self.digest || holding != self.holding() {
+        if digest != self.digest || holding != self.holders() {
             return Err(format!(
                 "{:016x} {:?}, summed {:016x} {holding:?}",
                 self.digest.0,
-                self.holding(),
+                self.holders(),
                 digest.0
             ));
         }

@@ -138,8 +138,7 @@ impl Core {
         for shard in 0..usize::from(self.state.shards()) {
             let codes = self.state.lock_codes(shard);
             for (wave, holding) in codes.waves().iter().zip(codes.holding()) {
-                let over = wave.terms.expires_at.is_some_and(|end| now.wall >= end);
-                if wave.sale != sale || *holding == 0 || over {
+                if wave.sale != sale || holding.codes == 0 || now.engine >= holding.until {
                     continue;
                 }
                 let lane = wave.terms.lane.as_deref().and_then(|lane| room.lane(lane)).unwrap_or(0);
@@ -149,7 +148,7 @@ impl Core {
                     || asked.line
                     || name.is_some_and(|name| asked.lanes.iter().any(|lane| lane == name))
                 {
-                    backed[usize::from(lane)] += *holding;
+                    backed[usize::from(lane)] += holding.codes;
                 }
             }
         }
@@ -196,7 +195,8 @@ impl Decision<'_> {
         }
         let (since, known) =
             line.minutes.last().map_or((line.made, 0), |last| (last.wall, last.registrations.count));
-        let due = u64::try_from(wall.0 - since.0).is_ok_and(|passed| passed >= MINUTE.0);
+        // A clock that was set back does not leave minutes out.
+        let due = wall.0.abs_diff(since.0) >= MINUTE.0;
         if due && line.registrations().count > known {
             self.happen(sale, LineFact::Noted { wall });
         }

@@ -240,9 +240,15 @@ impl Shared {
         self.core.pulse.note_journal(Millis(lag));
     }
 
-    /// The ticker's thread.
-    pub fn tick(&self) {
+    /// The first tick, before anybody asks: what is sold out is said to be from the first answer on.
+    pub fn first_tick(&self) -> Ticker {
         let mut ticker = Ticker::new(self.core.state.shards());
+        ticker.tick(&self.core, &self.door, || false);
+        ticker
+    }
+
+    /// The ticker's thread.
+    pub fn tick(&self, mut ticker: Ticker) {
         let parker = crossbeam::sync::Parker::new();
         let mut waiting = None;
         while !self.stopping.load(Ordering::Acquire) && !self.mark.has_failed() {

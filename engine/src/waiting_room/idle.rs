@@ -1,12 +1,12 @@
-//! Who is inside and does nothing: their room is somebody else's after a while. No state: a restart forgets it, and a fact
-//! says whose session ended.
+//! Who is inside and does nothing: their room is somebody else's after a while. No state: a restart counts from its own instant,
+//! or from the end of their cart ([`crate::resume`]), and a fact says whose session ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::inside::Packed;
 use crate::time::Timestamp;
 
-/// Until when each session that was seen since the start counts as in use. One that was not ends by its order or its time.
+/// Until when each session counts as in use.
 #[derive(Clone, Debug, Default)]
 pub struct Idle {
     until: BTreeMap<Packed, Timestamp>,

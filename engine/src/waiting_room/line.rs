@@ -129,7 +129,8 @@ pub struct Line {
     pub seen: Vec<Seen>,
     /// The stock as calling last saw it; no state.
     pub stock: Stock,
-    /// Who is inside and has not had what they came for: what is free is for them as well. No state.
+    /// Who is inside and has not had what they came for: what is free is for them as well. No state; a start knows it from
+    /// their carts.
     pub unserved: BTreeSet<Packed>,
     /// Those of them who were refused what they wanted. No state.
     pub empty_handed: BTreeSet<Packed>,
@@ -370,7 +371,9 @@ impl Line {
         self.tokens.insert(token, ticket);
     }
 
+    /// What there is is published. The minutes of a draw are in order, whatever was done to the clock between two of them.
     pub(crate) fn note_minute(&mut self, wall: WallTime) {
+        let wall = self.minutes.last().map_or(wall, |last| wall.max(last.wall));
         let registrations = self.registrations();
         let by_lane = self.lanes.iter().map(|lane| lane.registered.count()).collect();
         self.minutes.push(Minute { wall, registrations, by_lane });

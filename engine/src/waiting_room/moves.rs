@@ -187,15 +187,14 @@ impl Moves {
     fn no_shows(&self, now: &Sample, claim: Millis, before: (u64, u64)) -> Share {
         let zero = Counts::default();
         let begin = self.before(now.at, COMING).map_or(zero, |sample| sample.counts);
-        let lagged = |at: Timestamp| {
-            let then = Timestamp(at.0.saturating_sub(claim.0));
-            let oldest = self.samples.front().is_none_or(|oldest| oldest.at > then);
-            if oldest { zero } else { self.at(then).map_or(zero, |sample| sample.counts) }
-        };
-        let first_at = self.before(now.at, COMING).map_or(now.at, |sample| sample.at);
+        let counted = |at: Timestamp| self.at(at).map_or(zero, |sample| sample.counts);
+        let lagged = |at: Timestamp| counted(Timestamp(at.0.saturating_sub(claim.0)));
+        // Whose windows end within the first one after a start were called before it, and are not among those who are due.
+        let first_due = self.samples.front().map_or(now.at, |oldest| oldest.at.plus(claim));
+        let first_at = first_due.max(Timestamp(now.at.0.saturating_sub(COMING.0))).min(now.at);
         let due = lagged(now.at).called.saturating_sub(lagged(first_at).called);
         let share = |part: u64, of: u64| if of == 0 { 0.0 } else { (size(part) / size(of)).min(1.0) };
-        let lapsed = share(now.counts.lapsed - begin.lapsed.min(now.counts.lapsed), due);
+        let lapsed = share(now.counts.lapsed.saturating_sub(counted(first_at).lapsed), due);
         let declined = share(
             now.counts.declined - begin.declined.min(now.counts.declined),
             now.counts.called - begin.called,
@@ -254,5 +253,46 @@ impl Moves {
         let came = size(now.counts.came - from.counts.came);
         let chose = came - now.looking + from.looking;
         (chose > 0.0).then(|| (size(from.free) - size(now.free), chose))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLAIM: Millis = Millis(60_000);
+
+    /// Every second five people are called, of whom `missing` in ten do not come: their calls lapse when the claim window is
+    /// over. `before` says whether it was like that before the first second as well, when nothing was counted yet.
+    fn after(seconds: u64, missing: u64, before: bool) -> Share {
+        let mut moves = Moves::default();
+        for second in 0..seconds {
+            let over = if before { second } else { second.saturating_sub(CLAIM.0 / 1_000) };
+            moves.counts =
+                Counts { called: 5 * (second + 1), lapsed: 5 * over * missing / 10, ..Counts::default() };
+            moves.step(Step {
+                at: Timestamp(1_000_000 + second * 1_000),
+                present: None,
+                joined: 0,
+                free: 0,
+                looking: 0.0,
+                held: false,
+                claim: CLAIM,
+                before: if before { (10_000, 7_000) } else { (0, 0) },
+            });
+        }
+        moves.outlook.expect("a step was made").no_shows
+    }
+
+    #[test]
+    fn who_was_called_before_the_start_is_not_held_against_who_was_called_since() {
+        for seconds in [62, 66, 75, 90, 120, 300, 1_500] {
+            let share = after(seconds, 3, true);
+            assert!((0.2..0.4).contains(&share.mid), "after {seconds} s: {share:?}");
+        }
+        for seconds in [90, 120, 300, 1_500] {
+            let share = after(seconds, 3, false);
+            assert!((0.2..0.4).contains(&share.mid), "in a new room after {seconds} s: {share:?}");
+        }
     }
 }

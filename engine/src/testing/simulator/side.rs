@@ -151,7 +151,7 @@ impl Side {
 /// Two copies of a shard of codes are the same; where in its slot a hold stands is compared with the slots.
 fn same_codes(here: &CodeShard, there: &CodeShard) {
     assert_eq!(here.digest, there.digest, "the digest of codes");
-    assert_eq!((here.waves(), here.holding()), (there.waves(), there.holding()), "waves");
+    assert_eq!((here.waves(), here.holders()), (there.waves(), there.holders()), "waves");
     let told =
         |code: &Code| (code.hash(), code.until, code.wave, code.revoked, code.carts.clone(), code.units());
     let all = |codes: &CodeShard| (0..codes.len()).map(|index| told(codes.code(index))).collect::<Vec<_>>();
