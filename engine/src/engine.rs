@@ -94,6 +94,8 @@ pub struct Gauges {
     pub durable: u64,
     /// Frames written since the start.
     pub frames: u64,
+    /// Of these, by threads that promised to write ([`Engine::promise_to_write`]); the rest by the journal's own.
+    pub frames_by_workers: u64,
     /// Syncs made since the start.
     pub syncs: u64,
     /// Bytes of facts waiting for the disk or reserved.
@@ -343,6 +345,7 @@ impl Engine {
             last: core.buffer.last().0,
             durable: self.durable().0,
             frames: self.shared.frames.load(Ordering::Relaxed),
+            frames_by_workers: self.shared.frames_by_workers.load(Ordering::Relaxed),
             syncs: self.shared.syncs.load(Ordering::Relaxed),
             followed: self.shared.followed.load(Ordering::Relaxed),
             snapshot: self.shared.snapshot.load(Ordering::Relaxed),

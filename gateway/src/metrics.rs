@@ -170,6 +170,8 @@ fn add_engine(registry: &mut Registry, engine: &Engine) {
         count(gauges.hindered_snapshots),
     );
     registry.register("journal_frames", "Frames written", count(gauges.frames));
+    let by_workers = count(gauges.frames_by_workers);
+    registry.register("journal_frames_by_workers", "Frames that workers wrote themselves", by_workers);
     registry.register("journal_syncs", "Syncs made", count(gauges.syncs));
     registry.register(
         "journal_buffer_bytes",

@@ -76,6 +76,7 @@ pub(super) struct Shared {
     pub ack: Ack,
     pub stopping: AtomicBool,
     pub frames: AtomicU64,
+    pub frames_by_workers: AtomicU64,
     pub syncs: AtomicU64,
     pub followed: AtomicU64,
     pub snapshot: AtomicU64,
@@ -106,6 +107,7 @@ impl Shared {
             ack,
             stopping: AtomicBool::new(false),
             frames: AtomicU64::new(0),
+            frames_by_workers: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
             followed: AtomicU64::new(0),
             snapshot: AtomicU64::new(0),
@@ -141,8 +143,12 @@ impl Shared {
         let mut writer = quick.then(|| self.writer.try_lock()).flatten();
         let step = writer.as_deref_mut().and_then(Option::as_mut).map(|writer| self.step(writer));
         drop(writer);
-        if !matches!(step, Some(Step::Wrote | Step::Idle)) {
-            self.core.writer.wake();
+        match step {
+            Some(Step::Wrote) => {
+                self.frames_by_workers.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(Step::Idle) => {}
+            Some(Step::Blocked | Step::Failed) | None => self.core.writer.wake(),
         }
     }
 

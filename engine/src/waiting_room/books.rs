@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::line::Line;
 use super::pace::{Pace, Ramp};
-use super::rules::{Dials, Mode};
-use crate::time::WallTime;
+use super::registration::Beacon;
+use super::rules::{Dials, Mode, RoomRules};
+use crate::time::{Timestamp, WallTime};
 
 /// Why dials turn that the sale's settings turned.
 pub const BY_SETTINGS: &str = "the settings of the sale";
@@ -108,6 +110,67 @@ pub struct Change {
     pub act: Act,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// When, by the wall, which credential, and why.
+pub(crate) type Signed = (WallTime, u64, Option<String>);
+
+impl Line {
+    /// An operator turns the dials; it is kept for the books.
+    pub(crate) fn turn(&mut self, after: Turned, undoes: Option<u64>, at: Timestamp, signed: Signed) {
+        let before = self.turned();
+        self.set(after.clone(), at);
+        self.note_change(Act::Turned { before, after, undoes }, signed);
+    }
+
+    /// An operator called people.
+    pub(crate) fn note_admitted(&mut self, people: u32, signed: Signed) {
+        self.version += 1;
+        self.note_change(Act::Admitted { people }, signed);
+    }
+
+    /// An operator posted the outside value of the draw.
+    pub(crate) fn post_beacon(&mut self, text: String, signed: Signed) {
+        self.beacon = Some(Beacon { text: text.clone(), wall: signed.0 });
+        self.version += 1;
+        self.note_change(Act::Beacon { text }, signed);
+    }
+
+    fn note_change(&mut self, act: Act, (wall, credential, reason): Signed) {
+        if self.changes.len() >= MAX_CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(Change { number: self.version, wall, credential, act, reason });
+    }
+
+    fn set(&mut self, after: Turned, at: Timestamp) {
+        self.credit.turn(self.pace(), at);
+        if (self.mode, self.dials, self.ramp) != (after.mode, after.dials, after.ramp) {
+            self.turned_at = at;
+            self.moves.changed(at);
+        }
+        Turned { mode: self.mode, dials: self.dials, ramp: self.ramp, message: self.message } = after;
+        self.version += 1;
+    }
+
+    /// What operators turned, as it stands.
+    #[must_use]
+    pub fn turned(&self) -> Turned {
+        Turned { mode: self.mode, dials: self.dials, ramp: self.ramp, message: self.message.clone() }
+    }
+
+    /// The same under other terms: what an operator turned stays, unless that very setting changes.
+    #[must_use]
+    pub fn turned_by(&self, room: &RoomRules) -> Turned {
+        let (old, new, mut after) = (self.rules.dials, room.dials, self.turned());
+        if new.admit_per_minute != old.admit_per_minute {
+            (after.dials.admit_per_minute, after.ramp) = (new.admit_per_minute, None);
+        }
+        if new.max_active != old.max_active {
+            after.dials.max_active = new.max_active;
+        }
+        after
+    }
 }
 
 #[cfg(test)]

@@ -1,24 +1,23 @@
 //! The line of one sale: its lanes, who is who, who is inside, and how far the draw has come. Changes by facts only.
 //!
-//! Each change is one function here, called by `apply` alone; what must be true before it is asked in `apply/line_fits`.
+//! Each change is one function, called by `apply` alone: joining here, turns in `turns.rs`, the draw in `registration.rs`, what
+//! operators do in `books.rs`. What must be true before is asked in `apply/line.rs`.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use serde::{Deserialize, Serialize};
-
 use super::arrivals::Arrivals;
-use super::books::{Act, BY_SETTINGS, Change, ITSELF, MAX_CHANGES, Turned};
+use super::books::{BY_SETTINGS, Change, ITSELF};
 use super::brake::Brake;
 use super::credit::Credit;
-use super::draw::{Leaf, Registrations, RunningDigest, Seed};
-use super::grade::{First, Raised};
+use super::draw::{Leaf, Seed};
 use super::idle::Idle;
-use super::inside::{Inside, Packed, Stay};
+use super::inside::{Inside, Packed};
 use super::lane::{LaneLine, Row, Standing};
 use super::moves::Moves;
 use super::pace::{Pace, Ramp};
 use super::phase::Phase;
+use super::registration::{Beacon, Minute};
 use super::rules::{Dials, Mode, RoomRules};
 use super::seen::Seen;
 use super::shares::Shares;
@@ -50,29 +49,6 @@ impl LineShard {
         usize::from(sale.0) % usize::from(shards)
     }
 }
-
-/// The outside value that is mixed into the draw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Beacon {
-    /// Its text.
-    pub text: String,
-    /// When it was posted, by the wall.
-    pub wall: WallTime,
-}
-
-/// What was published of the registrations at a minute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Minute {
-    /// When, by the wall.
-    pub wall: WallTime,
-    /// How many, and the digest over all lanes.
-    pub registrations: Registrations,
-    /// How many in each lane.
-    pub by_lane: Vec<u32>,
-}
-
-/// When, by the wall, which credential, and why.
-pub(crate) type Signed = (WallTime, u64, Option<String>);
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -153,14 +129,6 @@ pub struct Line {
     /// The text of the ticket that somebody has just joined with or shown, so that it is not signed again for the answer.
     /// No state.
     said: Cell<Option<(Ticket, TicketText)>>,
-}
-
-/// What becomes of a turn.
-#[derive(Clone, Copy)]
-enum Turn {
-    Called(Timestamp),
-    Absent,
-    Left,
 }
 
 /// 24 bits of number.
@@ -272,13 +240,6 @@ impl Line {
         self.people.find(hash(person), right).map(unpacked)
     }
 
-    /// All registrations so far, lanes in order.
-    #[must_use]
-    pub fn registrations(&self) -> Registrations {
-        let lanes = self.rules.lanes.iter().zip(&self.lanes);
-        Registrations::of_lanes(lanes.map(|(rules, lane)| (rules.name.as_str(), lane.registered)))
-    }
-
     /// All tickets, of all lanes.
     #[must_use]
     pub fn tickets(&self) -> u64 {
@@ -303,29 +264,12 @@ impl Line {
         })
     }
 
-    fn stand(&mut self, digest: &mut Digest, lane: u8, number: u32, standing: Standing) {
-        let row = self.lanes[usize::from(lane)].row_mut(number);
-        digest.subtract(row.digest(lane, number));
-        row.standing = standing;
-        digest.add(row.digest(lane, number));
-    }
-
     /// A restored ticket, in the order of numbers.
     pub fn restore_row(&mut self, lane: u8, row: Row) {
         let number = self.lanes[usize::from(lane)].push(row);
         if row.person() != 0 {
             self.people.insert(hash(row.person()), packed(lane, number));
         }
-    }
-
-    /// The draw of a restored line, from its registrations.
-    pub fn restore_draw(&mut self, drawn: WallTime) {
-        let registrations = self.registrations();
-        let beacon = self.beacon.as_ref().map(|beacon| beacon.text.clone()).unwrap_or_default();
-        for (rules, lane) in self.rules.lanes.iter().zip(&mut self.lanes) {
-            lane.draw(&self.seed.lane_key(&registrations, &rules.name, &beacon));
-        }
-        self.drawn = Some(drawn);
     }
 
     pub(crate) fn join(&mut self, digest: &mut Digest, sale: SaleIx, lane: u8, person: u128, wall: WallTime) {
@@ -371,245 +315,16 @@ impl Line {
         self.tokens.insert(token, ticket);
     }
 
-    /// What there is is published. The minutes of a draw are in order, whatever was done to the clock between two of them.
-    pub(crate) fn note_minute(&mut self, wall: WallTime) {
-        let wall = self.minutes.last().map_or(wall, |last| wall.max(last.wall));
-        let registrations = self.registrations();
-        let by_lane = self.lanes.iter().map(|lane| lane.registered.count()).collect();
-        self.minutes.push(Minute { wall, registrations, by_lane });
-    }
-
     /// Whether nobody comes in without a pass but operators.
     #[must_use]
     pub fn everybody_needs_a_pass(&self) -> bool {
         self.mode != Mode::PassThrough && self.rules.open_channels.is_empty()
     }
 
-    /// Whether who joins registers for the draw.
-    #[must_use]
-    pub fn registers(&self) -> bool {
-        self.closed.is_none() && self.drawn.is_none()
-    }
-
-    /// Registration closes; what there is is published.
-    pub(crate) fn close(&mut self, wall: WallTime) {
-        self.note_minute(wall);
-        self.closed = Some(wall);
-    }
-
-    /// Places get their turn: who is named in `passed`, ascending, is not there, who left is nobody, everybody else is called.
-    pub(crate) fn call(
-        &mut self,
-        digest: &mut Digest,
-        lane: u8,
-        places: u32,
-        passed: &[u32],
-        until: Timestamp,
-        at: Timestamp,
-    ) {
-        let mut people = 0;
-        let first = self.lanes[usize::from(lane)].turns;
-        for place in first..first + places {
-            let Some(number) = self.lanes[usize::from(lane)].at(place) else { continue };
-            if self.row(lane, number).is_none_or(|row| row.standing != Standing::Waiting) {
-                continue;
-            }
-            if passed.binary_search(&place).is_ok() {
-                self.mark(digest, lane, number, Turn::Absent);
-                self.stand(digest, lane, number, Standing::Passed);
-                continue;
-            }
-            self.mark(digest, lane, number, Turn::Called(at));
-            self.stand(digest, lane, number, Standing::Called);
-            self.inside.set(packed(lane, number), Stay::Called, until);
-            people += 1;
-        }
-        let line = &mut self.lanes[usize::from(lane)];
-        line.turns += places;
-        line.called += u64::from(people);
-        self.moves.counts.called += u64::from(people);
-        self.credit.spend(self.pace(), at, people);
-    }
-
-    /// So many of the first of those who are back get another turn; those at the places `absent` are passed over once more.
-    pub(crate) fn call_back(
-        &mut self,
-        digest: &mut Digest,
-        lane: u8,
-        looked: u32,
-        absent: &[u32],
-        until: Timestamp,
-        at: Timestamp,
-    ) {
-        let mut called = 0;
-        for place in 0..looked {
-            let Some(number) = self.lanes[usize::from(lane)].back.pop_front() else { break };
-            if self.row(lane, number).is_none_or(|row| row.standing != Standing::Back) {
-                continue;
-            }
-            if absent.binary_search(&place).is_ok() {
-                self.stand(digest, lane, number, Standing::Passed);
-            } else {
-                self.stand(digest, lane, number, Standing::Called);
-                self.inside.set(packed(lane, number), Stay::Called, until);
-                called += 1;
-            }
-        }
-        self.lanes[usize::from(lane)].called += u64::from(called);
-        self.moves.counts.called += u64::from(called);
-        self.credit.spend(self.pace(), at, called);
-    }
-
-    pub(crate) fn come_back(&mut self, digest: &mut Digest, lane: u8, number: u32, at: Timestamp) {
-        // A call that has ended and that nobody has put away yet.
-        if self.inside.remove(packed(lane, number)) == Some(Stay::Called) {
-            self.credit.give_back(self.pace(), at, 1);
-        }
-        self.stand(digest, lane, number, Standing::Back);
-        self.lanes[usize::from(lane)].back.push_back(number);
-    }
-
-    pub(crate) fn claim(&mut self, digest: &mut Digest, lane: u8, number: u32, until: Timestamp) {
-        self.stand(digest, lane, number, Standing::Inside);
-        self.inside.set(packed(lane, number), Stay::Session, until);
-        self.admitted += 1;
-        self.moves.counts.came += 1;
-    }
-
-    /// A ticket goes away, or its session is over.
-    pub(crate) fn end(
-        &mut self,
-        digest: &mut Digest,
-        lane: u8,
-        number: u32,
-        standing: Standing,
-        at: Timestamp,
-    ) {
-        if self.inside.remove(packed(lane, number)) == Some(Stay::Called) {
-            self.credit.give_back(self.pace(), at, 1);
-            self.moves.counts.declined += 1;
-        }
-        let here = &mut self.lanes[usize::from(lane)];
-        if here.row(number).is_some_and(|row| row.standing == Standing::Back) {
-            here.back.retain(|back| *back != number);
-        }
-        if self.row(lane, number).is_some_and(|row| row.standing == Standing::Waiting) {
-            self.mark(digest, lane, number, Turn::Left);
-        }
-        self.stand(digest, lane, number, standing);
-    }
-
-    /// The first `stays` that have ended are moved out.
-    pub(crate) fn settle(&mut self, digest: &mut Digest, stays: u32, at: Timestamp) {
-        let mut missed = 0;
-        for _ in 0..stays {
-            let Some(ticket) = self.inside.first_ended(at) else { break };
-            let (lane, number) = unpacked(ticket);
-            let was_called = self.inside.remove(ticket) == Some(Stay::Called);
-            missed += u32::from(was_called);
-            self.stand(digest, lane, number, if was_called { Standing::Lapsed } else { Standing::Over });
-        }
-        self.moves.counts.lapsed += u64::from(missed);
-        self.credit.give_back(self.pace(), at, missed);
-    }
-
-    /// An operator turns the dials; it is kept for the books.
-    pub(crate) fn turn(&mut self, after: Turned, undoes: Option<u64>, at: Timestamp, signed: Signed) {
-        let before = self.turned();
-        self.set(after.clone(), at);
-        self.note_change(Act::Turned { before, after, undoes }, signed);
-    }
-
-    /// An operator called people.
-    pub(crate) fn note_admitted(&mut self, people: u32, signed: Signed) {
-        self.version += 1;
-        self.note_change(Act::Admitted { people }, signed);
-    }
-
-    /// An operator posted the outside value of the draw.
-    pub(crate) fn post_beacon(&mut self, text: String, signed: Signed) {
-        self.beacon = Some(Beacon { text: text.clone(), wall: signed.0 });
-        self.version += 1;
-        self.note_change(Act::Beacon { text }, signed);
-    }
-
-    fn note_change(&mut self, act: Act, (wall, credential, reason): Signed) {
-        if self.changes.len() >= MAX_CHANGES {
-            self.changes.pop_front();
-        }
-        self.changes.push_back(Change { number: self.version, wall, credential, act, reason });
-    }
-
-    fn set(&mut self, after: Turned, at: Timestamp) {
-        self.credit.turn(self.pace(), at);
-        if (self.mode, self.dials, self.ramp) != (after.mode, after.dials, after.ramp) {
-            self.turned_at = at;
-            self.moves.changed(at);
-        }
-        Turned { mode: self.mode, dials: self.dials, ramp: self.ramp, message: self.message } = after;
-        self.version += 1;
-    }
-
-    /// What operators turned, as it stands.
-    #[must_use]
-    pub fn turned(&self) -> Turned {
-        Turned { mode: self.mode, dials: self.dials, ramp: self.ramp, message: self.message.clone() }
-    }
-
-    /// The same under other terms: what an operator turned stays, unless that very setting changes.
-    #[must_use]
-    pub fn turned_by(&self, room: &RoomRules) -> Turned {
-        let (old, new, mut after) = (self.rules.dials, room.dials, self.turned());
-        if new.admit_per_minute != old.admit_per_minute {
-            (after.dials.admit_per_minute, after.ramp) = (new.admit_per_minute, None);
-        }
-        if new.max_active != old.max_active {
-            after.dials.max_active = new.max_active;
-        }
-        after
-    }
-
     /// The rate at which people may come in.
     #[must_use]
     pub fn pace(&self) -> Pace {
         Pace { rate: self.dials.admit_per_minute, ramp: self.ramp }
-    }
-
-    /// Tickets were shown their first range, and upper bounds rose.
-    pub(crate) fn show(&mut self, digest: &mut Digest, lane: u8, entries: &[(u32, First)], raised: &Raised) {
-        let here = &mut self.lanes[usize::from(lane)];
-        digest.subtract(here.grade.digest(lane));
-        here.grade.shown += entries.len() as u64;
-        here.grade.raised = here.grade.raised.and(raised);
-        digest.add(here.grade.digest(lane));
-        for (number, first) in entries {
-            let row = here.row_mut(*number);
-            digest.subtract(row.digest(lane, *number));
-            row.show(*first);
-            digest.add(row.digest(lane, *number));
-        }
-    }
-
-    /// A turn has come, or will not: what was said of it is graded. A ticket that was shown nothing and is not called counts nowhere.
-    fn mark(&mut self, digest: &mut Digest, lane: u8, number: u32, turn: Turn) {
-        let turned_at = super::grade::tenths(self.turned_at);
-        let here = &mut self.lanes[usize::from(lane)];
-        let first = here.row(number).and_then(Row::first);
-        let grade = &mut here.grade;
-        digest.subtract(grade.digest(lane));
-        match (turn, first) {
-            (Turn::Called(at), Some(first)) => {
-                // Since it was shown, counted back from now: instants are kept to 32 bits.
-                let now = super::grade::tenths(at);
-                let turned = now.wrapping_sub(turned_at) < now.wrapping_sub(first.shown);
-                if turned { &mut grade.turned } else { &mut grade.steady }.mark(first, at);
-            }
-            (Turn::Called(_), None) => grade.untold += 1,
-            (Turn::Absent, Some(_)) => grade.absent += 1,
-            (Turn::Left, Some(_)) => grade.left += 1,
-            (Turn::Absent | Turn::Left, None) => {}
-        }
-        digest.add(grade.digest(lane));
     }
 
     /// Whether people may join, clock and mode considered; the table of `phase.rs`.
@@ -622,24 +337,6 @@ impl Line {
         let before = i64::try_from(self.rules.opens_before.0).unwrap_or(i64::MAX);
         let may_join = self.opens_at.is_none_or(|opens| wall.0 >= opens.0.saturating_sub(before));
         Phase::of(mode, may_join, self.drawn.is_some(), self.stock.sold_out)
-    }
-
-    /// Whether registration is to close, though the draw is not due yet.
-    #[must_use]
-    pub fn close_is_due(&self, wall: WallTime) -> bool {
-        let before = i64::try_from(self.rules.closes_before.0).unwrap_or(i64::MAX);
-        self.registers() && self.opens_at.is_some_and(|opens| wall.0 >= opens.0.saturating_sub(before))
-    }
-
-    /// Whether the draw is due.
-    #[must_use]
-    pub fn draw_is_due(&self, wall: WallTime) -> bool {
-        self.drawn.is_none() && self.opens_at.is_none_or(|opens| wall >= opens)
-    }
-
-    /// The running digest a snapshot has of a lane.
-    pub fn restore_registered(&mut self, lane: u8, registered: RunningDigest) {
-        self.lanes[usize::from(lane)].registered = registered;
     }
 }
 

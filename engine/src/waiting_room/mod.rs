@@ -1,9 +1,9 @@
 //! The waiting room: who waits for a sale to open, and in what order they are called.
 //!
 //! `rules` are the terms, `ticket` is a place as its holder sees it, `draw` and `permutation` fix the order of those who
-//! registered before the opening. `line` is the state: it changes by facts only. `lane` is one of its lanes, `inside` who
-//! was called and who came in, `pace` how fast people may be called and `credit`
-//! how many of them by now, `books` what operators did. What is no state decides as well, and a fact says what
+//! registered before the opening. `line` is the state: it changes by facts only, by those of `registration`, of `turns` and of
+//! `books`, which are what operators did. `lane` is one of its lanes, `inside` who was called and who came in, `pace` how fast
+//! people may be called and `credit` how many of them by now. What is no state decides as well, and a fact says what
 //! came of it: `seen` is who is still there, `stock` what there is for who is called, `idle` who does nothing inside, `brake`
 //! how slowly to call while the rest is in trouble. `present` counts who is there, `moves` measures how the line moves, `estimate` makes a
 //! range of both and `chances` a warning; `told` is what was shown last, `grade` whether it came true. `phase` says in one
@@ -26,6 +26,7 @@ mod pace;
 pub mod permutation;
 mod phase;
 mod present;
+mod registration;
 mod rules;
 mod seen;
 mod shares;
@@ -34,6 +35,7 @@ mod span;
 mod stock;
 mod ticket;
 mod told;
+mod turns;
 mod view;
 
 pub use arrivals::Arrivals;
@@ -45,9 +47,10 @@ pub use grade::{CLASSES, ERRORS, First, Grade, Marks, Raised, tenths};
 pub use idle::Idle;
 pub use inside::{Inside, Packed, Stay};
 pub use lane::{BACK_EVERY, LaneLine, Row, Standing};
-pub use line::{Beacon, Line, LineShard, Minute, packed, unpacked};
+pub use line::{Line, LineShard, packed, unpacked};
 pub use pace::{MAX_RAMP, Pace, Ramp};
 pub use phase::{Phase, TicketState};
+pub use registration::{Beacon, Minute};
 pub use rules::{Dials, Lane, MAX_DIAL, MAX_LANES, Mode, RoomRules, SwitchOn};
 pub use seen::Seen;
 pub use shares::Shares;

@@ -1,0 +1,84 @@
+//! Registering for the draw: what is published of it while it goes on, how it closes, and the draw.
+
+use serde::{Deserialize, Serialize};
+
+use super::draw::{Registrations, RunningDigest};
+use super::line::Line;
+use crate::time::WallTime;
+
+/// The outside value that is mixed into the draw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beacon {
+    /// Its text.
+    pub text: String,
+    /// When it was posted, by the wall.
+    pub wall: WallTime,
+}
+
+/// What was published of the registrations at a minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Minute {
+    /// When, by the wall.
+    pub wall: WallTime,
+    /// How many, and the digest over all lanes.
+    pub registrations: Registrations,
+    /// How many in each lane.
+    pub by_lane: Vec<u32>,
+}
+
+impl Line {
+    /// All registrations so far, lanes in order.
+    #[must_use]
+    pub fn registrations(&self) -> Registrations {
+        let lanes = self.rules.lanes.iter().zip(&self.lanes);
+        Registrations::of_lanes(lanes.map(|(rules, lane)| (rules.name.as_str(), lane.registered)))
+    }
+
+    /// What there is is published. The minutes of a draw are in order, whatever was done to the clock between two of them.
+    pub(crate) fn note_minute(&mut self, wall: WallTime) {
+        let wall = self.minutes.last().map_or(wall, |last| wall.max(last.wall));
+        let registrations = self.registrations();
+        let by_lane = self.lanes.iter().map(|lane| lane.registered.count()).collect();
+        self.minutes.push(Minute { wall, registrations, by_lane });
+    }
+
+    /// Whether who joins registers for the draw.
+    #[must_use]
+    pub fn registers(&self) -> bool {
+        self.closed.is_none() && self.drawn.is_none()
+    }
+
+    /// Registration closes; what there is is published.
+    pub(crate) fn close(&mut self, wall: WallTime) {
+        self.note_minute(wall);
+        self.closed = Some(wall);
+    }
+
+    /// Whether registration is to close, though the draw is not due yet.
+    #[must_use]
+    pub fn close_is_due(&self, wall: WallTime) -> bool {
+        let before = i64::try_from(self.rules.closes_before.0).unwrap_or(i64::MAX);
+        self.registers() && self.opens_at.is_some_and(|opens| wall.0 >= opens.0.saturating_sub(before))
+    }
+
+    /// Whether the draw is due.
+    #[must_use]
+    pub fn draw_is_due(&self, wall: WallTime) -> bool {
+        self.drawn.is_none() && self.opens_at.is_none_or(|opens| wall >= opens)
+    }
+
+    /// The draw of a restored line, from its registrations.
+    pub fn restore_draw(&mut self, drawn: WallTime) {
+        let registrations = self.registrations();
+        let beacon = self.beacon.as_ref().map(|beacon| beacon.text.clone()).unwrap_or_default();
+        for (rules, lane) in self.rules.lanes.iter().zip(&mut self.lanes) {
+            lane.draw(&self.seed.lane_key(&registrations, &rules.name, &beacon));
+        }
+        self.drawn = Some(drawn);
+    }
+
+    /// The running digest a snapshot has of a lane.
+    pub fn restore_registered(&mut self, lane: u8, registered: RunningDigest) {
+        self.lanes[usize::from(lane)].registered = registered;
+    }
+}
