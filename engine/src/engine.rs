@@ -297,6 +297,13 @@ impl Engine {
         self.shared.core.writer.pass();
     }
 
+    /// How much the calling thread has gathered since it wrote last: facts that wait for it, and requests since the first of
+    /// them. 0: [`Engine::write_owed`] has nothing to do.
+    #[must_use]
+    pub fn owed(&self) -> u32 {
+        self.shared.core.writer.owed()
+    }
+
     /// Writes and syncs what the calling thread's facts wait for, or has the journal's thread do it if that is at it or the
     /// disk is slow. Cheap if the thread owes nothing; otherwise it takes as long as a sync.
     pub fn write_owed(&self) {

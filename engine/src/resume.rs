@@ -49,7 +49,8 @@ pub fn resume_lines(state: &mut State, customers: &CustomerKey, at: Timestamp) {
             if let Some(line) = alone.lines(shard).lines.get_mut(&sale) {
                 let in_use = at.plus(line.rules.idle);
                 line.idle.stir(ticket, live.map_or(in_use, |until| until.max(in_use)));
-                if live.is_none() {
+                // Somebody's order may have been paid by the shop, so that their session runs: they have what they came for.
+                if carts.is_empty() {
                     line.unserved.insert(ticket);
                 }
             }

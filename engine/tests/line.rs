@@ -426,6 +426,27 @@ fn what_was_published_of_nobody_speaks_of_the_lanes_there_are() {
     assert_eq!((published.registrations, &published.by_lane), (draw.registrations, &vec![0, 0]));
 }
 
+/// A wall clock that was set back an hour while people registered had no minute published until it was there again; and then,
+/// for an hour, one with every tick.
+#[test]
+fn minutes_are_published_minute_by_minute_though_the_wall_is_set_back() {
+    let mut desk = room(|rules| rules.opens_before = Millis(2 * OPENING), 10);
+    let hour = OPENING.cast_signed();
+    for second in 0..1_800_i64 {
+        desk.clock += 1_000;
+        let now = desk.now();
+        let back = if second < 600 { 0 } else { hour };
+        let now = Now { wall: WallTime(now.wall.0 - back), ..now };
+        desk.core.join_line(now, &JoinLine { sale: "day", proof: Proof::Nobody, lane: None }).result.unwrap();
+        desk.core.tick_lines(now);
+    }
+    let draw = desk.core.draw(desk.now(), "day").result.unwrap();
+    assert!((29..=31).contains(&draw.minutes.len()), "{}", draw.minutes.len());
+    assert!(draw.minutes.is_sorted_by_key(|minute| (minute.wall, minute.registrations.count)));
+    let steps = draw.minutes.windows(2).map(|two| two[1].registrations.count - two[0].registrations.count);
+    assert_eq!(steps.max(), Some(60), "whoever joined is in the next minute's digest");
+}
+
 /// Who shows the pass of a ticket.
 fn holder(desk: &Desk, ticket: &str) -> Caller {
     let (ticket, _) = desk.core.ticket_holder(desk.now(), ticket).result.unwrap();

@@ -21,7 +21,7 @@ use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::testing::rng::SimRng;
 use onsale_engine::ticker::Ticker;
 use onsale_engine::time::{Millis, Now, WallTime};
-use onsale_engine::waiting_room::{Dials, RoomRules, TicketState};
+use onsale_engine::waiting_room::{Dials, RoomRules, TicketState, unpacked};
 
 /// Opens the folder with these limits.
 fn begin(disk: &SimDisk, clock: &SimClock, limits: &Limits) -> Started<SimDisk> {
@@ -291,4 +291,64 @@ fn who_is_inside_is_in_view_after_a_restart_and_ends_by_idleness() {
         [&first[0], &first[1]]
     );
     assert_eq!(later.len(), 5);
+}
+
+/// Of the people inside, only who has neither a cart nor an order is shown what is free: also after a restart, and whether they
+/// have proven who they are or not.
+#[test]
+fn who_has_something_is_not_in_view_after_a_restart() {
+    let limits = Limits::default();
+    let (disk, clock) = (SimDisk::new(1), SimClock::new(WallTime(1_616_515_200_000)));
+    let mut engine = begin(&disk, &clock, &limits);
+    let now = engine.door.now(&engine.core).unwrap();
+    let room =
+        RoomRules { dials: Dials { admit_per_minute: 6_000, max_active: 100 }, ..RoomRules::default() };
+    let rules = SaleRules { room: Some(Arc::new(room)), ..SaleRules::new("day", "UTC") };
+    engine.core.put_sale(now, rules, IfMatch::Absent).result.unwrap();
+    engine.core.add_slots(now, "day", &[SlotSpec::new("a", "kiel", 9)], true).result.unwrap();
+    let people: [u128; 3] = [7 << 64, 8 << 64, 9 << 64];
+    let proofs = people.map(Proof::Person).into_iter().chain([Proof::Nobody; 3]);
+    let all: Vec<_> = proofs
+        .map(|proof| {
+            let join = JoinLine { sale: "day", proof, lane: None };
+            engine.core.join_line(now, &join).result.unwrap().ticket.text
+        })
+        .collect();
+    let mut ticker = Ticker::new(engine.core.state.shards());
+    live(&mut engine, &clock, &mut ticker, 20, &all);
+    // Of each three the first has a cart, the second an order that the shop has paid, the third chooses.
+    for (place, paid) in [(0, false), (1, true)] {
+        for (nth, person) in [(place, Some(people[place])), (place + 3, None)] {
+            let now = engine.door.now(&engine.core).unwrap();
+            let (ticket, _) = engine.core.ticket_holder(now, &all[nth]).result.unwrap();
+            let customer = person.map_or_else(|| engine.customers.hash(&all[nth]), CustomerHash);
+            let holder = Some(Holder { ticket, customer });
+            let caller = Caller { credential: 9, holder, channel: SHOP.channel, operator: false };
+            let key = KeyUse { key: nth as u128, fingerprint: 1 };
+            let (wants, notes) = ([slot("a", 1)], Notes::default());
+            let request = OpenCart { caller, key, sale: "day", customer, wants: &wants, notes, code: None };
+            let cart = engine.core.open_cart(now, &request).result.unwrap().cart;
+            if paid {
+                let key = Some(KeyUse { key: 100 + nth as u128, fingerprint: 1 });
+                engine.core.checkout(now, OnCart { caller: SHOP, key, cart }).result.unwrap();
+            }
+        }
+    }
+    live(&mut engine, &clock, &mut ticker, 1, &all);
+    let in_view = |engine: &Started<SimDisk>| {
+        let shards = engine.core.state.shards();
+        let found = (0..usize::from(shards)).flat_map(|shard| {
+            let lines = engine.core.state.lock_lines(shard);
+            let unserved = lines.lines.values().flat_map(|line| line.unserved.iter().copied());
+            unserved.map(|ticket| unpacked(ticket).1).collect::<Vec<_>>()
+        });
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(in_view(&engine), [2, 5]);
+    drop(engine);
+
+    disk.crash(1);
+    clock.step(Millis(1_000));
+    let engine = begin(&disk, &clock, &limits);
+    assert_eq!(in_view(&engine), [2, 5]);
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the test damages a file")]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use onsale_engine::ids::CustomerHash;
 use onsale_engine::inventory::SlotSpec;
@@ -10,6 +11,7 @@ use onsale_engine::request::{Caller, KeyUse, Notes, OnCart, OpenCart, Want};
 use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::start::Start;
 use onsale_engine::time::Millis;
+use onsale_engine::waiting_room::{Phase, RoomRules};
 use onsale_engine::{Engine, EngineOptions};
 
 fn open(folder: &Path, every: u64) -> (Engine, Start) {
@@ -52,6 +54,26 @@ fn snapshots(folder: &Path) -> Vec<std::path::PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+/// Whether there is stock for a line is seen by its first step, and the first step is made before the first question.
+#[test]
+fn a_sold_out_room_says_so_from_the_first_answer_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, _) = open(folder.path(), 60_000);
+    engine.put_sale(SaleRules::new("day", "UTC"), IfMatch::Absent).result.unwrap();
+    engine.add_slots("day", &[SlotSpec::new("a", "kiel", 5)], true).result.unwrap();
+    sell(&engine, 0, 5);
+    let room = Some(Arc::new(RoomRules::default()));
+    let rules = SaleRules { room, ..SaleRules::new("day", "UTC") };
+    engine.put_sale(rules, IfMatch::Any).result.unwrap();
+    engine.shutdown();
+    drop(engine);
+    for _ in 0..10 {
+        let (engine, _) = open(folder.path(), 60_000);
+        assert_eq!(engine.line("day").result.unwrap().phase, Phase::SoldOut);
+        engine.shutdown();
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What facts about waiting do, and whether they can: the mirror of `waiting_room/line.rs`, fact by fact.
+//! What facts about waiting do, and whether they can: the mirror of what the rooms of `waiting_room` change, fact by fact.
 
 use std::sync::Arc;
 

@@ -18,7 +18,8 @@ pub struct Holding {
     /// How many of them hold units, those past their deadline included.
     pub codes: u32,
     /// When all of them are over at the latest, outages reckoned in: the wave's terms know only what the wall was to say. A
-    /// bound, no state: a code that was taken back is over before.
+    /// bound, no state: a code that was taken back is over before, and so is one that an outage has not moved beside one
+    /// that was made after it, or the other way round.
     pub until: Timestamp,
 }
 

@@ -95,6 +95,13 @@ impl Waking {
         }
     }
 
+    /// How much this thread has gathered: facts that wait for it, and requests since the first of them. 0: it owes nothing.
+    #[must_use]
+    pub fn owed(&self) -> u32 {
+        let promise = PROMISE.get();
+        if promise.to == self.id { promise.owed } else { 0 }
+    }
+
     /// Whether this thread owes that its facts be written; from now on it does not, so the caller writes them or wakes.
     #[must_use]
     pub fn collect(&self) -> bool {

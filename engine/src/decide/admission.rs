@@ -12,7 +12,7 @@ use crate::outcome::StockState;
 use crate::pulse::Beat;
 use crate::refusal::Refusal;
 use crate::sequence::Sequence;
-use crate::time::{Millis, Now};
+use crate::time::Now;
 use crate::waiting_room::{
     Arrivals, BACK_EVERY, ITSELF, MAX_LANES, Mode, Packed, Shares, Standing, Stay, Stock, Turned, unpacked,
 };
@@ -26,9 +26,6 @@ pub(super) const STEP_BYTES: usize = 68 << 10;
 
 /// The most idle sessions that end in one step.
 const IDLE_BATCH: usize = 200;
-
-/// Registrations are published so often.
-const MINUTE: Millis = Millis(60_000);
 
 impl Core {
     /// One step of every line. For the ticker.
@@ -189,15 +186,10 @@ impl Core {
 impl Decision<'_> {
     /// Publishes the registrations of the minute, if anybody registers at all.
     fn note_minute(&mut self, sale: SaleIx) {
-        let (wall, line) = (self.now_at().wall, self.line(sale));
-        if !line.registers() {
-            return;
-        }
-        let (since, known) =
-            line.minutes.last().map_or((line.made, 0), |last| (last.wall, last.registrations.count));
-        // A clock that was set back does not leave minutes out.
-        let due = wall.0.abs_diff(since.0) >= MINUTE.0;
-        if due && line.registrations().count > known {
+        let (at, wall) = (self.at(), self.now_at().wall);
+        let line = self.line_mut(sale);
+        if line.minute_is_due(at) {
+            let wall = line.minute_of(wall);
             self.happen(sale, LineFact::Noted { wall });
         }
     }

@@ -202,7 +202,7 @@ impl Core {
                     line.flow.note_taken(units);
                     line.idle.stir(packed, until);
                 }
-                // Who asks is not idle, however soon the cart lapses; after a restart nothing else is known of the session.
+                // Who asks is not idle, however soon the cart lapses.
                 Wish::Extended { until } => line.idle.stir(packed, until.max(at.plus(line.rules.idle))),
             }
             Ok(())
@@ -288,6 +288,7 @@ impl Decision<'_> {
         }
         let registrations = line.registrations().count;
         if line.registers() {
+            let wall = line.minute_of(wall);
             self.happen(sale, LineFact::Closed { wall, registrations });
         }
         if draws {

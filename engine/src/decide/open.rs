@@ -68,7 +68,7 @@ impl Core {
                 // Of all bundles that could have been chosen none was left.
                 | Refusal::BundleIncomplete { scope: Some(_), .. },
             ) => Wish::Refused,
-            // Who has a cart is not idle while it lives, also if nothing else is known of the session since a restart.
+            // Who has a cart is not idle while it lives.
             Err(Refusal::SessionBusy) => match self.lives_until(now, request) {
                 Some(until) => Wish::Extended { until },
                 None => return answer,

@@ -1,5 +1,5 @@
 //! Who is inside and does nothing: their room is somebody else's after a while. No state: a restart counts from its own instant,
-//! or from the end of their cart ([`crate::resume`]), and a fact says whose session ended.
+//! but nobody is idle while their cart lives ([`crate::resume`]), and a fact says whose session ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 

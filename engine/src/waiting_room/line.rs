@@ -97,6 +97,8 @@ pub struct Line {
     pub admitted: u64,
     /// When somebody last turned mode or dials.
     pub turned_at: Timestamp,
+    /// When registrations were last published, or could have been for the first time; no state.
+    pub noted: Option<Timestamp>,
     /// How the line moves; no state.
     pub moves: Moves,
     /// What people were shown last; no state.
@@ -194,6 +196,7 @@ impl Line {
             changes: VecDeque::new(),
             admitted: 0,
             turned_at: Timestamp::default(),
+            noted: None,
             moves: Moves::default(),
             told: Told::default(),
             tokens: BTreeMap::new(),

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::draw::{Registrations, RunningDigest};
 use super::line::Line;
-use crate::time::WallTime;
+use crate::time::{Millis, Timestamp, WallTime};
+
+/// So often registrations are published while people register (`docs/fair-draw.md`).
+const MINUTE: Millis = Millis(60_000);
 
 /// The outside value that is mixed into the draw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +37,27 @@ impl Line {
         Registrations::of_lanes(lanes.map(|(rules, lane)| (rules.name.as_str(), lane.registered)))
     }
 
-    /// What there is is published. The minutes of a draw are in order, whatever was done to the clock between two of them.
+    /// What the next minute published is called when the wall shows this: the minutes of a draw are in order, whatever was done
+    /// to the clock between two of them.
+    #[must_use]
+    pub fn minute_of(&self, wall: WallTime) -> WallTime {
+        self.minutes.last().map_or(wall, |last| wall.max(last.wall))
+    }
+
+    /// Whether what there is is to be published, if this is asked more often than once a minute. A minute is one of engine time:
+    /// a wall clock that is set makes neither more of them nor fewer.
+    pub fn minute_is_due(&mut self, at: Timestamp) -> bool {
+        let last = *self.noted.get_or_insert(at);
+        let known = self.minutes.last().map_or(0, |last| last.registrations.count);
+        let due = at.since(last) >= MINUTE && self.registers() && self.registrations().count > known;
+        if due {
+            self.noted = Some(at);
+        }
+        due
+    }
+
+    /// What there is is published.
     pub(crate) fn note_minute(&mut self, wall: WallTime) {
-        let wall = self.minutes.last().map_or(wall, |last| wall.max(last.wall));
         let registrations = self.registrations();
         let by_lane = self.lanes.iter().map(|lane| lane.registered.count()).collect();
         self.minutes.push(Minute { wall, registrations, by_lane });

@@ -104,7 +104,7 @@ pub const TABLE: [Entry; 41] = [
     entry(Code::LatePayment, "late-payment", 409, "The payment came too late", "The units had gone back and were sold to somebody else. The answer says what was done about the money."),
     entry(Code::CartExpired, "cart-expired", 410, "The cart has expired", "Its units went back at `expires_at`. Make a new cart."),
     entry(Code::HoldExpired, "hold-expired", 410, "The hold has expired", "Its units went back at `expires_at`. Hold again."),
-    entry(Code::PassExpired, "pass-expired", 410, "The pass has expired", "Join the queue again."),
+    entry(Code::PassExpired, "pass-expired", 410, "The pass has expired", "Ask for the ticket: a session that still runs has a new pass. Else join the queue again with it."),
     entry(Code::OfferExpired, "offer-expired", 410, "The offer has expired", "It went to the next in the waiting list."),
     entry(Code::EventsTrimmed, "events-trimmed", 410, "These events are no longer kept", "The answer names the oldest number that is kept. Read the state anew and go on from there."),
     entry(Code::Stale, "stale", 412, "The resource has changed since it was read", "Read it again, look at what changed, and send the change with the new ETag."),

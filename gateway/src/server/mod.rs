@@ -7,6 +7,7 @@ mod accept;
 mod caps;
 mod clock;
 mod connection;
+mod gathering;
 mod recovering;
 mod workers;
 

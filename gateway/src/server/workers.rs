@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::accept::{Accepted, accept};
 use super::caps::{Caps, Place};
 use super::connection;
+use super::gathering::Gathering;
 use crate::app::App;
 use crate::durable;
 use crate::edge::Edge;
@@ -114,11 +115,13 @@ fn thread(
     feed: impl AsyncFnOnce(&Worker) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let (engine, last) = (Arc::clone(&app.engine), Arc::clone(&app.engine));
+    let gathering = Arc::new(Gathering::default());
+    let looking = Arc::clone(&gathering);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // All requests of a turn are decided before their facts are written: once for all of them, and here, as there is
         // nothing to do but to wait for the disk.
-        .on_thread_park(move || engine.write_owed())
+        .on_thread_park(move || gathering.before_sleep(&*engine))
         .build()?;
     let (app, draining) = (Arc::clone(app), draining.clone());
     std::thread::Builder::new().name(format!("onsale-worker-{number}")).spawn(move || {
@@ -126,6 +129,7 @@ fn thread(
             let engine = Arc::clone(&app.engine);
             engine.promise_to_write();
             spawn_local(async move { durable::watch(&*engine).await });
+            spawn_local(async move { looking.keep_awake().await });
             // Registers with the journal before the first request can wait.
             tokio::task::yield_now().await;
             let drain_timeout = app.limits.drain_timeout;
