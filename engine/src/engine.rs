@@ -81,6 +81,8 @@ impl EngineOptions {
 pub enum Health {
     /// Serving.
     Ready,
+    /// The disk has no room for what has happened: nothing is answered until it has.
+    Blocked,
     /// A write or sync failed: nothing more is acknowledged.
     JournalFailed(String),
 }
@@ -280,7 +282,7 @@ impl Engine {
         self.shared.ack
     }
 
-    /// Registers a waker that is called every time the mark has moved or the journal has failed.
+    /// Registers a waker that is called every time the mark has moved, is stuck ([`Engine::is_stuck`]), or the journal has failed.
     pub fn on_mark(&self, waker: Waker) {
         self.shared.mark.listen(waker);
     }
@@ -316,9 +318,16 @@ impl Engine {
     #[must_use]
     pub fn health(&self) -> Health {
         match self.shared.mark.failure() {
+            None if self.shared.core.blocked.load(Ordering::Relaxed) => Health::Blocked,
             None => Health::Ready,
             Some(Failure(why)) => Health::JournalFailed(why),
         }
+    }
+
+    /// Whether answers have waited for room on the disk longer than anybody should; what they rest on may become durable yet.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.shared.mark.is_stuck()
     }
 
     /// Waits, blocking, until an answer may leave. For tools and tests; servers listen to the mark.

@@ -184,6 +184,7 @@ pub fn start<D: Disk>(
         partition,
         writer: Waking::default(),
         disk_full: AtomicBool::new(false),
+        blocked: AtomicBool::new(false),
         costs: Costs::default(),
         secrets: Secrets::of(secret),
         pulse: Pulse::default(),

@@ -31,6 +31,8 @@ pub struct Limits {
     pub ticket_streams: usize,
     /// Bytes of a JSON body.
     pub body_bytes: usize,
+    /// The same of who shows no key.
+    pub public_body_bytes: usize,
     /// Bytes of a request's head.
     pub head_bytes: usize,
     /// From the first byte of a head to its last.
@@ -41,6 +43,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// A stream of a ticket ends after this, and its client opens another.
     pub stream_life: Duration,
+    /// From being told to stop to the closing of the socket, while `/readyz` says no.
+    pub notice: Duration,
     /// What runs when the server is told to stop has this long to finish.
     pub drain_timeout: Duration,
     /// Requests an address may make at once without a key.
@@ -59,11 +63,13 @@ impl Default for Limits {
             in_flight: 8_192,
             ticket_streams: 5_000,
             body_bytes: 1 << 20,
+            public_body_bytes: 32 << 10,
             head_bytes: 16 << 10,
             head_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             stream_life: Duration::from_secs(900),
+            notice: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
             anonymous_burst: 200,
             anonymous_per_second: 50,
@@ -143,11 +149,16 @@ impl App {
     /// # Errors
     /// The reason why not.
     pub fn ready(&self) -> Result<(), Problem> {
-        if let Health::JournalFailed(_) = self.engine.health() {
-            return Err(Problem::new(
-                Code::JournalFailed,
-                "The journal has failed; nothing more is accepted.",
-            ));
+        match self.engine.health() {
+            Health::Ready => {}
+            Health::Blocked => {
+                let detail = "There is no room on disk for what has happened; nothing more is answered until there is.";
+                return Err(Problem::new(Code::DiskFull, detail).retry_after(5_000));
+            }
+            Health::JournalFailed(_) => {
+                let detail = "The journal has failed; nothing more is accepted.";
+                return Err(Problem::new(Code::JournalFailed, detail));
+            }
         }
         if self.is_draining() {
             return Err(Problem::new(

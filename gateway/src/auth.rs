@@ -118,7 +118,11 @@ impl Doorkeeper {
         remembered: &Remembered,
         holders: &impl Holders,
     ) -> Result<Principal, Problem> {
-        let Some(header) = headers.get(AUTHORIZATION) else { return Ok(Principal::Nobody) };
+        let mut shown = headers.get_all(AUTHORIZATION).into_iter();
+        let Some(header) = shown.next() else { return Ok(Principal::Nobody) };
+        if shown.next().is_some() {
+            return Err(Problem::new(Code::Credentials, "One Authorization header was expected, not two."));
+        }
         if let Some((caller, until_s)) = remembered.recall(header) {
             match until_s {
                 None => return Ok(Principal::Key(caller)),

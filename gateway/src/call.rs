@@ -217,6 +217,18 @@ impl Call {
         Ok(IfMatch::Revision(revision(value).unwrap_or(u64::MAX)))
     }
 
+    /// Whether the caller means to make something new: `If-None-Match: *`.
+    ///
+    /// # Errors
+    /// `malformed` for anything else there.
+    pub fn create_only(&self) -> Result<bool, Problem> {
+        match single(&self.headers, &IF_NONE_MATCH)? {
+            None => Ok(false),
+            Some("*") => Ok(true),
+            Some(_) => Err(Problem::malformed("If-None-Match is `*` where something is made.")),
+        }
+    }
+
     /// Whether the caller already has this version.
     #[must_use]
     pub fn has_already(&self, current: u64) -> bool {

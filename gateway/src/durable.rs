@@ -6,7 +6,8 @@
 //! workers, and a request whose number has already passed (a read of a quiet shard, a refusal in a sold-out one) does
 //! not touch the line at all.
 //!
-//! If the journal has failed, the mark will not move again: everything still waiting becomes 503 `outcome-unknown`.
+//! If the journal has failed, the mark will not move again: everything still waiting becomes 503 `outcome-unknown`. So it does
+//! while the disk has had no room at all for two seconds: silence would be worse than not knowing.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -26,9 +27,9 @@ use crate::problem::{Code, Problem};
 pub trait Mark {
     /// Up to here everything is durable.
     fn mark(&self) -> Sequence;
-    /// Whether the mark will never move again.
+    /// Whether nobody should wait any longer: it will never move again, or nobody knows when.
     fn failed(&self) -> bool;
-    /// Have the waker called whenever one of the two has changed.
+    /// Have the waker called whenever the mark has moved or this is true.
     fn on_change(&self, waker: Waker);
 }
 
@@ -38,7 +39,7 @@ impl Mark for Engine {
     }
 
     fn failed(&self) -> bool {
-        self.health() != Health::Ready
+        self.is_stuck() || matches!(self.health(), Health::JournalFailed(_))
     }
 
     fn on_change(&self, waker: Waker) {
@@ -64,10 +65,14 @@ pub struct Settled<T> {
 pub async fn settle<T>(engine: &Engine, answer: Answer<T>) -> Result<Settled<T>, Problem> {
     let Answer { rests_on, now, replayed, result } = answer;
     if engine.mark() < rests_on && !(Passed { journal: engine, rests_on, ticket: None }).await {
-        return Err(Problem::new(
-            Code::OutcomeUnknown,
-            "The journal failed before this answer was durable; ask again with the same Idempotency-Key.",
-        ));
+        let why = match engine.health() {
+            Health::JournalFailed(_) => "The journal failed before this answer was durable",
+            Health::Blocked | Health::Ready => {
+                "The disk has no room for what this answer rests on, and it may yet have"
+            }
+        };
+        let detail = format!("{why}; ask again with the same Idempotency-Key.");
+        return Err(Problem::new(Code::OutcomeUnknown, detail));
     }
     Ok(Settled { value: result.map_err(Problem::from)?, now, replayed })
 }

@@ -20,6 +20,7 @@ pub mod config;
 pub mod connector;
 pub mod durable;
 pub mod edge;
+mod handles;
 pub mod hex;
 pub mod idempotency;
 pub mod import;

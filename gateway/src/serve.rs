@@ -17,6 +17,7 @@ use onsale_engine::{Engine, EngineOptions, Health};
 use crate::app::App;
 use crate::auth::Doorkeeper;
 use crate::config::{Ack, Config};
+use crate::handles;
 use crate::keys::{KeyError, KeyRing, NewKey};
 use crate::problem::{Code, Problem};
 use crate::sample;
@@ -97,7 +98,16 @@ pub fn start(
     let doorkeeper = Doorkeeper::new(ring, passes, |channel| wait(&engine, engine.channel(channel)))
         .map_err(|problem| StartError::Refused(problem.detail().to_owned()))?;
     let durability = config.ack.warning().and_then(|(mode, _)| HeaderValue::try_from(mode).ok());
-    let (limits, shop, connector) = (config.limits.clone(), config.shop.clone(), config.connector.clone());
+    let (mut limits, shop, connector) =
+        (config.limits.clone(), config.shop.clone(), config.connector.clone());
+    limits.connections = handles::sockets(limits.connections);
+    if limits.connections < config.limits.connections {
+        tracing::warn!(
+            "at most {} sockets, not {}: the system gives this process too few file handles (`ulimit -n`, LimitNOFILE=)",
+            limits.connections,
+            config.limits.connections
+        );
+    }
     let app = App::new(Arc::clone(&engine), doorkeeper, limits, durability, shop, connector);
     let running = server::start(Arc::new(app), listener, config.workers).map_err(StartError::Threads)?;
     Ok(Started { server: Server { running, engine }, new_keys })
@@ -114,7 +124,7 @@ impl Server {
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         match self.engine.health() {
-            Health::Ready => None,
+            Health::Ready | Health::Blocked => None,
             Health::JournalFailed(why) => Some(why),
         }
     }
@@ -134,7 +144,7 @@ impl Server {
         self.running.drain();
         close_engine(&self.engine);
         match self.engine.health() {
-            Health::Ready => None,
+            Health::Ready | Health::Blocked => None,
             Health::JournalFailed(why) => Some(why),
         }
     }

@@ -20,6 +20,7 @@ pub struct Failure(pub String);
 pub struct Mark {
     durable: CachePadded<AtomicU64>,
     answerable: CachePadded<AtomicU64>,
+    stuck: AtomicBool,
     failed: AtomicBool,
     failure: Mutex<Option<Failure>>,
     wakers: Mutex<Vec<Waker>>,
@@ -59,7 +60,20 @@ impl Mark {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// Registers who is woken, every time, when a mark has moved or will never move again. One waker for many waiters:
+    /// Whether the mark has not moved for a while, as the disk has no room, and nobody knows when it will.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Acquire)
+    }
+
+    /// The writer has had no room for longer than anybody should wait for an answer. Ends when a mark moves.
+    pub fn set_stuck(&self) {
+        if !self.stuck.swap(true, Ordering::AcqRel) {
+            self.wake();
+        }
+    }
+
+    /// Registers who is woken, every time, when a mark has moved, is stuck, or will never move again. One waker for many waiters:
     /// the thread that synced has better things to do than to wake each.
     pub fn listen(&self, waker: Waker) {
         let mut wakers = self.wakers.lock();
@@ -72,6 +86,9 @@ impl Mark {
     pub(super) fn advance(&self, answerable: Sequence, durable: Sequence) {
         self.durable.store(durable.0, Ordering::Release);
         self.answerable.store(answerable.0, Ordering::Release);
+        if self.is_stuck() {
+            self.stuck.store(false, Ordering::Release);
+        }
         self.wake();
     }
 

@@ -242,7 +242,8 @@ impl Decision<'_> {
         let line = self.line_mut(sale);
         let let_through = line.brake.lets(line.pace(), at);
         let line = self.line(sale);
-        if line.drawn.is_none() || !line.mode.calls() {
+        // Who was called while nothing can be held would be called in vain.
+        if line.drawn.is_none() || !line.mode.calls() || self.check_room().is_err() {
             return (0, 0);
         }
         let earned = line.credit.people(line.pace(), self.at());

@@ -374,6 +374,7 @@ impl Decision<'_> {
             let missed = [Standing::Passed, Standing::Lapsed, Standing::Over, Standing::Left];
             let may_return = self.line(sale).mode.joins() && self.line(sale).drawn.is_some();
             if may_return && self.standing(ticket).is_some_and(|standing| missed.contains(&standing)) {
+                self.check_room()?;
                 self.happen(sale, LineFact::CameBack { lane: ticket.lane, number: ticket.number });
             }
             return Ok(JoinedLine { ticket: self.seen(ticket)?, created: false });
@@ -393,6 +394,8 @@ impl Decision<'_> {
                 .lane(name)
                 .ok_or_else(|| Refusal::Rule { why: format!("the waiting room has no lane `{name}`") })?,
         };
+        // Anybody can join, any number of times: the last of the disk is for those who give back and pay.
+        self.check_room()?;
         let number = line.lanes[usize::from(lane)].len();
         if number >= MOST_REGISTRATIONS {
             return Err(Refusal::LimitReached { what: "tickets", limit: u64::from(MOST_REGISTRATIONS) });

@@ -80,6 +80,8 @@ pub struct Core {
     pub writer: Waking,
     /// Set by the writer: no room on disk for new holds.
     pub disk_full: AtomicBool,
+    /// Set by the writer: it could not write what there is, so that nothing more is decided until it can.
+    pub blocked: AtomicBool,
     /// What requests cost, for `/metrics`.
     pub costs: Costs,
     /// Where the secrets of new lines come from.
@@ -174,6 +176,10 @@ thread_local! {
 impl<'a> Decision<'a> {
     /// Reserves room; nothing is locked yet.
     pub fn begin(core: &'a Core, now: Now, bytes: usize) -> Result<Self, Refusal> {
+        // What was decided now would wait for its answer as long as nobody makes room on the disk.
+        if core.blocked.load(Ordering::Relaxed) {
+            return Err(Refusal::DiskFull);
+        }
         let reservation = core.buffer.reserve(bytes).map_err(|_| Refusal::Overloaded)?;
         Ok(Self { core, guards: Guards::new(&core.state), reservation, now, at: now.engine, arrived: false })
     }
@@ -227,10 +233,23 @@ impl Core {
         Answer { rests_on: Sequence::ZERO, now, replayed: false, result: Err(refusal) }
     }
 
-    /// The journal says how much room it has: new holds and new stock are refused while it is not plenty, and nothing
-    /// else is.
+    /// The journal says how much room it has: while it is not plenty, new holds, new stock and new places in a line are
+    /// refused, and nobody is called; giving back, paying and whatever operators do goes on.
     pub fn note_space(&self, space: crate::journal::Space) {
         self.disk_full.store(space != crate::journal::Space::Ok, Ordering::Relaxed);
+    }
+
+    /// The writer says whether there was no room at all for what has happened: then nothing more happens.
+    pub fn note_blocked(&self, blocked: bool) {
+        self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// Whether the disk has room for more than giving back and paying.
+    ///
+    /// # Errors
+    /// [`Refusal::DiskFull`].
+    pub(crate) fn check_room(&self) -> Result<(), Refusal> {
+        if self.disk_full.load(Ordering::Relaxed) { Err(Refusal::DiskFull) } else { Ok(()) }
     }
 
     /// A cart was opened; `shard` is still held.

@@ -310,10 +310,7 @@ impl Decision<'_> {
 
     /// Whether the disk has room for more holds.
     pub(super) fn check_room(&self) -> Result<(), Refusal> {
-        if self.core.disk_full.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(Refusal::DiskFull);
-        }
-        Ok(())
+        self.core.check_room()
     }
 
     /// Whether the customer may have so many units more. `leaving` units go in the same step.

@@ -26,6 +26,9 @@ const BLOCKED_FOR: Duration = Duration::from_millis(100);
 /// The journal's thread looks so often whether there is something to prepare.
 const NOTHING_TO_DO: Duration = Duration::from_millis(500);
 
+/// Without room for so long, who waits for an answer is told that it may take for ever. In milliseconds.
+const STUCK_AFTER: u64 = 2_000;
+
 /// While the engine stops it tries so often, three seconds in all; what was not written then is answered by nobody.
 const MOST_BLOCKED: u32 = 30;
 
@@ -55,7 +58,9 @@ struct Duty {
     window: Option<u64>,
     /// Milliseconds since boot.
     synced_at: u64,
-    /// Turns for which there was no room while the engine stopped.
+    /// Since when there is no room at all; milliseconds since boot.
+    blocked_since: Option<u64>,
+    /// Turns for which there was none while the engine stopped.
     blocked: u32,
 }
 
@@ -133,6 +138,7 @@ impl Shared {
         self.frames.store(frames, Ordering::Relaxed);
         self.syncs.store(syncs, Ordering::Relaxed);
         self.core.note_space(writer.space());
+        self.core.note_blocked(step == Step::Blocked);
         step
     }
 
@@ -154,7 +160,12 @@ impl Shared {
 
     /// The journal's thread: one turn after the other, until the engine stops and the buffer is empty.
     pub fn write(&self) {
-        let mut duty = Duty { window: self.ack.window().map(|window| window.0), synced_at: 0, blocked: 0 };
+        let mut duty = Duty {
+            window: self.ack.window().map(|window| window.0),
+            synced_at: 0,
+            blocked_since: None,
+            blocked: 0,
+        };
         loop {
             let next = match &mut *self.writer.lock() {
                 Some(writer) => self.turn(writer, &mut duty),
@@ -190,6 +201,11 @@ impl Shared {
             }
             longest =
                 longest.min(Duration::from_millis((duty.synced_at + window).saturating_sub(now).max(1)));
+        }
+        let now = self.door.clock().boot();
+        duty.blocked_since = (step == Step::Blocked).then(|| duty.blocked_since.unwrap_or(now));
+        if duty.blocked_since.is_some_and(|since| now.saturating_sub(since) >= STUCK_AFTER) {
+            self.mark.set_stuck();
         }
         match step {
             Step::Blocked if stopping && duty.blocked >= MOST_BLOCKED => {

@@ -425,17 +425,23 @@ fn begin_segment<D: Disk>(
     frame_bytes: u64,
 ) -> Result<(Current<D::File>, SegmentHeader), NotBegun> {
     let spare = shelf.take(SEGMENT_HEADER_BYTES as u64 + frame_bytes).map_err(NotBegun::NoSpare)?;
+    // Nothing has been written: no handle for it now is no room now.
+    let mut file = match disk.open(&spare.name) {
+        Ok(file) => file,
+        Err(error) => {
+            shelf.put_back(spare);
+            return Err(NotBegun::NoSpare(error));
+        }
+    };
     header.bytes = spare.bytes;
     let name = segment_name(header.number);
-    let named = || -> io::Result<D::File> {
-        let mut file = disk.open(&spare.name)?;
+    let mut named = || -> io::Result<()> {
         file.write_at(0, &header.encode())?;
         file.sync_data()?;
         disk.rename(&spare.name, &name)?;
-        disk.sync_folder()?;
-        Ok(file)
+        disk.sync_folder()
     };
-    let file = named().map_err(NotBegun::Failed)?;
+    named().map_err(NotBegun::Failed)?;
     let current = Current {
         number: header.number,
         name,

@@ -137,11 +137,22 @@ impl<D: Disk> Shelf<D> {
         };
         let result = match filling {
             Some(filling) => Ok(filling),
-            None => self.begin(number, wanted),
+            // A small one is enough to go on: who waits for room has facts to write now.
+            None => self.begin(number, wanted).or_else(|error| match error.kind() {
+                io::ErrorKind::StorageFull => {
+                    self.begin(number, bytes.next_multiple_of(STEP_BYTES).min(wanted))
+                }
+                _ => Err(error),
+            }),
         }
         .and_then(|filling| self.finish(filling));
         self.state.lock().hindered = result.is_err();
         result
+    }
+
+    /// Puts a spare back that was taken and not touched.
+    pub(super) fn put_back(&self, spare: Spare) {
+        self.state.lock().ready.push(spare);
     }
 
     /// Fills a spare to its end.

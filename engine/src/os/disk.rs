@@ -24,6 +24,8 @@ const LOCK_FILE: &str = "folder.lock";
 #[derive(Clone, Debug)]
 pub struct FolderDisk {
     folder: Arc<Path>,
+    /// The folder itself, open: its names are synced without another handle, which a server with too many sockets may not get.
+    handle: Arc<File>,
 }
 
 impl FolderDisk {
@@ -42,7 +44,8 @@ impl FolderDisk {
                 _ => File::open(".")?.sync_all()?,
             }
         }
-        Ok(FolderDisk { folder: path.into() })
+        let handle = Arc::new(File::open(&path)?);
+        Ok(FolderDisk { folder: path.into(), handle })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -94,7 +97,7 @@ impl Disk for FolderDisk {
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        File::open(&self.folder)?.sync_all()
+        self.handle.sync_all()
     }
 
     fn lock(&self) -> io::Result<FolderLock> {

@@ -42,6 +42,7 @@ pub fn core(shards: u8, limits: Limits) -> Core {
         partition: 0,
         writer: Waking::default(),
         disk_full: AtomicBool::new(false),
+        blocked: AtomicBool::new(false),
         costs: Costs::default(),
         secrets: Secrets::of([9; 32]),
         pulse: Pulse::default(),

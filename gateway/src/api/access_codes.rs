@@ -133,7 +133,8 @@ fn asked(call: &Call) -> Result<CodesInput, Problem> {
         })?;
         codes.push(code);
     }
-    if input.count.is_none() {
+    // Lines beside `count` are refused with it, not dropped.
+    if input.count.is_none() || !codes.is_empty() {
         input.codes = Some(codes);
     }
     Ok(input)

@@ -18,7 +18,7 @@ use crate::problem::{Code, Problem};
 use crate::wire;
 use crate::wire::cart::{CartInput, EmptyInput};
 use crate::wire::item::{is_customer, notes, wants};
-use crate::wire::plain_cart;
+use crate::wire::{plain_cart, twins};
 
 /// A cart as it is answered everywhere.
 pub(super) fn written(status: StatusCode, cart: &Settled<CartView>) -> Response {
@@ -64,6 +64,9 @@ fn asked<'a>(call: &'a Call, caller: Caller, sale: &str) -> Result<Asked<'a>, Pr
         return Err(Problem::malformed("missing field `items`: what the cart is to hold."));
     }
     let wants = items.map_or(Ok(Vec::new()), |items| wants(items, || zone_of(call, sale)))?;
+    if !metadata.is_empty() {
+        twins::refuse(call.bytes())?;
+    }
     let notes = notes(reference, metadata)?;
     let code = access_code.map(|code| call.try_code(sale, &code)).transpose()?;
     Ok(Asked { customer, wants, notes, code })

@@ -27,7 +27,7 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, Uri};
 use parking_lot::Mutex;
 
 use crate::answer::Outcome;
@@ -131,7 +131,10 @@ where
             let request_id =
                 visit_of(&request).map_or(HeaderValue::from_static("-"), |visit| visit.request_id.clone());
             let outcome = match call_of(app, params, request).await {
-                Ok(call) => handler(call).await,
+                Ok(call) => match expect_no_query(entry, &call.uri) {
+                    Ok(()) => handler(call).await,
+                    Err(problem) => Err(problem),
+                },
                 Err(problem) => Err(problem),
             };
             let mut response = answered(outcome, &request_id);
@@ -150,6 +153,23 @@ pub fn answered(outcome: Outcome, request_id: &HeaderValue) -> Response {
 
 fn visit_of(request: &Request) -> Option<&Visit> {
     request.extensions().get()
+}
+
+/// Where a call has no parameters, one is a mistake: `dry_run`, say, of somebody who does not mean it yet. Pages and connectors
+/// carry what others have put there.
+///
+/// # Errors
+/// `unknown-field`
+pub fn expect_no_query(entry: &Entry, uri: &Uri) -> Result<(), Problem> {
+    match uri.query() {
+        Some(query) if !query.is_empty() && entry.query.is_empty() && entry.path.starts_with("/v1/") => {
+            let name = query.split(['=', '&']).next().unwrap_or_default();
+            let detail =
+                format!("query string: unknown field `{name}`, there are no fields here. Nothing was done.");
+            Err(Problem::new(Code::UnknownField, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn call_of(

@@ -16,6 +16,7 @@ use crate::wire::merge::merge;
 use crate::wire::read;
 use crate::wire::sale::{Settings, WrittenSale};
 use crate::wire::time::Written;
+use crate::wire::twins;
 
 /// `PATCH` without `If-Match` reads, merges and writes; when somebody else wrote in between it does so again.
 const MERGE_TRIES: usize = 8;
@@ -41,8 +42,14 @@ pub async fn put(call: Call) -> Outcome {
         ));
     }
     let if_match = call.if_match()?;
-    let create_only = call.headers.get("if-none-match").is_some_and(|value| value.as_bytes() == b"*");
+    let create_only = call.create_only()?;
+    if create_only && if_match != IfMatch::Absent {
+        return Err(Problem::malformed(
+            "If-Match says that the sale exists, If-None-Match that it does not: send one of them.",
+        ));
+    }
     let rules = call.json::<Settings>()?.rules(id)?;
+    twins::refuse(call.bytes())?;
     let put = settle(call.engine(), call.engine().put_sale(rules, if_match)).await;
     let put = put.map_err(|problem| match problem.code() {
         Some(Code::IfMatchRequired) if create_only => Problem::new(Code::Stale, "The sale exists already."),
@@ -59,6 +66,7 @@ pub async fn patch(call: Call) -> Outcome {
     let id = call.param(0);
     let asked = call.if_match()?;
     let change: serde_json::Value = call.json()?;
+    twins::refuse(call.bytes())?;
     if !change.is_object() {
         return Err(Problem::malformed("A JSON object with the settings to change was expected."));
     }

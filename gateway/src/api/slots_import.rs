@@ -19,6 +19,7 @@ use crate::problem::{Code, More, Problem};
 use crate::wire::read;
 use crate::wire::slot::{ImportReport, RejectedLine, SlotInput};
 use crate::wire::slot_input::SlotsInput;
+use crate::wire::twins;
 
 /// Lines handed to the engine at a time.
 const BATCH: usize = 1_000;
@@ -70,6 +71,9 @@ pub async fn post(mut call: Call) -> Outcome {
 
 async fn all_or_nothing(call: &Call) -> Outcome {
     let SlotsInput { slots } = call.json()?;
+    if slots.iter().any(|slot| !slot.labels.is_empty()) {
+        twins::refuse(call.bytes())?;
+    }
     let slots: Vec<SlotSpec> = slots.into_iter().map(SlotSpec::from).collect();
     let done = settle(call.engine(), call.engine().add_slots(call.param(0), &slots, true)).await?.value;
     let mut report = ImportReport::default();
@@ -103,7 +107,7 @@ async fn stream(call: &Call, mut body: Body) -> Outcome {
             None => lines.finish(),
         }
         while let Some((number, line)) = lines.next() {
-            match line.and_then(|line| read::json::<SlotInput>(&line)) {
+            match line.and_then(|line| slot_of(&line)) {
                 Ok(slot) => batch.push(number, slot.into()),
                 Err(problem) => reject(&mut report, number, &problem),
             }
@@ -116,6 +120,14 @@ async fn stream(call: &Call, mut body: Body) -> Outcome {
             return answer(report);
         }
     }
+}
+
+fn slot_of(line: &[u8]) -> Result<SlotInput, Problem> {
+    let slot: SlotInput = read::json(line)?;
+    if !slot.labels.is_empty() {
+        twins::refuse(line)?;
+    }
+    Ok(slot)
 }
 
 #[derive(Default)]

@@ -25,7 +25,26 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         let _inside = runtime.enter();
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
     };
-    let Started { server, new_keys } = start(&config, std::env::vars_os().filter_map(readable))?;
+    let environment: Vec<_> = std::env::vars_os().filter_map(readable).collect();
+    let starting = {
+        let config = config.clone();
+        move || start(&config, environment)
+    };
+    let started = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            started = tokio::task::spawn_blocking(starting) => Some(started),
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+        }
+    });
+    let Some(started) = started else {
+        // A start may end at any instant, as a journal may: nobody waits for it.
+        tracing::info!("stopped while the journal was read: nothing was lost, the next start reads it again");
+        runtime.shutdown_background();
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Started { server, new_keys } = started.map_err(|error| CommandError(error.to_string()))??;
     if matches.get_flag("sample") {
         server.load_sample().map_err(CommandError)?;
     }

@@ -68,7 +68,7 @@ const fn number(
 
 /// All settings.
 #[rustfmt::skip]
-pub const TABLE: [Setting; 32] = [
+pub const TABLE: [Setting; 34] = [
     Setting { name: "listen", kind: Kind::Address, value: "ADDRESS:PORT", default: "127.0.0.1:8080", about: "where to listen" },
     Setting { name: "data", kind: Kind::Path, value: "DIR", default: "onsale-data", about: "the data folder; made when it does not exist" },
     Setting { name: "ack", kind: Kind::Ack, value: "MODE", default: "fsync", about: "when an answer may leave: fsync, interval:50ms, none" },
@@ -84,6 +84,7 @@ pub const TABLE: [Setting; 32] = [
     number("limits.in_flight", "REQUESTS", 1, 1_000_000, "8192", "requests being worked on"),
     number("limits.ticket_streams", "STREAMS", 0, 1_000_000, "5000", "streams of tickets open at a time; each is a socket; 0: everybody polls"),
     number("limits.body_bytes", "BYTES", 1_024, 67_108_864, "1048576", "bytes of a JSON body"),
+    number("limits.public_body_bytes", "BYTES", 1_024, 67_108_864, "32768", "the same where no key is shown"),
     number("limits.head_bytes", "BYTES", 8_192, 1_048_576, "16384", "bytes of a request's head"),
     number("limits.anonymous_burst", "REQUESTS", 1, 1_000_000, "200", "requests an address may make at once without a key"),
     number("limits.anonymous_per_second", "REQUESTS", 1, 1_000_000, "50", "requests a second an address may make without a key"),
@@ -96,10 +97,11 @@ pub const TABLE: [Setting; 32] = [
     Setting { name: "queue_it.bind_address", kind: Kind::Switch, value: "BOOL", default: "false", about: "whether a link token is good for the visitor's address only" },
     Setting { name: "queue_it.domain", kind: Kind::Host, value: "HOST", default: "", about: "the host, and port, where browsers reach this server, for the integration document" },
     Setting { name: "queue_it.pages", kind: Kind::Pages, value: "SALE=PATH,…", default: "", about: "pages of the integration document: who wants one whose path contains PATH waits for SALE" },
-    number("timeouts.head_ms", "MILLISECONDS", 10, 3_600_000, "5000", "for a request's head, from its first byte"),
+    number("timeouts.head_ms", "MILLISECONDS", 10, 3_600_000, "5000", "for a request's head, from its first byte; a new socket has as long for that byte"),
     number("timeouts.body_ms", "MILLISECONDS", 10, 3_600_000, "10000", "for a body; between two pieces of a streamed one"),
     number("timeouts.idle_ms", "MILLISECONDS", 10, 86_400_000, "75000", "for a connection on which nothing happens"),
     number("timeouts.stream_ms", "MILLISECONDS", 1_000, 86_400_000, "900000", "a stream of a ticket ends after this, up to a fifth earlier, and its client opens another"),
+    number("timeouts.notice_ms", "MILLISECONDS", 0, 600_000, "0", "from being told to stop, when /readyz says no, to the closing of the socket: for load balancers that ask"),
     number("timeouts.drain_ms", "MILLISECONDS", 0, 3_600_000, "30000", "for what still runs when the server is told to stop"),
 ];
 

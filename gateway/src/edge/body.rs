@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -10,7 +11,6 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use crate::app::Limits;
 use crate::problem::{Code, Problem};
 
 /// What is read and dropped of a body that is too large: closing a socket with unread bytes would reset it, and the
@@ -21,7 +21,7 @@ const DROPPED_BYTES: usize = 8 << 20;
 ///
 /// # Errors
 /// `too-large`, 408, or `malformed` when it breaks off.
-pub async fn read<B>(body: B, limits: &Limits) -> Result<Bytes, Problem>
+pub async fn read<B>(body: B, most: usize, at_most: Duration) -> Result<Bytes, Problem>
 where
     B: Body<Data = Bytes>,
     B::Error: std::fmt::Display,
@@ -29,7 +29,6 @@ where
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let most = limits.body_bytes;
     if body.size_hint().lower() > (most + DROPPED_BYTES) as u64 {
         return Err(too_large(most));
     }
@@ -38,7 +37,7 @@ where
     if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
         return read;
     }
-    match timeout(limits.body_timeout, reading).await {
+    match timeout(at_most, reading).await {
         Ok(read) => read,
         Err(_) => Err(Problem::bare(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.")),
     }
@@ -96,9 +95,8 @@ mod tests {
     use http_body_util::{Full, StreamBody};
     use std::time::Duration;
 
-    fn limits() -> Limits {
-        Limits { body_bytes: 8, body_timeout: Duration::from_millis(50), ..Limits::default() }
-    }
+    const MOST: usize = 8;
+    const SOON: Duration = Duration::from_millis(50);
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
@@ -108,7 +106,7 @@ mod tests {
     #[test]
     fn a_body_is_bounded_in_bytes() {
         let read_it =
-            |text: &'static str| block_on(read(Full::new(Bytes::from_static(text.as_bytes())), &limits()));
+            |text: &'static str| block_on(read(Full::new(Bytes::from_static(text.as_bytes())), MOST, SOON));
         assert_eq!(read_it("").unwrap(), "");
         assert_eq!(read_it("12345678").unwrap(), "12345678");
         assert_eq!(read_it("123456789").unwrap_err().code(), Some(Code::TooLarge));
@@ -120,7 +118,7 @@ mod tests {
             let frames = texts.iter().map(|text| {
                 Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(text.as_bytes())))
             });
-            block_on(read(StreamBody::new(futures_stream(frames)), &limits()))
+            block_on(read(StreamBody::new(futures_stream(frames)), MOST, SOON))
         };
         assert_eq!(pieces(&["123", "456", "78"]).unwrap(), "12345678");
         assert_eq!(pieces(&["123", "456", "789"]).unwrap_err().code(), Some(Code::TooLarge));
@@ -139,7 +137,7 @@ mod tests {
                 Poll::Pending
             }
         }
-        assert_eq!(block_on(read(Never, &limits())).unwrap_err().status(), 408);
+        assert_eq!(block_on(read(Never, MOST, SOON)).unwrap_err().status(), 408);
     }
 
     fn futures_stream<I: Iterator + Unpin>(frames: I) -> impl futures_core::Stream<Item = I::Item> {

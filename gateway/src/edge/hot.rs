@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, request};
 
 use crate::api::routes::Route;
-use crate::api::{answered, carts, checkout, queue};
+use crate::api::{answered, carts, checkout, expect_no_query, queue};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::call::{Call, Params, Payload};
@@ -32,6 +32,19 @@ enum HotRoute {
     LineJoin,
     LineGet,
     TicketGet,
+}
+
+impl HotRoute {
+    const fn route(self) -> Route {
+        match self {
+            Self::CartOpen => Route::CartOpen,
+            Self::CartGet => Route::CartGet,
+            Self::Checkout => Route::CheckoutPost,
+            Self::LineJoin => Route::LineJoin,
+            Self::LineGet => Route::LineGet,
+            Self::TicketGet => Route::TicketGet,
+        }
+    }
 }
 
 /// Method, path before its variable, path behind it.
@@ -68,13 +81,17 @@ impl Hot {
         let (params, body) = (Params::InPath(self.param), Payload::Whole(body));
         let (app, address) = (Arc::clone(app), Some(address));
         let call = Call { app, principal, address, client, method, uri, headers, params, body };
-        let (route, outcome) = match self.route {
-            HotRoute::CartOpen => (Route::CartOpen, carts::open(call).await),
-            HotRoute::CartGet => (Route::CartGet, carts::get(call).await),
-            HotRoute::Checkout => (Route::CheckoutPost, checkout::post(call).await),
-            HotRoute::LineJoin => (Route::LineJoin, queue::join(call).await),
-            HotRoute::LineGet => (Route::LineGet, queue::line(call).await),
-            HotRoute::TicketGet => (Route::TicketGet, queue::ticket(call).await),
+        let route = self.route.route();
+        let outcome = match expect_no_query(route.entry(), &call.uri) {
+            Err(problem) => Err(problem),
+            Ok(()) => match self.route {
+                HotRoute::CartOpen => carts::open(call).await,
+                HotRoute::CartGet => carts::get(call).await,
+                HotRoute::Checkout => checkout::post(call).await,
+                HotRoute::LineJoin => queue::join(call).await,
+                HotRoute::LineGet => queue::line(call).await,
+                HotRoute::TicketGet => queue::ticket(call).await,
+            },
         };
         (route, answered(outcome, request_id))
     }

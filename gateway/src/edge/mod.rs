@@ -136,6 +136,8 @@ impl Edge {
         let client = self.app.limits.trusted_proxies.client(connection.peer, request.headers());
         // Loopback is exempt, but not a proxy there that speaks for somebody else; nor who only says that he is loopback.
         let exempt = client == connection.peer && client.is_loopback();
+        // A probe may come from the address of a crowd.
+        let exempt = exempt || is_probe(request.uri().path());
         if !matches!(principal, Ok(Principal::Key(_))) && !exempt {
             let measured = self.app.rate.take(client);
             *tempo = Some(measured);
@@ -154,7 +156,13 @@ impl Edge {
         let body = if streamed {
             Body::new(body)
         } else {
-            let bytes = body::read(body, &self.app.limits).await?;
+            let limits = &self.app.limits;
+            // What is read before anything is checked is memory that anybody can take.
+            let most = match principal {
+                Principal::Key(_) => limits.body_bytes,
+                Principal::Nobody | Principal::Pass(_) => limits.body_bytes.min(limits.public_body_bytes),
+            };
+            let bytes = body::read(body, most, limits.body_timeout).await?;
             if let Some(hot) = hot::Hot::recognise(&parts.method, parts.uri.path()) {
                 let (route, response) =
                     hot.answer(&self.app, (principal, address, client), parts, bytes, request_id).await;
@@ -187,6 +195,10 @@ fn step_of(route: Option<Route>, buys: bool, status: StatusCode) -> Option<Step>
         None if buys && status == StatusCode::SERVICE_UNAVAILABLE => Some(Step::Hold),
         _ => None,
     }
+}
+
+fn is_probe(path: &str) -> bool {
+    [Route::Livez, Route::Readyz].iter().any(|route| route.entry().path == path)
 }
 
 fn about_the_server(path: &str) -> bool {

@@ -95,7 +95,9 @@ impl RateLimit {
     }
 }
 
-pub(super) fn network(address: IpAddr) -> IpAddr {
+/// What counts as one address: an IPv6 address with its /64.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => {

@@ -101,9 +101,15 @@ fn problems(entry: &Entry) -> BTreeMap<u16, Vec<Code>> {
     let mut codes = entry.problems.to_vec();
     if ["/v1/", "/status/"].iter().any(|room| entry.path.starts_with(room)) || is_for_people(entry) {
         codes.extend([Code::Malformed, Code::UnknownField, Code::TooLargeNumber, Code::TooLarge]);
-        codes.extend([Code::TooFast, Code::Overloaded, Code::JournalFailed, Code::OutcomeUnknown]);
+        codes.extend([
+            Code::TooFast,
+            Code::Overloaded,
+            Code::DiskFull,
+            Code::JournalFailed,
+            Code::OutcomeUnknown,
+        ]);
     } else if entry.path == "/readyz" {
-        codes.extend([Code::Overloaded, Code::JournalFailed]);
+        codes.extend([Code::Overloaded, Code::DiskFull, Code::JournalFailed]);
     }
     // What is shown is checked, also where nothing is needed.
     codes.extend([Code::Credentials, Code::PassExpired]);

@@ -19,7 +19,7 @@ impl From<Refusal> for Problem {
             )
             .retry_after(10_000),
             Refusal::DiskFull => {
-                Self::new(Code::DiskFull, "There is no room on disk for new holds or new stock.").retry_after(5_000)
+                Self::new(Code::DiskFull, "There is no room on disk for new holds, new stock or new places in a line.").retry_after(5_000)
             }
             Refusal::KeyReused => {
                 Self::new(Code::KeyReused, "This Idempotency-Key was used with another method, path or body.")

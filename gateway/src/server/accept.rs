@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
@@ -16,9 +16,11 @@ use super::connection;
 /// Sockets the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 4_096;
 /// Refused clients that are told why at a time; beyond that they are only closed.
-const MAX_LAST_WORDS: usize = 256;
+pub const MAX_LAST_WORDS: usize = 256;
 /// After the system had no more file handles.
 const PAUSE: Duration = Duration::from_millis(50);
+/// That is said so often at most.
+const SAY_EVERY: Duration = Duration::from_secs(1);
 
 /// A socket that may be served.
 #[derive(Debug)]
@@ -49,6 +51,7 @@ pub async fn accept(
     mut hand_over: impl FnMut(Accepted),
 ) {
     let refusing = Arc::new(AtomicUsize::new(0));
+    let mut said = None::<Instant>;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -67,7 +70,10 @@ pub async fn accept(
                 continue;
             }
             Err(error) => {
-                tracing::warn!(%error, "no socket can be accepted right now");
+                if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
+                    said = Some(Instant::now());
+                    tracing::warn!(%error, "no socket can be accepted right now");
+                }
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }

@@ -26,7 +26,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
-    content-type: application/problem+json\r\ncontent-length: 201\r\n\r\n\
+    access-control-allow-origin: *\r\ncontent-type: application/problem+json\r\ncontent-length: 201\r\n\r\n\
     {\"type\":\"/problems/overloaded\",\"title\":\"More work than can be done right now\",\"status\":503,\
     \"detail\":\"Too many connections; nothing was done.\",\"code\":\"overloaded\",\"request_id\":\"-\",\
     \"retry_after_ms\":1000}";

@@ -11,6 +11,6 @@ mod gathering;
 mod recovering;
 mod workers;
 
-pub use accept::bind;
+pub use accept::{MAX_LAST_WORDS, bind};
 pub use recovering::{Interim, answer_recovering};
 pub use workers::{Running, start};

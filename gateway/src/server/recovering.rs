@@ -23,9 +23,9 @@ use crate::edge::request_id;
 use crate::problem::{Code, Problem};
 
 /// Clients that are told at a time; the others wait in the backlog.
-const AT_A_TIME: usize = 256;
-/// One request per socket, and not long to send it.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
+const AT_A_TIME: usize = 1_024;
+/// One request per socket, and not long to send it: who sends none must not keep a probe waiting.
+const HEAD_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Answers until it is ended.
 #[derive(Debug)]

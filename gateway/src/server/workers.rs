@@ -162,6 +162,7 @@ impl Running {
     /// Stops accepting and lets what runs finish, up to the drain time-out. Returns when the last worker has gone.
     pub fn drain(self) {
         self.app.start_draining();
+        std::thread::sleep(self.app.limits.notice);
         // Fails only if all workers are gone already.
         let _ = self.drain.send(true);
         for thread in self.threads {

@@ -23,3 +23,4 @@ pub mod slot_input;
 pub mod stock;
 pub mod ticket;
 pub mod time;
+pub mod twins;

@@ -7,8 +7,16 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+
+use super::time::Written;
+
+/// RFC 3339, as every time of the contract; jiff alone would take more.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(Written(wall)) = Option::<Written>::deserialize(deserializer)? else { return Ok(None) };
+    Timestamp::from_millisecond(wall.0).map(Some).map_err(serde::de::Error::custom)
+}
 
 /// A slot as a client describes it. A numbered seat is a slot of capacity 1 with `row` and `seat`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -22,11 +30,11 @@ pub struct SlotInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<String>,
     /// When it begins. Read with any offset, written in UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "time", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub starts_at: Option<Timestamp>,
     /// When it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "time", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ends_at: Option<Timestamp>,
     /// Units there are. 0 is legal: a slot that may get some later.
@@ -47,7 +55,7 @@ pub struct SlotInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<i64>,
     /// Not for sale before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "time", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub releases_at: Option<Timestamp>,
     /// Never chosen by `best` unless asked for.

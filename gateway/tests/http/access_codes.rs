@@ -272,6 +272,11 @@ fn sixteen_thousand_codes_in_one_request() {
         .problem(400, "unknown-field");
     assert!(odd["detail"].as_str().unwrap().starts_with("line 2:"), "{odd}");
 
+    // Either the codes or how many: the printed ones were dropped, and others made.
+    let both =
+        "{\"wave\": \"w07\", \"count\": 2}\n{\"code\": \"BREMEN-A0001\"}\n{\"code\": \"BREMEN-A0002\"}\n";
+    send(&server, both).problem(400, "malformed");
+
     let body = json!({"wave": "made", "count": 16_190});
     let made = server.json("POST", CODES, OPERATOR, "many", &body).value();
     let codes: BTreeSet<&str> =

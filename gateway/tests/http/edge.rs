@@ -82,6 +82,14 @@ fn bodies_and_heads_have_limits() {
     server.json("POST", "/v1/sales/x/carts", WEB, "k", &large).problem(413, "too-large");
     let head = format!("GET /livez HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "y".repeat(40_000));
     assert!(server.raw(head.as_bytes()).starts_with("HTTP/1.1 431"));
+    // Who shows no key has less room, and is told so before it is taken.
+    let public = TestServer::start(&[]);
+    let large = json!({"lane": "l".repeat(40_000)}).to_string();
+    let typed = [("content-type", "application/json")];
+    public.send("POST", "/v1/sales/x/queue", &typed, &large).problem(413, "too-large");
+    public
+        .json("POST", "/v1/sales/x/queue", WEB, "k", &json!({"lane": "l".repeat(40_000)}))
+        .problem(404, "not-found");
     let wrong =
         [("authorization", "Bearer sk_web"), ("idempotency-key", "k"), ("content-type", "text/plain")];
     server.send("POST", "/v1/sales/x/carts", &wrong, "{}").problem(415, "media-type");

@@ -5,7 +5,7 @@ use crate::server_common::TestServer;
 const SETTINGS: [(&str, &str); 2] = [("limits.anonymous_burst", "2"), ("limits.anonymous_per_second", "1")];
 
 fn ask(server: &TestServer, headers: &[(&str, &str)]) -> u16 {
-    server.send("GET", "/livez", headers, "").status
+    server.send("GET", "/problems", headers, "").status
 }
 
 #[test]
@@ -18,6 +18,10 @@ fn each_visitor_behind_a_trusted_proxy_has_an_own_allowance() {
         assert_eq!(ask(&server, &[("x-forwarded-for", forged)]), 429, "{forged}");
     }
     assert_eq!(ask(&server, &[("forwarded", "for=192.0.2.2;proto=https")]), 200);
+    // A probe is answered, whoever else is behind the proxy that it comes through.
+    for probe in ["/livez", "/readyz"] {
+        assert!((0..5).all(|_| server.send("GET", probe, &visitor, "").status == 200), "{probe}");
+    }
     // Without the header it is the proxy's own machine that asks, its health check for one.
     assert!((0..5).all(|_| ask(&server, &[]) == 200));
 }

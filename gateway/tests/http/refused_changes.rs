@@ -53,3 +53,119 @@ fn a_damaged_cursor_does_not_begin_again() {
     server.get("/v1/sales/day/slots?after=x", WEB).problem(400, "malformed");
     server.get("/v1/sales/day/orders?after=ord_x", WEB).problem(400, "malformed");
 }
+
+/// A parameter that is known elsewhere was taken no notice of, and what should only have been tried was done.
+#[test]
+fn a_change_with_a_parameter_that_it_does_not_have_is_not_made() {
+    let server = TestServer::start(&[]);
+    sale(&server, &json!({"time_zone": "UTC"}), &json!([{"id": "a", "venue": "kiel", "capacity": 2}]));
+    let items = json!({"customer": "c", "items": [{"slot": "a", "quantity": 1}]});
+    let cart = server.json("POST", "/v1/sales/day/carts", WEB, "c1", &items).value()["cart"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let checkout = format!("/v1/carts/{cart}/checkout?dry_run=true");
+    for (method, path, key, body) in [
+        ("PATCH", "/v1/sales/day?dry_run=true", OPERATOR, json!({"name": "x"})),
+        ("PATCH", "/v1/sales/day/slots/a?dry_run=true", OPERATOR, json!({"capacity": 9})),
+        (
+            "POST",
+            "/v1/sales/day/slots?dry_run",
+            OPERATOR,
+            json!({"slots": [{"id": "b", "venue": "kiel", "capacity": 1}]}),
+        ),
+        ("POST", "/v1/sales/day/carts?dry_run=1", WEB, items.clone()),
+        ("POST", &checkout, WEB, json!({})),
+    ] {
+        server.json(method, path, key, "d1", &body).problem(400, "unknown-field");
+    }
+    assert_eq!(server.get("/v1/sales/day", OPERATOR).value()["name"], "day");
+    assert_eq!(server.get("/v1/sales/day/slots", OPERATOR).value()["items"].as_array().unwrap().len(), 1);
+    assert_eq!(server.get("/v1/sales/day/slots/a", OPERATOR).value()["capacity"], 2);
+    assert_eq!(server.get(&format!("/v1/carts/{cart}"), WEB).value()["state"], "open");
+}
+
+/// Where names are the client's, the last of two with one name won, and the first was lost.
+#[test]
+fn a_name_that_stands_twice_is_refused() {
+    let server = TestServer::start(&[]);
+    sale(&server, &json!({"time_zone": "UTC"}), &json!([{"id": "a", "venue": "kiel", "capacity": 2}]));
+    let send = |method: &str, path: &str, key: &str, body: &str| {
+        let key = format!("Bearer {key}");
+        let headers = [
+            ("authorization", key.as_str()),
+            ("content-type", "application/json"),
+            ("idempotency-key", "t"),
+            ("if-match", "*"),
+        ];
+        server.send(method, path, &headers, body)
+    };
+    let bundle = r#"{"parts": ["x", "y"], "same": "venue"}"#;
+    for (method, path, key, body) in [
+        ("PATCH", "/v1/sales/day", OPERATOR, r#"{"hold_ttl_ms": 1000, "hold_ttl_ms": 2000}"#.to_owned()),
+        ("PUT", "/v1/sales/day", OPERATOR, format!(r#"{{"time_zone": "UTC", "bundles": {{"b": {bundle}, "b": {bundle}}}}}"#)),
+        ("POST", "/v1/sales/day/slots", OPERATOR, r#"{"slots": [{"id": "b", "venue": "v", "capacity": 1, "labels": {"x": "1", "x": "2"}}]}"#.to_owned()),
+        ("POST", "/v1/sales/day/carts", WEB, r#"{"customer": "c", "items": [{"slot": "a", "quantity": 1}], "metadata": {"desk": "1", "desk": "2"}}"#.to_owned()),
+    ] {
+        let problem = send(method, path, key, &body).problem(400, "malformed");
+        assert!(problem["detail"].as_str().unwrap().contains("duplicate field"), "{problem}");
+    }
+    let line =
+        "{\"id\": \"b\", \"venue\": \"v\", \"capacity\": 1, \"labels\": {\"x\": \"1\", \"x\": \"2\"}}\n";
+    let key = format!("Bearer {OPERATOR}");
+    let report = server
+        .send(
+            "POST",
+            "/v1/sales/day/slots",
+            &[("authorization", &key), ("content-type", "application/x-ndjson")],
+            line,
+        )
+        .value();
+    assert_eq!(
+        (&report["added"], &report["rejected"][0]["code"]),
+        (&json!(0), &json!("malformed")),
+        "{report}"
+    );
+    assert_eq!(server.get("/v1/sales/day/slots/a", OPERATOR).value()["free"], 2);
+}
+
+#[test]
+fn a_sale_that_must_be_new_is_not_replaced() {
+    let server = TestServer::start(&[]);
+    let put = |headers: &[(&str, &str)]| {
+        let key = format!("Bearer {OPERATOR}");
+        let mut all = vec![("authorization", key.as_str()), ("content-type", "application/json")];
+        all.extend(headers);
+        server.send("PUT", "/v1/sales/day", &all, r#"{"time_zone": "UTC"}"#)
+    };
+    put(&[("if-none-match", "\"1\"")]).problem(400, "malformed");
+    assert_eq!(put(&[("if-none-match", "*")]).status, 201);
+    put(&[("if-none-match", "*")]).problem(412, "stale");
+    put(&[("if-none-match", "*"), ("if-match", "\"1\"")]).problem(400, "malformed");
+    assert_eq!(server.get("/v1/sales/day", OPERATOR).header("etag"), Some("\"1\""));
+}
+
+#[test]
+fn a_time_of_a_slot_is_written_as_every_time() {
+    let server = TestServer::start(&[]);
+    sale(&server, &json!({"time_zone": "UTC"}), &json!([]));
+    for time in [
+        "20210412T070500Z",
+        "2021-04-12T07Z",
+        "2021-04-12T07:05:00+02:00[Europe/Berlin]",
+        "-009999-01-02T02:00:00Z",
+    ] {
+        let slots = json!({"slots": [{"id": "a", "venue": "kiel", "capacity": 1, "starts_at": time}]});
+        server.json("POST", "/v1/sales/day/slots", OPERATOR, "i", &slots).problem(400, "malformed");
+    }
+}
+
+#[test]
+fn two_credentials_are_none() {
+    let server = TestServer::start(&[]);
+    let (one, other) = (format!("Bearer {OPERATOR}"), "Bearer nonsense");
+    for headers in [[one.as_str(), other], [other, one.as_str()], [&one, &one]] {
+        let headers = headers.map(|value| ("authorization", value));
+        server.send("GET", "/v1/sales", &headers, "").problem(401, "credentials");
+    }
+}
