@@ -2,7 +2,9 @@
 //!
 //! Engine time runs with the boot clock while we serve and stands still while we are away. *Away* is a process that was
 //! stopped, a machine that slept, or the time between two runs. A gap of more than [`JUMP`] between two readings (the
-//! ticker reads at least every 100 ms) first writes the resume fact; then engine time goes on from where it stood.
+//! ticker reads at least every 100 ms) first writes the resume fact; then engine time goes on from where it stood. While the disk
+//! has no room at all nobody is let in, so that this is an outage like any other: no deadline passes and no place is lost because
+//! nothing could be written.
 
 use std::fmt;
 use std::sync::Arc;
@@ -79,9 +81,13 @@ impl Door {
     /// Both times, for a request that is about to be decided.
     ///
     /// # Errors
-    /// [`Refusal::Overloaded`] if we were away and that cannot be written down now.
+    /// [`Refusal::Overloaded`] if we were away and that cannot be written down now; [`Refusal::DiskFull`] while nothing can.
     #[inline]
     pub fn now(&self, core: &Core) -> Result<Now, Refusal> {
+        // Not seen: when there is room again the whole time was an outage.
+        if core.is_blocked() {
+            return Err(Refusal::DiskFull);
+        }
         let boot = self.clock.boot();
         let seen = self.seen.load(Ordering::Acquire);
         if boot > seen {

@@ -283,7 +283,12 @@ impl<D: Disk> Follower<D> {
     fn follow(&mut self, boot: u64) -> Result<Followed, RecoveryError> {
         let before = self.replay.facts();
         while self.replay.facts() - before < STEP_FACTS && self.replay.last() < self.mark.durable() {
-            let Some(frame) = self.reader.next_frame()? else { break };
+            let frame = match self.reader.next_frame() {
+                // The next segment cannot be opened now; it is not entered.
+                Err(error) if error.passes() => return Ok(Followed::Idle),
+                frame => frame?,
+            };
+            let Some(frame) = frame else { break };
             let (applied, chain) = (self.replay.frame(&frame), frame.chain());
             let (file, offset) = self.reader.place();
             if self.segment.0 != file {

@@ -234,6 +234,7 @@ fn who_comes_while_nothing_can_be_written_is_refused_at_once() {
     // Room for one small segment.
     till.disk.set_capacity(till.disk.used() + (1 << 20) + 4_096);
     assert_eq!(till.write(), Step::Wrote);
+    assert_eq!(till.writer.space(), Space::Low, "enough to pay, not to sell");
     assert!(till.durable());
     assert_eq!(till.desk.checkout(kept).result.unwrap().order.state, OrderState::Confirmed);
     assert_eq!(till.write(), Step::Wrote);

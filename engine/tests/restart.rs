@@ -21,7 +21,7 @@ use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::testing::rng::SimRng;
 use onsale_engine::ticker::Ticker;
 use onsale_engine::time::{Millis, Now, WallTime};
-use onsale_engine::waiting_room::{Dials, RoomRules, TicketState, unpacked};
+use onsale_engine::waiting_room::{Dials, RoomRules, Standing, TicketState, unpacked};
 
 /// Opens the folder with these limits.
 fn begin(disk: &SimDisk, clock: &SimClock, limits: &Limits) -> Started<SimDisk> {
@@ -351,4 +351,54 @@ fn who_has_something_is_not_in_view_after_a_restart() {
     clock.step(Millis(1_000));
     let engine = begin(&disk, &clock, &limits);
     assert_eq!(in_view(&engine), [2, 5]);
+}
+
+/// The disk was full for half a minute: nobody could be seen, as nothing could be decided, and when there was room again the first
+/// step of the line passed everybody over who had not been seen for so long. Time in which nothing can be written is an outage.
+#[test]
+fn nobody_loses_a_place_a_call_or_a_cart_because_nothing_could_be_written() {
+    let limits = Limits::default();
+    let (disk, clock) = (SimDisk::new(1), SimClock::new(WallTime(1_616_515_200_000)));
+    let mut engine = begin(&disk, &clock, &limits);
+    let now = engine.door.now(&engine.core).unwrap();
+    let dials = Dials { admit_per_minute: 60, max_active: 3 };
+    let room = RoomRules { dials, claim: Millis(20_000), ..RoomRules::default() };
+    let rules =
+        SaleRules { room: Some(Arc::new(room)), hold_ttl: Millis(30_000), ..SaleRules::new("day", "UTC") };
+    engine.core.put_sale(now, rules, IfMatch::Absent).result.unwrap();
+    engine.core.add_slots(now, "day", &[SlotSpec::new("a", "kiel", 9)], true).result.unwrap();
+    let join = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+    let all: Vec<_> = (0..9).map(|_| engine.core.join_line(now, &join).result.unwrap().ticket.text).collect();
+    let mut ticker = Ticker::new(engine.core.state.shards());
+    live(&mut engine, &clock, &mut ticker, 3, &all);
+    let states = |engine: &Started<SimDisk>| {
+        let now = engine.door.now(&engine.core).unwrap();
+        all.iter().map(|text| engine.core.ticket(now, text).result.unwrap().state).collect::<Vec<_>>()
+    };
+    let before = states(&engine);
+    assert!(before.contains(&TicketState::Waiting) && before.contains(&TicketState::Admitted), "{before:?}");
+    let stood = engine.door.now(&engine.core).unwrap();
+
+    engine.core.note_blocked(true);
+    for _ in 0..600 {
+        clock.step(Millis(100));
+        ticker.tick(&engine.core, &engine.door, || false);
+        assert_eq!(engine.door.now(&engine.core).err(), Some(Refusal::DiskFull));
+    }
+    engine.core.note_blocked(false);
+    ticker.tick(&engine.core, &engine.door, || false);
+    engine.writer.step();
+    let later = engine.door.now(&engine.core).unwrap();
+    assert_eq!(later.engine, stood.engine, "a minute that nobody could use");
+    assert_eq!(later.wall.0 - stood.wall.0, 60_000);
+    assert_eq!(states(&engine), before);
+    // The line goes on, and who is there keeps the place.
+    let lost = [Standing::Passed, Standing::Back, Standing::Lapsed, Standing::Over];
+    live(&mut engine, &clock, &mut ticker, 5, &all);
+    for shard in 0..usize::from(engine.core.state.shards()) {
+        let shard = engine.core.state.lock_lines(shard);
+        let rows = shard.lines.values().flat_map(|line| (0..9).filter_map(|number| line.row(0, number)));
+        let standings: Vec<_> = rows.map(|row| row.standing).collect();
+        assert!(!standings.iter().any(|standing| lost.contains(standing)), "{standings:?}");
+    }
 }

@@ -103,6 +103,7 @@ pub struct App {
     pub board: Board,
     in_flight: AtomicUsize,
     draining: AtomicBool,
+    closing: AtomicBool,
 }
 
 impl App {
@@ -130,12 +131,24 @@ impl App {
             board: Board::default(),
             in_flight: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
         }
     }
 
     /// From now on `/readyz` says no, so that nobody sends more.
     pub fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Streams end with their next look: the sockets are being closed.
+    pub fn end_streams(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether streams are to end.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// Whether the server is about to stop.

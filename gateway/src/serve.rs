@@ -14,7 +14,7 @@ use onsale_engine::sequence::Sequence;
 use onsale_engine::time::Millis;
 use onsale_engine::{Engine, EngineOptions, Health};
 
-use crate::app::App;
+use crate::app::{App, Limits};
 use crate::auth::Doorkeeper;
 use crate::config::{Ack, Config};
 use crate::handles;
@@ -87,27 +87,41 @@ pub fn start(
     config: &Config,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Started, StartError> {
+    start_telling(config, environment, || {})
+}
+
+/// The same; `opened` is told when the data folder has been read. Up to then a start may be given up at any instant; afterwards keys
+/// may have been made that nobody would see.
+///
+/// # Errors
+/// What stood in the way.
+pub fn start_telling(
+    config: &Config,
+    environment: impl IntoIterator<Item = (String, String)>,
+    opened: impl FnOnce(),
+) -> Result<Started, StartError> {
+    // Before anybody comes: they must not take the handles that the journal needs.
+    let sockets = handles::sockets(config.limits.connections, config.workers);
+    if sockets < config.limits.connections {
+        tracing::warn!(
+            "at most {sockets} sockets, not {}: the system gives this process too few file handles (`ulimit -n`, LimitNOFILE=)",
+            config.limits.connections
+        );
+    }
     let listener = server::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
-    let interim = server::answer_recovering(&listener).map_err(StartError::Threads)?;
+    let interim = server::answer_recovering(&listener, sockets).map_err(StartError::Threads)?;
     let engine = open_engine(config);
     interim.end();
     let engine = engine?;
+    opened();
     let (ring, new_keys) =
         KeyRing::open(&config.data.join(KEY_FILE), environment).map_err(StartError::Keys)?;
     let passes = PassKeys::new(&engine.secret("passes"), &[]);
     let doorkeeper = Doorkeeper::new(ring, passes, |channel| wait(&engine, engine.channel(channel)))
         .map_err(|problem| StartError::Refused(problem.detail().to_owned()))?;
     let durability = config.ack.warning().and_then(|(mode, _)| HeaderValue::try_from(mode).ok());
-    let (mut limits, shop, connector) =
-        (config.limits.clone(), config.shop.clone(), config.connector.clone());
-    limits.connections = handles::sockets(limits.connections);
-    if limits.connections < config.limits.connections {
-        tracing::warn!(
-            "at most {} sockets, not {}: the system gives this process too few file handles (`ulimit -n`, LimitNOFILE=)",
-            limits.connections,
-            config.limits.connections
-        );
-    }
+    let limits = Limits { connections: sockets, ..config.limits.clone() };
+    let (shop, connector) = (config.shop.clone(), config.connector.clone());
     let app = App::new(Arc::clone(&engine), doorkeeper, limits, durability, shop, connector);
     let running = server::start(Arc::new(app), listener, config.workers).map_err(StartError::Threads)?;
     Ok(Started { server: Server { running, engine }, new_keys })
@@ -127,6 +141,12 @@ impl Server {
             Health::Ready | Health::Blocked => None,
             Health::JournalFailed(why) => Some(why),
         }
+    }
+
+    /// Whether the journal waits for room on the disk.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.engine.health() == Health::Blocked
     }
 
     /// Adds the sale `sample`, unless it is there already.

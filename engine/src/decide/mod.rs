@@ -176,8 +176,9 @@ thread_local! {
 impl<'a> Decision<'a> {
     /// Reserves room; nothing is locked yet.
     pub fn begin(core: &'a Core, now: Now, bytes: usize) -> Result<Self, Refusal> {
-        // What was decided now would wait for its answer as long as nobody makes room on the disk.
-        if core.blocked.load(Ordering::Relaxed) {
+        // What was decided now would wait for its answer as long as nobody makes room on the disk. The door says the same; this is for
+        // whoever was through it already.
+        if core.is_blocked() {
             return Err(Refusal::DiskFull);
         }
         let reservation = core.buffer.reserve(bytes).map_err(|_| Refusal::Overloaded)?;
@@ -242,6 +243,12 @@ impl Core {
     /// The writer says whether there was no room at all for what has happened: then nothing more happens.
     pub fn note_blocked(&self, blocked: bool) {
         self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// Whether nothing can be written, so that nothing is decided.
+    #[inline]
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
     }
 
     /// Whether the disk has room for more than giving back and paying.

@@ -220,11 +220,18 @@ impl Shared {
             Step::Wrote | Step::Idle | Step::Failed => {}
         }
         // What came during the sync and is only owed waits for its worker's turn to end: one frame for all of it.
-        if !stopping && (self.core.writer.is_due() || !writer.prepare()) {
+        if !stopping && (self.core.writer.is_due() || !self.prepare(writer)) {
             Next::Sleep(longest)
         } else {
             Next::Turn
         }
+    }
+
+    /// Makes a piece of the next segment; says whether there is more of that to do.
+    fn prepare(&self, writer: &mut Writer<FileJournal<FolderDisk>>) -> bool {
+        let more = writer.prepare();
+        self.core.note_space(writer.space());
+        more
     }
 
     /// The follower's thread: behind everybody else, and a last snapshot when the writer has ended.

@@ -79,6 +79,19 @@ impl StorageError {
     }
 }
 
+/// Whether the process or the system has no file handle left, which passes.
+pub(crate) fn no_handle(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+impl StorageError {
+    /// Whether it was for want of a file handle, so that the same call may succeed later.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if no_handle(source))
+    }
+}
+
 impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

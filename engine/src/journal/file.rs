@@ -11,7 +11,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::error::StorageError;
+use super::error::{StorageError, no_handle};
 use super::frame::{self, JournalId, Seed};
 use super::open::{self, Known, Opened, Survey};
 use super::reader::{FileReader, Published, Shared};
@@ -424,13 +424,18 @@ fn begin_segment<D: Disk>(
     mut header: SegmentHeader,
     frame_bytes: u64,
 ) -> Result<(Current<D::File>, SegmentHeader), NotBegun> {
-    let spare = shelf.take(SEGMENT_HEADER_BYTES as u64 + frame_bytes).map_err(NotBegun::NoSpare)?;
-    // Nothing has been written: no handle for it now is no room now.
-    let mut file = match disk.open(&spare.name) {
-        Ok(file) => file,
-        Err(error) => {
-            shelf.put_back(spare);
-            return Err(NotBegun::NoSpare(error));
+    // Nothing is written before the file is open, so the log is as it was.
+    let (spare, mut file) = loop {
+        let spare = shelf.take(SEGMENT_HEADER_BYTES as u64 + frame_bytes).map_err(NotBegun::NoSpare)?;
+        match disk.open(&spare.name) {
+            Ok(file) => break (spare, file),
+            Err(error) if no_handle(&error) => {
+                shelf.put_back(spare);
+                return Err(NotBegun::NoSpare(error));
+            }
+            // Somebody has made room by hand: the next one.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(NotBegun::Failed(error)),
         }
     };
     header.bytes = spare.bytes;

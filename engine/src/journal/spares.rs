@@ -135,18 +135,19 @@ impl<D: Disk> Shelf<D> {
             state.next_number += 1;
             (filling, state.next_number - 1, state.wanted.max(bytes))
         };
-        let result = match filling {
-            Some(filling) => Ok(filling),
-            // A small one is enough to go on: who waits for room has facts to write now.
-            None => self.begin(number, wanted).or_else(|error| match error.kind() {
-                io::ErrorKind::StorageFull => {
-                    self.begin(number, bytes.next_multiple_of(STEP_BYTES).min(wanted))
-                }
-                _ => Err(error),
-            }),
+        let make = |bytes| self.begin(number, bytes).and_then(|filling| self.finish(filling));
+        let mut result = match filling {
+            Some(filling) => self.finish(filling),
+            None => make(wanted),
+        };
+        let mut state = self.state.lock();
+        state.hindered = result.is_err();
+        drop(state);
+        let smallest = bytes.next_multiple_of(STEP_BYTES);
+        if smallest < wanted && result.as_ref().is_err_and(is_full) {
+            // A small one is enough to go on, as who waits for room has facts to write now. The disk is as full as it was.
+            result = make(smallest);
         }
-        .and_then(|filling| self.finish(filling));
-        self.state.lock().hindered = result.is_err();
         result
     }
 
@@ -200,6 +201,10 @@ impl<D: Disk> Shelf<D> {
         filling.done += part;
         Ok(())
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 enum Advanced<F> {

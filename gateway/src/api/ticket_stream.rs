@@ -137,7 +137,7 @@ impl Follow {
     async fn next(mut self) -> Option<(Bytes, Self)> {
         while !self.over {
             sleep(LOOK).await;
-            if self.app.is_draining() {
+            if self.app.is_closing() {
                 return None;
             }
             if Instant::now() >= self.ends {
@@ -149,8 +149,8 @@ impl Follow {
                     return Some((self.event(seen, None), self));
                 }
                 Ok(_) => {}
-                // Too busy to look: the next look will tell.
-                Err(problem) if problem.code() == Some(Code::Overloaded) => {}
+                // Too busy to look, or the disk is full: a later look will tell.
+                Err(problem) if matches!(problem.code(), Some(Code::Overloaded | Code::DiskFull)) => {}
                 // The journal has failed, or there is no such line any more: the client asks, and is told why.
                 Err(_) => return None,
             }

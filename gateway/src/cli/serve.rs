@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -10,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{CommandError, checked, readable, say};
 use crate::config::Config;
 use crate::keys::{NewKey, Role};
-use crate::serve::{Server, Started, start};
+use crate::serve::{Server, Started, start_telling};
 
 /// How often the journal's health is looked at.
 const HEALTH_EVERY: Duration = Duration::from_millis(500);
@@ -26,20 +28,25 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
     };
     let environment: Vec<_> = std::env::vars_os().filter_map(readable).collect();
+    let reading = Arc::new(AtomicBool::new(true));
     let starting = {
-        let config = config.clone();
-        move || start(&config, environment)
+        let (config, reading) = (config.clone(), Arc::clone(&reading));
+        move || start_telling(&config, environment, || reading.store(false, Ordering::Release))
     };
+    let mut told = false;
     let started = runtime.block_on(async {
+        let mut starting = tokio::task::spawn_blocking(starting);
         tokio::select! {
             biased;
-            started = tokio::task::spawn_blocking(starting) => Some(started),
-            _ = terminate.recv() => None,
-            _ = interrupt.recv() => None,
+            started = &mut starting => return Some(started),
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
+        told = true;
+        if reading.load(Ordering::Acquire) { None } else { Some(starting.await) }
     });
     let Some(started) = started else {
-        // A start may end at any instant, as a journal may: nobody waits for it.
+        // Reading may end at any instant, as a journal may: nobody waits for it.
         tracing::info!("stopped while the journal was read: nothing was lost, the next start reads it again");
         runtime.shutdown_background();
         return Ok(ExitCode::SUCCESS);
@@ -50,7 +57,11 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     }
     greet(&config, &server, &new_keys);
     let failed = runtime.block_on(async {
+        let mut blocked = false;
         loop {
+            if told {
+                return None;
+            }
             tokio::select! {
                 _ = terminate.recv() => return None,
                 _ = interrupt.recv() => return None,
@@ -59,10 +70,25 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
             if let Some(why) = server.failure() {
                 return Some(why);
             }
+            if server.is_blocked() != blocked {
+                blocked = !blocked;
+                match blocked {
+                    true => tracing::error!(
+                        "there is no room (or no file handle) for the journal's next segment: nothing is decided until there is"
+                    ),
+                    false => tracing::info!("there is room again: the journal goes on"),
+                }
+            }
         }
     });
     match &failed {
-        None => tracing::info!("stopping: no more requests are accepted, what runs is finished"),
+        None if config.limits.notice.is_zero() => {
+            tracing::info!("stopping: no more requests are accepted, what runs is finished");
+        }
+        None => tracing::info!(
+            "stopping: /readyz says so; in {} ms no more requests are accepted, and what runs is finished",
+            config.limits.notice.as_millis()
+        ),
         Some(why) => tracing::error!(%why, "stopping: the journal has failed"),
     }
     let late = server.stop();

@@ -137,7 +137,8 @@ impl Edge {
         // Loopback is exempt, but not a proxy there that speaks for somebody else; nor who only says that he is loopback.
         let exempt = client == connection.peer && client.is_loopback();
         // A probe may come from the address of a crowd.
-        let exempt = exempt || is_probe(request.uri().path());
+        let probe = matches!(principal, Ok(Principal::Nobody)) && is_probe(&request);
+        let exempt = exempt || probe;
         if !matches!(principal, Ok(Principal::Key(_))) && !exempt {
             let measured = self.app.rate.take(client);
             *tempo = Some(measured);
@@ -197,8 +198,10 @@ fn step_of(route: Option<Route>, buys: bool, status: StatusCode) -> Option<Step>
     }
 }
 
-fn is_probe(path: &str) -> bool {
-    [Route::Livez, Route::Readyz].iter().any(|route| route.entry().path == path)
+fn is_probe<B>(request: &Request<B>) -> bool {
+    let path = request.uri().path();
+    [Method::GET, Method::HEAD].contains(request.method())
+        && [Route::Livez, Route::Readyz].iter().any(|route| route.entry().path == path)
 }
 
 fn about_the_server(path: &str) -> bool {

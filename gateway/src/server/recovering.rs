@@ -22,7 +22,7 @@ use crate::answer::text;
 use crate::edge::request_id;
 use crate::problem::{Code, Problem};
 
-/// Clients that are told at a time; the others wait in the backlog.
+/// Clients that are told at a time, at most; the others wait in the backlog.
 const AT_A_TIME: usize = 1_024;
 /// One request per socket, and not long to send it: who sends none must not keep a probe waiting.
 const HEAD_TIMEOUT: Duration = Duration::from_millis(500);
@@ -34,11 +34,11 @@ pub struct Interim {
     thread: JoinHandle<()>,
 }
 
-/// Answers on a copy of the listening socket, on a thread of its own.
+/// Answers on a copy of the listening socket, on a thread of its own, with this many sockets at most.
 ///
 /// # Errors
 /// When the socket cannot be copied or the thread not be made.
-pub fn answer_recovering(listener: &TcpListener) -> io::Result<Interim> {
+pub fn answer_recovering(listener: &TcpListener, sockets: usize) -> io::Result<Interim> {
     let listener = listener.try_clone()?;
     let (end, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -46,7 +46,7 @@ pub fn answer_recovering(listener: &TcpListener) -> io::Result<Interim> {
         runtime.block_on(async {
             tokio::select! {
                 _ = ended => {}
-                result = accept(listener) => {
+                result = accept(listener, sockets.min(AT_A_TIME)) => {
                     if let Err(error) = result {
                         tracing::warn!(%error, "nobody can be told that the server is recovering");
                     }
@@ -68,9 +68,9 @@ impl Interim {
     }
 }
 
-async fn accept(listener: TcpListener) -> io::Result<()> {
+async fn accept(listener: TcpListener, sockets: usize) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let room = Arc::new(Semaphore::new(AT_A_TIME));
+    let room = Arc::new(Semaphore::new(sockets));
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return Ok(()) };
         let Ok((stream, _)) = listener.accept().await else {
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn everybody_is_told_to_come_back_and_the_process_is_well() {
         let listener = super::super::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let interim = answer_recovering(&listener).unwrap();
+        let interim = answer_recovering(&listener, 8).unwrap();
         let ask = |path: &str| {
             let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();

@@ -18,6 +18,8 @@ use super::accept::{Accepted, accept};
 use super::caps::{Caps, Place};
 use super::connection;
 use super::gathering::Gathering;
+use onsale_engine::Health;
+
 use crate::app::App;
 use crate::durable;
 use crate::edge::Edge;
@@ -162,7 +164,11 @@ impl Running {
     /// Stops accepting and lets what runs finish, up to the drain time-out. Returns when the last worker has gone.
     pub fn drain(self) {
         self.app.start_draining();
-        std::thread::sleep(self.app.limits.notice);
+        // A server whose journal has failed has been saying so, and its successor is waited for.
+        if !matches!(self.app.engine.health(), Health::JournalFailed(_)) {
+            std::thread::sleep(self.app.limits.notice);
+        }
+        self.app.end_streams();
         // Fails only if all workers are gone already.
         let _ = self.drain.send(true);
         for thread in self.threads {

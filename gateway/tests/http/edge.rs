@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::server_common::{TestServer, WEB};
+use crate::server_common::{OPERATOR, TestServer, WEB};
 use serde_json::json;
 
 #[test]
@@ -24,6 +24,20 @@ fn health_pages_and_metrics_answer() {
     );
     assert!(metrics.ends_with("# EOF\n"));
     server.send("GET", "/problems/no-such", &[], "").problem(404, "not-found");
+}
+
+/// Where the disk is quick a worker with nothing else to do writes itself, and does not wait until the journal's thread looks.
+#[test]
+fn workers_write_what_they_have_decided() {
+    let server = TestServer::in_memory();
+    for number in 0..20 {
+        let sale = json!({"time_zone": "UTC"});
+        assert_eq!(server.json("PUT", &format!("/v1/sales/s{number}"), OPERATOR, "k", &sale).status, 201);
+    }
+    let metrics = server.send("GET", "/metrics", &[], "").body;
+    let counter = "onsale_journal_frames_by_workers_total ";
+    let frames: u64 = metrics.lines().find_map(|line| line.strip_prefix(counter)).unwrap().parse().unwrap();
+    assert!(frames > 0, "{metrics}");
 }
 
 #[test]

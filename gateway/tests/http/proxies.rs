@@ -22,6 +22,10 @@ fn each_visitor_behind_a_trusted_proxy_has_an_own_allowance() {
     for probe in ["/livez", "/readyz"] {
         assert!((0..5).all(|_| server.send("GET", probe, &visitor, "").status == 200), "{probe}");
     }
+    // But not one that tries keys.
+    let guess = [visitor[0], ("authorization", "Bearer op_guess")];
+    assert_eq!(server.send("GET", "/livez", &guess, "").status, 429);
+    assert_eq!(server.send("POST", "/livez", &visitor, "").status, 429);
     // Without the header it is the proxy's own machine that asks, its health check for one.
     assert!((0..5).all(|_| ask(&server, &[]) == 200));
 }

@@ -28,7 +28,15 @@ pub struct TestServer {
 impl TestServer {
     /// A server on a new folder, with these settings besides the defaults.
     pub fn start(settings: &[(&'static str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), settings)
+    }
+
+    /// The same on a disk that is never slow.
+    pub fn in_memory() -> Self {
+        Self::start_in(tempfile::tempdir_in("/dev/shm").unwrap(), &[])
+    }
+
+    fn start_in(folder: tempfile::TempDir, settings: &[(&'static str, &str)]) -> Self {
         let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let mut server =
             Self { server: None, data: folder.path().join("data"), folder: Some(folder), settings };
