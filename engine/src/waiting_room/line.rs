@@ -91,7 +91,7 @@ pub struct Line {
     pub credit: Credit,
     /// Counts what operators did; who does something can say which state they have seen.
     pub version: u64,
-    /// What operators did, oldest first; the newest [`MAX_CHANGES`].
+    /// What operators did, oldest first; the newest [`MAX_CHANGES`](super::MAX_CHANGES).
     pub changes: VecDeque<Change>,
     /// How many tickets were ever let in.
     pub admitted: u64,
