@@ -329,15 +329,19 @@ fn a_code_is_a_place_in_the_line_whatever_the_device() {
     assert_eq!(booth.desk.core.buffer.last(), before, "a refusal is no fact");
 }
 
-#[test]
-fn whoever_was_invited_is_called_though_nothing_is_free() {
-    let booth = Booth::new(1);
-    with_room(&booth, CodeTerms { lanes: vec!["codes".into()], ..CodeTerms::default() });
-    // All there is at the hall is set aside; the other venues are gone.
+/// Every other venue is gone: what there is is at the hall, to be set aside.
+fn only_the_hall(booth: &Booth) {
     for name in ["b", "c", "d1-0", "d1-1", "d2-21", "d2-22"] {
         let change = onsale_engine::decide::SlotChange { capacity: Some(0), ..Default::default() };
         booth.desk.core.change_slot(booth.desk.now(), "day", name, &change).result.unwrap();
     }
+}
+
+#[test]
+fn whoever_was_invited_is_called_though_nothing_is_free() {
+    let booth = Booth::new(1);
+    with_room(&booth, CodeTerms { lanes: vec!["codes".into()], ..CodeTerms::default() });
+    only_the_hall(&booth);
     let wave = WaveTerms { lane: Some("codes".into()), ..booth.reserving("w", units("hall", None, 1)) };
     booth.make(&wave, &[code(1)]).result.unwrap();
     let join = |proof| {
@@ -360,10 +364,7 @@ fn whoever_was_invited_is_called_though_nothing_is_free() {
 fn whoever_was_invited_is_called_for_as_long_as_the_units_wait() {
     let mut booth = Booth::new(1);
     with_room(&booth, CodeTerms { lanes: vec!["codes".into()], ..CodeTerms::default() });
-    for name in ["b", "c", "d1-0", "d1-1", "d2-21", "d2-22"] {
-        let change = onsale_engine::decide::SlotChange { capacity: Some(0), ..Default::default() };
-        booth.desk.core.change_slot(booth.desk.now(), "day", name, &change).result.unwrap();
-    }
+    only_the_hall(&booth);
     let wave = WaveTerms { lane: Some("codes".into()), ..booth.reserving("w", units("hall", None, 1)) };
     booth.make(&wave, &[code(1)]).result.unwrap();
     let request = JoinLine { sale: "day", proof: Proof::Code(code(1)), lane: None };

@@ -140,9 +140,7 @@ impl<D: Disk> Shelf<D> {
             Some(filling) => self.finish(filling),
             None => make(wanted),
         };
-        let mut state = self.state.lock();
-        state.hindered = result.is_err();
-        drop(state);
+        self.state.lock().hindered = result.is_err();
         let smallest = bytes.next_multiple_of(STEP_BYTES);
         if smallest < wanted && result.as_ref().is_err_and(is_full) {
             // A small one is enough to go on, as who waits for room has facts to write now. The disk is as full as it was.

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use onsale_engine::Health;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local};
@@ -18,8 +19,6 @@ use super::accept::{Accepted, accept};
 use super::caps::{Caps, Place};
 use super::connection;
 use super::gathering::Gathering;
-use onsale_engine::Health;
-
 use crate::app::App;
 use crate::durable;
 use crate::edge::Edge;
