@@ -133,7 +133,7 @@ pub struct Gauges {
 /// One partition, running. See the module.
 #[derive(Debug)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<FolderDisk>>,
     threads: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
 

@@ -241,14 +241,33 @@ impl IdText {
     }
 }
 
+/// What all ids of one cart have in common, as text: made once for an answer that says several.
+#[derive(Clone, Copy, Debug)]
+pub struct NumberText([u8; 13]);
+
+impl CartId {
+    /// Its number as every id of it says it.
+    #[must_use]
+    pub fn number_text(self) -> NumberText {
+        NumberText(base32(self.0))
+    }
+}
+
 impl PublicId {
     /// The id as text.
     #[must_use]
     pub fn text(self) -> IdText {
+        self.text_with(self.cart.number_text())
+    }
+
+    /// The same with the number of its cart, which is known already.
+    #[inline]
+    #[must_use]
+    pub fn text_with(self, NumberText(number): NumberText) -> IdText {
         let mut bytes = [0; IdText::ROOM];
         let (prefix, rest) = bytes.split_at_mut(self.kind.prefix().len());
         prefix.copy_from_slice(self.kind.prefix().as_bytes());
-        rest[..13].copy_from_slice(&base32(self.cart.0));
+        rest[..13].copy_from_slice(&number);
         let mut len = prefix.len() + 13;
         if self.kind.has_ordinal() {
             bytes[len] = b'.';

@@ -58,23 +58,48 @@ pub struct Settled<T> {
     pub replayed: bool,
 }
 
-/// Waits until the answer may leave. A refusal waits as well: it rests on facts like any other answer.
-///
-/// # Errors
-/// The engine's refusal, or `outcome-unknown` when the journal failed before the mark had passed.
-pub async fn settle<T>(engine: &Engine, answer: Answer<T>) -> Result<Settled<T>, Problem> {
-    let Answer { rests_on, now, replayed, result } = answer;
-    if engine.mark() < rests_on && !(Passed { journal: engine, rests_on, ticket: None }).await {
-        let why = match engine.health() {
-            Health::JournalFailed(_) => "The journal failed before this answer was durable",
-            Health::Blocked | Health::Ready => {
-                "The disk has no room for what this answer rests on, and it may yet have"
-            }
-        };
-        let detail = format!("{why}; ask again with the same Idempotency-Key.");
-        return Err(Problem::new(Code::OutcomeUnknown, detail));
+/// Waits until the answer may leave. A refusal waits as well: it rests on facts like any other answer. Gives the engine's
+/// refusal as a problem, or `outcome-unknown` when the journal failed before the mark had passed.
+pub fn settle<T>(engine: &Engine, answer: Answer<T>) -> Settling<'_, T> {
+    let passed = Passed { journal: engine, rests_on: answer.rests_on, ticket: None };
+    Settling { passed, answer: Some(answer) }
+}
+
+/// An answer that waits for the mark. Written by hand: an `async fn` keeps what it is given twice, and a request that waits is
+/// looked at again when nothing of it is in the caches any more.
+#[must_use = "an answer that is not waited for may be untrue after a crash"]
+pub struct Settling<'a, T> {
+    passed: Passed<'a, Engine>,
+    /// Until it is given.
+    answer: Option<Answer<T>>,
+}
+
+/// Nothing in it refers to itself.
+impl<T> Unpin for Settling<'_, T> {}
+
+impl<T> Future for Settling<'_, T> {
+    type Output = Result<Settled<T>, Problem>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Poll::Ready(passed) = Pin::new(&mut self.passed).poll(cx) else { return Poll::Pending };
+        let Some(Answer { now, replayed, result, .. }) = self.answer.take() else { return Poll::Pending };
+        Poll::Ready(if passed {
+            result.map(|value| Settled { value, now, replayed }).map_err(Problem::from)
+        } else {
+            Err(unknown(self.passed.journal))
+        })
     }
-    Ok(Settled { value: result.map_err(Problem::from)?, now, replayed })
+}
+
+#[cold]
+fn unknown(engine: &Engine) -> Problem {
+    let why = match engine.health() {
+        Health::JournalFailed(_) => "The journal failed before this answer was durable",
+        Health::Blocked | Health::Ready => {
+            "The disk has no room for what this answer rests on, and it may yet have"
+        }
+    };
+    Problem::new(Code::OutcomeUnknown, format!("{why}; ask again with the same Idempotency-Key."))
 }
 
 /// Runs as long as the worker does: wakes the line's head whenever the mark has moved. To be spawned once per worker,

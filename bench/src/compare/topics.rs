@@ -31,12 +31,17 @@ pub struct Bench<'a> {
 const SPECIMEN: u64 = 99_999_999_999_999;
 
 impl Bench<'_> {
+    /// An echo that answers as a hold at this shop is answered.
+    fn echo_of_a_hold(&self, shop: &Shop) -> Result<Echo, String> {
+        let answer = shop.hold(&WIDE, SPECIMEN, 0, 0)?.expect(201)?;
+        Echo::start(self.within, &answer)
+    }
+
     /// Bars 1 and 2: the hold, waiting for the disk and not, over the echo, with 64 and with 256 connections.
     pub fn echo(&self, record: &mut Record) -> Result<(), String> {
         let fsync = Shop::open(self.within, "fsync", &[WIDE])?;
         let none = Shop::open(self.within, "none", &[WIDE])?;
-        let answer = fsync.hold(&WIDE, SPECIMEN, 0, 0)?.expect(201)?;
-        let echo = Echo::start(self.within, &answer)?;
+        let echo = self.echo_of_a_hold(&fsync)?;
         let wrk = Wrk::new(self.within, &WIDE, self.wrk_threads)?;
         let side = |name: &str, connections: u32, server| {
             let wrk = &wrk;
@@ -102,13 +107,14 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Bar 4: Redis, which answers after its disk as well.
+    /// Bar 4: Redis, which answers after its disk as well. The echo runs beside both: what hyper alone could reach of the bar.
     pub fn redis(&self, record: &mut Record) -> Result<(), String> {
         if find("redis-server").is_none() {
             record.skip(redis::MISSING.to_owned());
             return Ok(());
         }
         let shop = Shop::open(self.within, "fsync", &[WIDE])?;
+        let echo = self.echo_of_a_hold(&shop)?;
         let wrk = Wrk::new(self.within, &WIDE, self.wrk_threads)?;
         let redis = Redis::start(self.within)?;
         let mut sides = [
@@ -117,21 +123,25 @@ impl Bench<'_> {
             }),
             Side::new("Redis, depth 1", |seconds, _| redis.run(1, seconds)),
             Side::new("Redis, depth 16", |seconds, _| redis.run(16, seconds)),
+            Side::new("echo", |seconds, seed| wrk.run((&echo.program, echo.port), 64, seconds, seed, false)),
         ];
         let series = alternate(&mut sides, self.rounds, self.seconds)?;
         record.keep(&series);
         record.compare("4", &series[0], &series[1]);
         record.compare("4b", &series[0], &series[2]);
+        record.compare("4, echo", &series[3], &series[1]);
+        record.compare("4b, echo", &series[3], &series[2]);
         Ok(())
     }
 
-    /// Bar 5: PostgreSQL with its best number of clients.
+    /// Bar 5: PostgreSQL with its best number of clients; the echo as in [`Bench::redis`].
     pub fn postgres(&self, record: &mut Record) -> Result<(), String> {
         if find("initdb").and(find("pgbench")).is_none() {
             record.skip(postgres::MISSING.to_owned());
             return Ok(());
         }
         let shop = Shop::open(self.within, "fsync", &[WIDE])?;
+        let echo = self.echo_of_a_hold(&shop)?;
         let wrk = Wrk::new(self.within, &WIDE, self.wrk_threads)?;
         let postgres = Postgres::start(self.within)?;
         let mut sides = [
@@ -141,10 +151,12 @@ impl Bench<'_> {
             Side::new(format!("PostgreSQL, {} clients", postgres.clients()), |seconds, _| {
                 postgres.run(seconds)
             }),
+            Side::new("echo", |seconds, seed| wrk.run((&echo.program, echo.port), 64, seconds, seed, false)),
         ];
         let series = alternate(&mut sides, self.rounds, self.seconds)?;
         record.keep(&series);
         record.compare("5", &series[0], &series[1]);
+        record.compare("5, echo", &series[2], &series[1]);
         Ok(())
     }
 
@@ -152,8 +164,7 @@ impl Bench<'_> {
     /// third of it, and the note says so.
     pub fn latency(&self, record: &mut Record) -> Result<(), String> {
         let shop = Shop::open(self.within, "fsync", &[WIDE])?;
-        let answer = shop.hold(&WIDE, SPECIMEN, 0, 0)?.expect(201)?;
-        let echo = Echo::start(self.within, &answer)?;
+        let echo = self.echo_of_a_hold(&shop)?;
         for (turn, rate) in [30_000, 10_000].into_iter().enumerate() {
             let paced = |name: &str, program, port| {
                 // wrk is not used here; the numbers of the two rates must not meet.

@@ -14,8 +14,8 @@ use crate::door::Door;
 use crate::follower::{Followed, Follower};
 use crate::journal::FileJournal;
 use crate::os::clock::monotonic_micros;
-use crate::os::disk::FolderDisk;
 use crate::os::threads;
+use crate::ports::Disk;
 use crate::sequence::Sequence;
 use crate::ticker::Ticker;
 use crate::time::Millis;
@@ -71,9 +71,9 @@ enum Next {
     End,
 }
 
-/// See the module.
+/// See the module. Over any disk, so that its threads can be seen on one that is full.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct Shared<D: Disk> {
     pub core: Arc<Core>,
     pub customers: CustomerKey,
     pub mark: Arc<Mark>,
@@ -87,7 +87,7 @@ pub(super) struct Shared {
     pub snapshot: AtomicU64,
     pub hindered: AtomicU64,
     /// Held for one step; none once the engine has stopped, so that the folder is free.
-    writer: parking_lot::Mutex<Option<Writer<FileJournal<FolderDisk>>>>,
+    writer: parking_lot::Mutex<Option<Writer<FileJournal<D>>>>,
     /// How long a step takes, on average, whoever makes it.
     step_micros: AtomicU64,
     workers_write: bool,
@@ -95,13 +95,13 @@ pub(super) struct Shared {
     last_snapshot: Millis,
 }
 
-impl Shared {
+impl<D: Disk> Shared<D> {
     pub fn new(
         core: Arc<Core>,
         customers: CustomerKey,
         mark: Arc<Mark>,
         door: Door,
-        (writer, ack, workers_write): (Writer<FileJournal<FolderDisk>>, Ack, bool),
+        (writer, ack, workers_write): (Writer<FileJournal<D>>, Ack, bool),
         last_snapshot: Millis,
     ) -> Self {
         Self {
@@ -126,7 +126,7 @@ impl Shared {
     }
 
     /// Writes what is in the buffer as one frame.
-    fn step(&self, writer: &mut Writer<FileJournal<FolderDisk>>) -> Step {
+    fn step(&self, writer: &mut Writer<FileJournal<D>>) -> Step {
         let began = monotonic_micros();
         let step = writer.step();
         if step == Step::Wrote {
@@ -184,7 +184,7 @@ impl Shared {
     }
 
     /// One frame, what others ask of the writer, and the sync of the modes that do not wait for it.
-    fn turn(&self, writer: &mut Writer<FileJournal<FolderDisk>>, duty: &mut Duty) -> Next {
+    fn turn(&self, writer: &mut Writer<FileJournal<D>>, duty: &mut Duty) -> Next {
         let step = self.step(writer);
         if step == Step::Failed || writer.run_errands() == Step::Failed {
             return Next::End;
@@ -228,14 +228,14 @@ impl Shared {
     }
 
     /// Makes a piece of the next segment; says whether there is more of that to do.
-    fn prepare(&self, writer: &mut Writer<FileJournal<FolderDisk>>) -> bool {
+    fn prepare(&self, writer: &mut Writer<FileJournal<D>>) -> bool {
         let more = writer.prepare();
         self.core.note_space(writer.space());
         more
     }
 
     /// The follower's thread: behind everybody else, and a last snapshot when the writer has ended.
-    pub fn follow(&self, mut follower: Follower<FolderDisk>) {
+    pub fn follow(&self, mut follower: Follower<D>) {
         threads::give_way();
         let parker = crossbeam::sync::Parker::new();
         while !self.stopping.load(Ordering::Acquire) {
@@ -285,5 +285,85 @@ impl Shared {
             self.watch_journal(&mut waiting);
             ticker.tick(&self.core, &self.door, || self.stopping.load(Ordering::Acquire));
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "it is threads that are looked at")]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::decide::SlotChange;
+    use crate::inventory::SlotSpec;
+    use crate::limits::Limits;
+    use crate::sale::{IfMatch, SaleRules};
+    use crate::start::{self, StartOptions, Started};
+    use crate::testing::clock::SimClock;
+    use crate::testing::disk::SimDisk;
+    use crate::testing::rng::SimRng;
+    use crate::time::WallTime;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    fn wait_until(what: &str, mut true_now: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !true_now() {
+            assert!(began.elapsed() < SOON, "{what} was waited for in vain");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// A full disk, then one without any room, then one with room again: what the journal's thread says of it, to the decider
+    /// and to who waits for an answer.
+    #[test]
+    fn the_journals_thread_says_that_there_is_no_room_and_that_there_is_again() {
+        let (disk, clock) = (SimDisk::new(1), SimClock::new(WallTime(1_800_000_000_000)));
+        let limits = Limits { journal_buffer: 64 << 10, ..Limits::default() };
+        let mut options = StartOptions::new(2, Ack::Fsync, limits, &mut SimRng::new(1));
+        (options.journal.segment_bytes, options.journal.smallest_segment_bytes) = (256 << 10, 128 << 10);
+        let started = start::start(&disk, Arc::new(clock.clone()), &mut SimRng::new(2), options, |_| {});
+        let Started { core, customers, mark, door, writer, .. } = started.expect("an empty disk");
+        let shared =
+            Arc::new(Shared::new(core, customers, mark, door, (writer, Ack::Fsync, true), Millis(0)));
+        let (core, mark) = (&shared.core, &shared.mark);
+        let writing = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || writing.write());
+
+        let now = shared.door.now(core).expect("nothing hinders");
+        core.put_sale(now, SaleRules::new("day", "UTC"), IfMatch::Absent).result.expect("a sale");
+        core.add_slots(now, "day", &[SlotSpec::new("a", "kiel", 9)], false).result.expect("a slot");
+        let durable = || mark.durable() == core.buffer.last();
+        wait_until("the first sync", durable);
+
+        // Operators' changes are taken to the end of the reserve.
+        disk.set_capacity(disk.used());
+        let (mut blocked, reason) = (0, "x".repeat(400));
+        wait_until("a disk without room", || {
+            blocked = (blocked + 1) % 5;
+            let change =
+                SlotChange { blocked: Some(blocked), reason: Some(reason.clone()), ..Default::default() };
+            let _ = core.change_slot(now, "day", "a", &change);
+            shared.core.is_blocked()
+        });
+        assert!(shared.core.disk_full.load(Ordering::Relaxed), "that holds are refused was said before");
+        assert!(shared.door.now(core).is_err(), "somebody was let in");
+        assert!(!durable() && !mark.is_stuck() && !mark.has_failed());
+
+        clock.step(Millis(STUCK_AFTER - 1));
+        std::thread::sleep(2 * BLOCKED_FOR);
+        assert!(!mark.is_stuck(), "who waits is told too soon");
+        clock.step(Millis(1));
+        wait_until("that who waits is told", || mark.is_stuck());
+
+        disk.set_capacity(u64::MAX);
+        wait_until("that all is written", durable);
+        wait_until("that somebody is let in", || !shared.core.is_blocked());
+        assert!(!mark.is_stuck() && !mark.has_failed());
+
+        shared.stopping.store(true, Ordering::Release);
+        shared.core.writer.wake();
+        thread.join().expect("the journal's thread");
+        assert!(shared.stopped_writing.load(Ordering::Acquire));
     }
 }

@@ -26,22 +26,29 @@ pub(super) fn written(status: StatusCode, cart: &Settled<CartView>) -> Response 
 }
 
 /// `POST /v1/sales/{sale}/carts`
-pub async fn open(call: Call) -> Outcome {
+pub async fn open(call: &mut Call) -> Outcome {
+    let (answer, code) = opened(call)?;
+    let cart = call.tried(code, settle(call.engine(), answer).await)?;
+    let location = ["/v1/carts/", PublicId::cart(cart.value.cart).text().as_str()].concat();
+    let body = wire::cart::cart(&cart.value, cart.now);
+    let table = std::mem::take(&mut call.headers);
+    Ok(json_bytes_reusing(table, StatusCode::CREATED, body).replayed(cart.replayed).at(location))
+}
+
+/// What the engine says, and the code that was shown. All that was read for it is gone when the answer is waited for.
+fn opened(call: &Call) -> Result<(Answer<CartView>, Option<Tried>), Problem> {
     let caller = call.principal.seller()?;
     let sale = call.param(0);
     let key = call.key(caller, sale)?;
-    let Asked { customer, wants, mut notes, code } = asked(&call, caller, sale)?;
+    let Asked { customer, wants, mut notes, code } = asked(call, caller, sale)?;
     // In clear only if the sale says so. An unknown sale is told by the call below.
     if call.engine().keeps_customer(sale) {
         notes.customer = customer.in_clear.map(Cow::into_owned);
     }
     let customer = customer.hash;
-    let request =
-        OpenCart { caller, key, sale, customer, wants: &wants, notes, code: code.map(|code| code.hash) };
-    let cart = call.tried(code, settle(call.engine(), call.engine().open_cart(&request)).await)?;
-    let location = ["/v1/carts/", PublicId::cart(cart.value.cart).text().as_str()].concat();
-    let body = wire::cart::cart(&cart.value, cart.now);
-    Ok(json_bytes_reusing(call.headers, StatusCode::CREATED, body).replayed(cart.replayed).at(location))
+    let shown = code.as_ref().map(|code| code.hash);
+    let request = OpenCart { caller, key, sale, customer, wants: &wants, notes, code: shown };
+    Ok((call.engine().open_cart(&request), code))
 }
 
 /// Who asks for what, what is attached, and the access code it is made with.
@@ -98,7 +105,7 @@ fn buyer<'a>(call: &Call, caller: Caller, named: Option<Cow<'a, str>>) -> Result
 }
 
 /// `GET /v1/carts/{cart}`
-pub async fn get(call: Call) -> Outcome {
+pub async fn get(call: &mut Call) -> Outcome {
     let caller = call.principal.seller()?;
     let cart = call.id(0, IdKind::Cart)?.cart;
     let cart = settle(call.engine(), call.engine().cart(caller, cart)).await?;

@@ -15,14 +15,14 @@ use crate::wire::cart::EmptyInput;
 use crate::wire::order;
 
 /// `POST /v1/carts/{cart}/checkout`
-pub async fn post(call: Call) -> Outcome {
-    let on = on_cart(&call, IdKind::Cart)?;
+pub async fn post(call: &mut Call) -> Outcome {
+    let on = on_cart(call, IdKind::Cart)?;
     let EmptyInput {} = call.json_or_empty()?;
     let wait = call.prefer_wait();
     let checkout = settle(call.engine(), call.engine().checkout(on)).await?;
     let body = order::checkout(&checkout.value, checkout.now);
     let status = if wait.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let mut response = json_bytes_reusing(call.headers, status, body)
+    let mut response = json_bytes_reusing(std::mem::take(&mut call.headers), status, body)
         .at(["/v1/checkouts/", order::checkout_id(&checkout.value).text().as_str()].concat())
         .replayed(checkout.replayed);
     match wait.map(|wait| HeaderValue::try_from(format!("wait={}", wait.as_secs()))) {

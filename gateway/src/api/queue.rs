@@ -1,14 +1,17 @@
 //! The waiting room: joining, asking, leaving; the public document; and what operators turn.
 
 use std::borrow::Cow;
+use std::mem::take;
 
 use http::StatusCode;
-use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof, has_pass};
+use onsale_engine::decide::{AdmitNow, JoinLine, JoinedLine, LineChange, Proof, has_pass};
+use onsale_engine::outcome::Answer;
 use onsale_engine::sale::IfMatch;
 use onsale_engine::time::Now;
 use onsale_engine::waiting_room::TicketView;
 use serde::Deserialize;
 
+use super::access_codes::Tried;
 use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json, json_bytes_reusing};
 use crate::app::App;
 use crate::auth::Principal;
@@ -55,7 +58,19 @@ pub(crate) fn pass_of(app: &App, view: &TicketView, now: Now) -> Option<String> 
 }
 
 /// `POST /v1/sales/{sale}/queue`
-pub async fn join(call: Call) -> Outcome {
+pub async fn join(call: &mut Call) -> Outcome {
+    let (answer, code) = joined(call)?;
+    let joined = call.tried(code, settle(call.engine(), answer).await)?;
+    let created = joined.value.created;
+    let seen = Settled { value: joined.value.ticket, now: joined.now, replayed: false };
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    let document = written(&call.app, &seen);
+    let response = json_bytes_reusing(take(&mut call.headers), status, document).cached(PRIVATE);
+    Ok(if created { response.at(["/v1/queue/", &seen.value.text].concat()) } else { response })
+}
+
+/// What the engine says, and the code that was shown. All that was read for it is gone when the answer is waited for.
+fn joined(call: &Call) -> Result<(Answer<JoinedLine>, Option<Tried>), Problem> {
     let JoinInput { ticket, customer, lane, enqueue_token, access_code } = call.json_or_empty()?;
     let has_key = matches!(call.principal, Principal::Key(_));
     if (customer.is_some() || lane.is_some()) && !has_key {
@@ -89,13 +104,7 @@ pub async fn join(call: Call) -> Outcome {
         (None, None, None, None) => Proof::Nobody,
     };
     let request = JoinLine { sale, proof, lane: lane.as_deref() };
-    let joined = call.tried(code, settle(call.engine(), call.engine().join_line(&request)).await)?;
-    let created = joined.value.created;
-    let seen = Settled { value: joined.value.ticket, now: joined.now, replayed: false };
-    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-    let document = written(&call.app, &seen);
-    let response = json_bytes_reusing(call.headers, status, document).cached(PRIVATE);
-    Ok(if created { response.at(["/v1/queue/", &seen.value.text].concat()) } else { response })
+    Ok((call.engine().join_line(&request), code))
 }
 
 /// The ticket in the path; a server key may name it by its queue id, which is all that a shop with a connector knows.
@@ -107,12 +116,13 @@ async fn named(call: &Call) -> Result<Cow<'_, str>, Problem> {
 }
 
 /// `GET /v1/queue/{ticket}`
-pub async fn ticket(call: Call) -> Outcome {
-    let name = named(&call).await?;
-    let seen = settle(call.engine(), call.engine().ticket(&name)).await?;
+pub async fn ticket(call: &mut Call) -> Outcome {
+    let name = named(call).await?;
+    let answer = call.engine().ticket(&name);
     drop(name);
+    let seen = settle(call.engine(), answer).await?;
     let document = written(&call.app, &seen);
-    Ok(json_bytes_reusing(call.headers, StatusCode::OK, document).cached(PRIVATE))
+    Ok(json_bytes_reusing(take(&mut call.headers), StatusCode::OK, document).cached(PRIVATE))
 }
 
 /// `DELETE /v1/queue/{ticket}`
@@ -125,9 +135,11 @@ pub async fn leave(call: Call) -> Outcome {
 }
 
 /// `GET /v1/sales/{sale}/queue`
-pub async fn line(call: Call) -> Outcome {
-    let document = public_line(&call).await?;
-    Ok(json_bytes_reusing(call.headers, StatusCode::OK, document).cached(PUBLIC).depends_on_caller())
+pub async fn line(call: &mut Call) -> Outcome {
+    let document = public_line(call).await?;
+    Ok(json_bytes_reusing(take(&mut call.headers), StatusCode::OK, document)
+        .cached(PUBLIC)
+        .depends_on_caller())
 }
 
 async fn public_line(call: &Call) -> Result<Vec<u8>, Problem> {

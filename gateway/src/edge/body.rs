@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::Body;
-use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use crate::problem::{Code, Problem};
+use crate::server::wakes;
 
 /// What is read and dropped of a body that is too large: closing a socket with unread bytes would reset it, and the
 /// client would see a broken connection instead of the reason.
@@ -52,7 +52,10 @@ where
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut seen = 0;
-    while let Some(frame) = body.frame().await {
+    while !body.is_end_stream() {
+        let piece =
+            poll_fn(|cx| wakes::taking(cx, |cx| (body.as_mut().poll_frame(cx), body.is_end_stream())));
+        let Some(frame) = piece.await else { break };
         let frame = frame.map_err(|error| Problem::malformed(format!("The body broke off: {error}.")))?;
         let Ok(data) = frame.into_data() else { continue };
         seen += data.len();

@@ -3,19 +3,14 @@
 //! The handlers are the same; what is saved is the router's matching, its boxed futures and the body's wrapping. A path
 //! with percent signs, a trailing slash or anything else unusual is left to the router.
 
-use std::net::IpAddr;
 use std::ops::Range;
-use std::sync::Arc;
 
-use axum::response::Response;
-use bytes::Bytes;
-use http::{HeaderValue, Method, request};
+use http::Method;
 
+use crate::answer::Outcome;
 use crate::api::routes::Route;
-use crate::api::{answered, carts, checkout, expect_no_query, queue};
-use crate::app::App;
-use crate::auth::Principal;
-use crate::call::{Call, Params, Payload};
+use crate::api::{carts, checkout, expect_no_query, queue};
+use crate::call::{Call, Params};
 
 /// A hot route and where the one variable of its path stands.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,32 +63,27 @@ impl Hot {
         })
     }
 
+    /// Which route it is.
+    pub const fn route(&self) -> Route {
+        self.route.route()
+    }
+
+    /// The variable of its path.
+    pub const fn params(&self) -> Params {
+        Params::InPath(self.param.start..self.param.end)
+    }
+
     /// Calls its handler.
-    pub async fn answer(
-        self,
-        app: &Arc<App>,
-        (principal, address, client): (Principal, IpAddr, Option<IpAddr>),
-        parts: request::Parts,
-        body: Bytes,
-        request_id: &HeaderValue,
-    ) -> (Route, Response) {
-        let request::Parts { method, uri, headers, .. } = parts;
-        let (params, body) = (Params::InPath(self.param), Payload::Whole(body));
-        let (app, address) = (Arc::clone(app), Some(address));
-        let call = Call { app, principal, address, client, method, uri, headers, params, body };
-        let route = self.route.route();
-        let outcome = match expect_no_query(route.entry(), &call.uri) {
-            Err(problem) => Err(problem),
-            Ok(()) => match self.route {
-                HotRoute::CartOpen => carts::open(call).await,
-                HotRoute::CartGet => carts::get(call).await,
-                HotRoute::Checkout => checkout::post(call).await,
-                HotRoute::LineJoin => queue::join(call).await,
-                HotRoute::LineGet => queue::line(call).await,
-                HotRoute::TicketGet => queue::ticket(call).await,
-            },
-        };
-        (route, answered(outcome, request_id))
+    pub async fn answer(&self, call: &mut Call) -> Outcome {
+        expect_no_query(self.route().entry(), &call.uri)?;
+        match self.route {
+            HotRoute::CartOpen => carts::open(call).await,
+            HotRoute::CartGet => carts::get(call).await,
+            HotRoute::Checkout => checkout::post(call).await,
+            HotRoute::LineJoin => queue::join(call).await,
+            HotRoute::LineGet => queue::line(call).await,
+            HotRoute::TicketGet => queue::ticket(call).await,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! One function instead of a stack of layers: each layer of its own would cost a boxed future per request, and the order
 //! (who are you, are you too fast, is there room, what do you send) would be spread over several files.
 
-mod body;
+pub(crate) mod body;
 mod cors;
 pub mod guesses;
 mod hot;
@@ -11,6 +11,7 @@ pub mod proxies;
 pub mod ratelimit;
 pub(crate) mod request_id;
 
+use std::mem::take;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,17 +21,20 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use onsale_engine::pulse::Step;
 use onsale_engine::time::Millis;
 use tower::Service;
+
+use hot::Hot;
 
 use crate::answer::PUBLIC;
 use crate::api::routes::Route;
 use crate::api::{self, Visit};
 use crate::app::App;
 use crate::auth::{Principal, Remembered};
-use crate::call::media_type;
+use crate::call::{Call, Payload, media_type};
 use crate::problem::{Code, Problem};
 
 const DURABILITY: HeaderName = HeaderName::from_static("onsale-durability");
@@ -70,21 +74,22 @@ impl Edge {
         &self.app
     }
 
-    /// Answers a request.
-    pub async fn answer<B>(&self, connection: &Connection, request: Request<B>) -> Response
+    /// Answers a request. What its head has is taken out of it, not the head itself: what waits for the journal is looked at
+    /// again when it has left the caches, so a request is kept once.
+    pub async fn answer<B>(&self, connection: &Connection, head: &mut Parts, body: B) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         let started = Instant::now();
         self.app.engine.pass_request();
-        let request_id = request_id::of(request.headers());
-        let cross_origin = cors::applies(&request);
-        let buys = request.method() == Method::POST && request.uri().path().contains("/carts");
+        let request_id = request_id::of(&head.headers);
+        let cross_origin = cors::applies(head);
+        let buys = head.method == Method::POST && head.uri.path().contains("/carts");
         let mut tempo = None;
-        let outcome = match cors::preflight(&request) {
+        let outcome = match cors::preflight(head) {
             Some(response) => Ok((None, response)),
-            None => self.admit(connection, request, &request_id, &mut tempo).await,
+            None => self.admit(connection, head, body, &request_id, &mut tempo).await,
         };
         let (route, mut response) = outcome
             .unwrap_or_else(|problem| (None, problem.respond(request_id.to_str().unwrap_or_default())));
@@ -112,7 +117,8 @@ impl Edge {
     async fn admit<B>(
         &self,
         connection: &Connection,
-        request: Request<B>,
+        head: &mut Parts,
+        body: B,
         request_id: &HeaderValue,
         tempo: &mut Option<ratelimit::Tempo>,
     ) -> Result<(Option<Route>, Response), Problem>
@@ -122,7 +128,7 @@ impl Edge {
     {
         let _room = match self.app.enter() {
             Some(room) => Some(room),
-            None if about_the_server(request.uri().path()) => None,
+            None if about_the_server(head.uri.path()) => None,
             None => {
                 return Err(Problem::new(
                     Code::Overloaded,
@@ -131,13 +137,13 @@ impl Edge {
             }
         };
         let principal =
-            self.app.doorkeeper.recognise(request.headers(), &connection.remembered, &*self.app.engine);
+            self.app.doorkeeper.recognise(&head.headers, &connection.remembered, &*self.app.engine);
         // A wrong key is a guess: guesses are counted like any other anonymous request.
-        let client = self.app.limits.trusted_proxies.client(connection.peer, request.headers());
+        let client = self.app.limits.trusted_proxies.client(connection.peer, &head.headers);
         // Loopback is exempt, but not a proxy there that speaks for somebody else; nor who only says that he is loopback.
         let exempt = client == connection.peer && client.is_loopback();
         // A probe may come from the address of a crowd.
-        let probe = matches!(principal, Ok(Principal::Nobody)) && is_probe(&request);
+        let probe = matches!(principal, Ok(Principal::Nobody)) && is_probe(head);
         let exempt = exempt || probe;
         if !matches!(principal, Ok(Principal::Key(_))) && !exempt {
             let measured = self.app.rate.take(client);
@@ -149,10 +155,9 @@ impl Edge {
         }
         let principal = principal?;
         let (address, client) = (client, (!exempt).then_some(client));
-        let (parts, body) = request.into_parts();
-        let streamed = parts.method == Method::POST
-            && parts.uri.path().ends_with("/slots")
-            && media_type(&parts.headers)
+        let streamed = head.method == Method::POST
+            && head.uri.path().ends_with("/slots")
+            && media_type(&head.headers)
                 .is_some_and(|media| media.eq_ignore_ascii_case("application/x-ndjson"));
         let body = if streamed {
             Body::new(body)
@@ -164,14 +169,27 @@ impl Edge {
                 Principal::Nobody | Principal::Pass(_) => limits.body_bytes.min(limits.public_body_bytes),
             };
             let bytes = body::read(body, most, limits.body_timeout).await?;
-            if let Some(hot) = hot::Hot::recognise(&parts.method, parts.uri.path()) {
-                let (route, response) =
-                    hot.answer(&self.app, (principal, address, client), parts, bytes, request_id).await;
-                return Ok((Some(route), response));
+            if let Some(hot) = Hot::recognise(&head.method, head.uri.path()) {
+                let mut call = Call {
+                    app: Arc::clone(&self.app),
+                    principal,
+                    address: Some(address),
+                    client,
+                    method: take(&mut head.method),
+                    uri: take(&mut head.uri),
+                    headers: take(&mut head.headers),
+                    params: hot.params(),
+                    body: Payload::Whole(bytes),
+                };
+                let response = api::answered(hot.answer(&mut call).await, request_id);
+                return Ok((Some(hot.route()), response));
             }
             api::wrapped(bytes)
         };
-        let mut request = Request::from_parts(parts, body);
+        let mut request = Request::new(body);
+        (*request.method_mut(), *request.uri_mut()) = (take(&mut head.method), take(&mut head.uri));
+        (*request.headers_mut(), *request.version_mut()) = (take(&mut head.headers), head.version);
+        *request.extensions_mut() = take(&mut head.extensions);
         request.extensions_mut().insert(Visit {
             principal,
             address,
@@ -198,9 +216,9 @@ fn step_of(route: Option<Route>, buys: bool, status: StatusCode) -> Option<Step>
     }
 }
 
-fn is_probe<B>(request: &Request<B>) -> bool {
-    let path = request.uri().path();
-    [Method::GET, Method::HEAD].contains(request.method())
+fn is_probe(head: &Parts) -> bool {
+    let path = head.uri.path();
+    [Method::GET, Method::HEAD].contains(&head.method)
         && [Route::Livez, Route::Readyz].iter().any(|route| route.entry().path == path)
 }
 

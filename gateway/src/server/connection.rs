@@ -5,9 +5,11 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -18,6 +20,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::clock::{Clock, Phase, Watched};
+use super::wakes::Quiet;
 use crate::app::Limits;
 use crate::edge::{Connection, Edge};
 
@@ -48,11 +51,12 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, edge: Rc<Edge>, mut drain: w
     let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle_timeout));
     let clock = Clock::new();
     let connection = Rc::new(Connection::from(peer));
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         clock.begin();
+        let (mut head, body) = request.into_parts();
         let (edge, connection, clock) = (Rc::clone(&edge), Rc::clone(&connection), Rc::clone(&clock));
         async move {
-            let response = edge.answer(&connection, request).await;
+            let response = edge.answer(&connection, &mut head, body).await;
             clock.end();
             Ok::<_, Infallible>(response)
         }
@@ -71,6 +75,8 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, edge: Rc<Edge>, mut drain: w
     let mut drained = pin!(drain.wait_for(|draining| *draining));
     let (mut listening, mut draining) = (false, false);
     let mut watcher = pin!(Watcher::new(&clock, limits));
+    // Made at the first poll: the task never changes.
+    let mut quiet = None;
     let end = std::future::poll_fn(|cx| {
         // Polled once, to be woken; the news itself is a flag that costs less than a poll at every request.
         if !draining && (!listening || edge.app().is_draining()) {
@@ -81,7 +87,8 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, edge: Rc<Edge>, mut drain: w
             }
         }
         // An error of hyper is a client that broke off or spoke nonsense: it has been answered where that was possible.
-        if Pin::new(&mut http).poll(cx).is_ready() {
+        let waker = quiet.get_or_insert_with(|| Quiet::before(cx.waker()));
+        if Pin::new(&mut http).poll(&mut Context::from_waker(waker)).is_ready() {
             return Poll::Ready(End::Closed);
         }
         watcher.as_mut().poll(cx)
@@ -141,7 +148,7 @@ impl<'a> Watcher<'a> {
 impl Future for Watcher<'_> {
     type Output = End;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<End> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
         let slow_head = self.clock.phase() == Phase::Head;
         if slow_head != self.head_armed {
             self.head_armed = slow_head;

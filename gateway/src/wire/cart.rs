@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use onsale_engine::ids::{CartId, CustomerHash, PublicId};
+use onsale_engine::ids::{CartId, CustomerHash, NumberText, PublicId};
 use onsale_engine::outcome::{CartState, CartView, ItemView};
 use onsale_engine::request::Notes;
 use onsale_engine::time::Now;
@@ -79,11 +79,11 @@ pub(super) fn metadata(object: &mut Object<'_>, notes: Option<&Notes>) {
 }
 
 /// One hold of a cart, or one line of an order.
-pub(super) fn item(object: &mut Object<'_>, cart: CartId, item: &ItemView) {
-    object.id("hold", PublicId::hold(cart, item.ordinal));
+pub(super) fn item(object: &mut Object<'_>, (cart, number): (CartId, NumberText), item: &ItemView) {
+    object.id_with("hold", PublicId::hold(cart, item.ordinal), number);
     match item.bundle {
         0 => object.null("bundle"),
-        bundle => object.id("bundle", PublicId::bundle(cart, bundle)),
+        bundle => object.id_with("bundle", PublicId::bundle(cart, bundle), number),
     }
     object.ascii("slot", item.slot.as_bytes());
     object.number("quantity", item.quantity.into());
@@ -106,12 +106,13 @@ pub const fn state_word(state: CartState) -> &'static str {
 pub fn cart(view: &CartView, now: Now) -> Vec<u8> {
     let notes = view.notes.as_deref();
     let Deadline { expires_at, expires_in_ms } = Deadline::new(now, view.expires_at);
+    let number = view.cart.number_text();
     json::document(|object| {
-        object.id("cart", PublicId::cart(view.cart));
+        object.id_with("cart", PublicId::cart(view.cart), number);
         object.ascii("sale", view.sale.as_bytes());
         object.plain("state", state_word(view.state));
         customer(object, view.customer, notes);
-        object.list("items", &view.items, |object, line| item(object, view.cart, line));
+        object.list("items", &view.items, |object, line| item(object, (view.cart, number), line));
         if view.state == CartState::Ordered {
             object.id("order", PublicId::order(view.cart));
         }

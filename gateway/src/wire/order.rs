@@ -57,8 +57,9 @@ fn fill(object: &mut Object<'_>, view: &OrderView) {
     object.plain("state", state_word(view.state));
     object.id("cart", PublicId::cart(view.cart));
     cart::customer(object, view.customer, notes);
+    let number = view.cart.number_text();
     object.list("items", &view.items, |object, line| {
-        cart::item(object, view.cart, line);
+        cart::item(object, (view.cart, number), line);
         object.flag("cancelled", line.cancelled);
     });
     match notes.and_then(|notes| notes.reference.as_deref()) {

@@ -93,12 +93,14 @@ impl<'a> Reader<'a> {
     #[inline]
     fn text(&mut self) -> Option<&'a str> {
         self.past(b'"')?;
-        let start = self.at;
-        while PLAIN[usize::from(self.next()?)] {
-            self.at += 1;
+        // Counted before anything is changed: the processor need not keep the place in memory for every byte.
+        let rest = self.body.as_bytes().get(self.at..)?;
+        let len = rest.iter().position(|byte| !PLAIN[usize::from(*byte)])?;
+        if rest[len] != b'"' {
+            return None;
         }
-        let text = self.body.get(start..self.at)?;
-        (self.next()? == b'"').then(|| self.at += 1)?;
+        let text = self.body.get(self.at..self.at + len)?;
+        self.at += len + 1;
         Some(text)
     }
 
