@@ -82,7 +82,9 @@ impl<T> Future for Settling<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Poll::Ready(passed) = Pin::new(&mut self.passed).poll(cx) else { return Poll::Pending };
-        let Some(Answer { now, replayed, result, .. }) = self.answer.take() else { return Poll::Pending };
+        let Some(Answer { now, replayed, result, .. }) = self.answer.take() else {
+            panic!("an answer is given once")
+        };
         Poll::Ready(if passed {
             result.map(|value| Settled { value, now, replayed }).map_err(Problem::from)
         } else {

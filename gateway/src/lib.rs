@@ -37,4 +37,5 @@ pub mod server;
 pub mod verify_draw;
 pub mod waiting_page;
 pub mod waiting_room;
+mod wakes;
 pub mod wire;

@@ -54,7 +54,7 @@ pub const TABLE: [Bar; 34] = [
     at_most("17", "seconds until it serves with 3.44 M appointments and 1 M orders, from a snapshot", 20.0, 2.0),
     at_most("17b", "the same from the journal alone", 20.0, 2.0),
     at_most("18", "availability by venue and day, 680 k slots over 3 k slots", 2.0, 1.2),
-    // What the bare echo makes of bars 4 and 5: a server on hyper cannot reach more of them than this.
+    // What the bare echo makes of bars 4 and 5: how much of them there is for a server on hyper to take.
     at_least("4, echo", "the bare echo over Redis with AOF always, depth 1", 3.0, 4.0),
     at_least("4b, echo", "the same, depth 16", 2.3, 3.0),
     at_least("5, echo", "the bare echo over PostgreSQL's best", 6.0, 8.0),

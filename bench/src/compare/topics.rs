@@ -107,7 +107,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Bar 4: Redis, which answers after its disk as well. The echo runs beside both: what hyper alone could reach of the bar.
+    /// Bar 4: Redis, which answers after its disk as well. The echo takes its turn too: what bare hyper makes of the bar.
     pub fn redis(&self, record: &mut Record) -> Result<(), String> {
         if find("redis-server").is_none() {
             record.skip(redis::MISSING.to_owned());

@@ -291,8 +291,6 @@ impl<D: Disk> Shared<D> {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "it is threads that are looked at")]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::decide::SlotChange;
     use crate::inventory::SlotSpec;
@@ -304,12 +302,13 @@ mod tests {
     use crate::testing::rng::SimRng;
     use crate::time::WallTime;
 
-    const SOON: Duration = Duration::from_secs(20);
+    /// In microseconds.
+    const SOON: u64 = 20_000_000;
 
     fn wait_until(what: &str, mut true_now: impl FnMut() -> bool) {
-        let began = Instant::now();
+        let began = monotonic_micros();
         while !true_now() {
-            assert!(began.elapsed() < SOON, "{what} was waited for in vain");
+            assert!(monotonic_micros() - began < SOON, "{what} was waited for in vain");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -338,18 +337,21 @@ mod tests {
 
         // Operators' changes are taken to the end of the reserve.
         disk.set_capacity(disk.used());
-        let (mut blocked, reason) = (0, "x".repeat(400));
-        wait_until("a disk without room", || {
-            blocked = (blocked + 1) % 5;
-            let change =
-                SlotChange { blocked: Some(blocked), reason: Some(reason.clone()), ..Default::default() };
+        let reason = "x".repeat(400);
+        let changes = (0..1_000_000).take_while(|_| !shared.core.is_blocked());
+        for change in changes {
+            let (blocked, reason) = (Some(change % 5), Some(reason.clone()));
+            let change = SlotChange { blocked, reason, ..SlotChange::default() };
+            // Refused while the buffer is full.
             let _ = core.change_slot(now, "day", "a", &change);
-            shared.core.is_blocked()
-        });
+        }
+        assert!(shared.core.is_blocked(), "the disk has room for everything");
         assert!(shared.core.disk_full.load(Ordering::Relaxed), "that holds are refused was said before");
         assert!(shared.door.now(core).is_err(), "somebody was let in");
         assert!(!durable() && !mark.is_stuck() && !mark.has_failed());
 
+        // Only then has the thread surely read the time from which on there was none.
+        std::thread::sleep(2 * BLOCKED_FOR);
         clock.step(Millis(STUCK_AFTER - 1));
         std::thread::sleep(2 * BLOCKED_FOR);
         assert!(!mark.is_stuck(), "who waits is told too soon");

@@ -46,7 +46,7 @@ fn opened(call: &Call) -> Result<(Answer<CartView>, Option<Tried>), Problem> {
         notes.customer = customer.in_clear.map(Cow::into_owned);
     }
     let customer = customer.hash;
-    let shown = code.as_ref().map(|code| code.hash);
+    let shown = code.map(|code| code.hash);
     let request = OpenCart { caller, key, sale, customer, wants: &wants, notes, code: shown };
     Ok((call.engine().open_cart(&request), code))
 }

@@ -60,6 +60,13 @@ pub fn router(app: Arc<App>) -> Router {
     routes.fallback(unknown_path).method_not_allowed_fallback(unknown_method).with_state(app)
 }
 
+/// A handler of a hot route, which borrows its call, as one that has it.
+macro_rules! lent {
+    ($handler:path) => {
+        |mut call| async move { $handler(&mut call).await }
+    };
+}
+
 fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
     match entry.route {
         Route::SalePut => serve(entry, sales::put),
@@ -72,23 +79,23 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::SlotPatch => serve(entry, slots::patch),
         Route::Availability => serve(entry, look::availability),
         Route::Bundles => serve(entry, look::bundles),
-        Route::CartOpen => serve(entry, |mut call| async move { carts::open(&mut call).await }),
-        Route::CartGet => serve(entry, |mut call| async move { carts::get(&mut call).await }),
+        Route::CartOpen => serve(entry, lent!(carts::open)),
+        Route::CartGet => serve(entry, lent!(carts::get)),
         Route::CartExtend => serve(entry, carts::extend),
         Route::CartAbandon => serve(entry, carts::abandon),
         Route::HoldAdd => serve(entry, holds::add),
         Route::HoldRelease => serve(entry, holds::release),
         Route::HoldExchange => serve(entry, holds::exchange),
-        Route::CheckoutPost => serve(entry, |mut call| async move { checkout::post(&mut call).await }),
+        Route::CheckoutPost => serve(entry, lent!(checkout::post)),
         Route::CheckoutGet => serve(entry, checkout::get),
         Route::OrderGet => serve(entry, orders::get),
         Route::OrderList => serve(entry, orders::list),
         Route::OrderCancel => serve(entry, orders::cancel),
-        Route::LineJoin => serve(entry, |mut call| async move { queue::join(&mut call).await }),
-        Route::LineGet => serve(entry, |mut call| async move { queue::line(&mut call).await }),
+        Route::LineJoin => serve(entry, lent!(queue::join)),
+        Route::LineGet => serve(entry, lent!(queue::line)),
         Route::LinePatch => serve(entry, queue::change),
         Route::LineAdmit => serve(entry, queue::admit),
-        Route::TicketGet => serve(entry, |mut call| async move { queue::ticket(&mut call).await }),
+        Route::TicketGet => serve(entry, lent!(queue::ticket)),
         Route::TicketLeave => serve(entry, queue::leave),
         Route::DrawGet => serve(entry, draw::get),
         Route::EstimatesGet => serve(entry, queue::estimates),

@@ -3,7 +3,7 @@
 //! One function instead of a stack of layers: each layer of its own would cost a boxed future per request, and the order
 //! (who are you, are you too fast, is there room, what do you send) would be spread over several files.
 
-pub(crate) mod body;
+mod body;
 mod cors;
 pub mod guesses;
 mod hot;

@@ -20,9 +20,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::clock::{Clock, Phase, Watched};
-use super::wakes::Quiet;
 use crate::app::Limits;
 use crate::edge::{Connection, Edge};
+use crate::wakes::Quiet;
 
 /// How long a refused client may take to read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);

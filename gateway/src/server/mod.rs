@@ -9,7 +9,6 @@ mod clock;
 mod connection;
 mod gathering;
 mod recovering;
-pub(crate) mod wakes;
 mod workers;
 
 pub use accept::{MAX_LAST_WORDS, bind};

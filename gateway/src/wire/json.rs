@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::time::Written;
 
-/// Bytes a cart of two holds needs, and some more. A power of two is what an allocator finds fastest.
+/// Bytes a cart of two holds needs, and some more. One of two bundles with long names grows once.
 const ROOM: usize = 512;
 
 /// Whether text needs no escaping inside JSON.

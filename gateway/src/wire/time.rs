@@ -29,24 +29,24 @@ thread_local! {
 }
 
 /// A time that was written, and its text.
-type Remembered = (i64, [u8; Written::LONGEST], u8);
+type Last = (i64, [u8; Written::LONGEST], u8);
 
 thread_local! {
     /// Times written last. With many requests in a millisecond nearly every time of an answer was in one before: now, and what is
     /// as far from now as the sale's terms say.
-    static LAST: [Cell<Remembered>; LAST_PLACES] =
+    static LAST: [Cell<Last>; LAST_PLACES] =
         const { [const { Cell::new((i64::MIN, [0; Written::LONGEST], 0)) }; LAST_PLACES] };
 }
 
-const LAST_PLACES: usize = 16;
+/// A prime: times that are some multiple of five minutes apart, as those of one answer are, have places of their own.
+const LAST_PLACES: usize = 31;
 
 impl Written {
     /// The bytes of the time and how many they are, from what was written before if it is there.
     pub fn remembered(self) -> Option<([u8; Self::LONGEST], usize)> {
-        // Times in one answer are whole seconds apart as a rule, which a multiplication spreads over the places.
-        let place = (self.0.0.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as usize;
+        let place = usize::try_from(self.0.0.cast_unsigned() % LAST_PLACES as u64).unwrap_or(0);
         LAST.with(|last| {
-            let last = &last[place % LAST_PLACES];
+            let last = &last[place];
             let (known, text, len) = last.get();
             if known == self.0.0 && len > 0 {
                 return Some((text, usize::from(len)));

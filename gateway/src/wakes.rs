@@ -5,7 +5,7 @@
 //! else and with everything it needs gone from the caches. That cost a hold about as much as its answer's way through hyper.
 //!
 //! So hyper is given a waker of ours ([`Quiet`]), which notes a wake instead of passing it on while a piece is taken
-//! ([`taking`]); whoever took it knows whether that was the last.
+//! ([`taking`]); whoever took it knows whether that was the last (decision 0015).
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -52,32 +52,44 @@ impl Wake for Quiet {
 }
 
 /// Takes a piece: `take` gives it, and whether there is nothing to read after it. Otherwise a wake that comes of it is given.
+///
+/// Right only where whoever takes and whoever reads are one task, as with HTTP/1: the wake is noted without asking whose it is, and
+/// given to the one of `cx`.
 pub fn taking<T>(cx: &mut Context<'_>, take: impl FnOnce(&mut Context<'_>) -> (T, bool)) -> T {
-    TAKING.set(Taking::Yes);
+    let noting = Noting::begin();
     let (taken, last) = take(cx);
-    let woken = TAKING.replace(Taking::No) == Taking::Woken;
-    if woken && !last {
+    if noting.end() && !last {
         cx.waker().wake_by_ref();
     }
     taken
 }
 
+/// While it lives wakes are noted: not longer, whatever becomes of who takes.
+struct Noting;
+
+impl Noting {
+    fn begin() -> Self {
+        TAKING.set(Taking::Yes);
+        Self
+    }
+
+    /// Whether there was one.
+    fn end(self) -> bool {
+        TAKING.get() == Taking::Woken
+    }
+}
+
+impl Drop for Noting {
+    fn drop(&mut self) {
+        TAKING.set(Taking::No);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-    use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use hyper::body::Incoming;
-    use hyper::server::conn::http1;
-    use hyper::service::service_fn;
-    use hyper::{Request, Response};
-    use hyper_util::rt::TokioIo;
-    use tokio::io::AsyncWriteExt;
 
     use super::*;
-    use crate::edge::body;
 
     #[derive(Default)]
     struct Count(AtomicUsize);
@@ -113,45 +125,5 @@ mod tests {
             ((), true)
         });
         assert_eq!(woken(), 3);
-    }
-
-    /// Polls a connection of hyper once that has got all of `request`; says whether its body was read, and how often the task
-    /// was woken meanwhile.
-    fn polled(request: &'static [u8], quiet: bool) -> (bool, usize) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let (mut client, server) = tokio::io::duplex(4_096);
-            client.write_all(request).await.unwrap();
-            let read = Arc::new(Count::default());
-            let note = Arc::clone(&read);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let note = Arc::clone(&note);
-                async move {
-                    body::read(request.into_body(), 100, Duration::from_secs(9)).await.unwrap();
-                    note.wake();
-                    std::future::pending::<Result<Response<String>, Infallible>>().await
-                }
-            });
-            let mut builder = http1::Builder::new();
-            let mut http = pin!(builder.half_close(true).serve_connection(TokioIo::new(server), service));
-            let count = Arc::new(Count::default());
-            let plain = Waker::from(Arc::clone(&count));
-            let waker = if quiet { Quiet::before(&plain) } else { plain };
-            assert!(http.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-            (read.0.load(Ordering::Relaxed) > 0, count.0.load(Ordering::Relaxed))
-        })
-    }
-
-    #[test]
-    fn a_request_that_came_whole_wakes_nobody() {
-        let whole = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
-        assert_eq!(polled(whole, true), (true, 0));
-        // What all this is for. When hyper does not do so any more, this file can go.
-        assert_eq!(polled(whole, false), (true, 1));
-        // Of a body in pieces more is to be read, and whoever reads it is told.
-        let pieces =
-            b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n";
-        let (_, woken) = polled(pieces, true);
-        assert!(woken > 0, "nobody reads the rest");
     }
 }
