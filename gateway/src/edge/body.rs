@@ -159,10 +159,7 @@ mod tests {
         struct Iter<I>(I);
         impl<I: Iterator + Unpin> futures_core::Stream for Iter<I> {
             type Item = I::Item;
-            fn poll_next(
-                mut self: std::pin::Pin<&mut Self>,
-                _: &mut Context<'_>,
-            ) -> Poll<Option<I::Item>> {
+            fn poll_next(mut self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<I::Item>> {
                 Poll::Ready(self.0.next())
             }
         }

@@ -178,6 +178,36 @@ fn two_thousand_idle_sockets_are_no_problem_and_stopping_closes_them() {
     assert!(rest.is_empty());
 }
 
+/// Who balances loads asks `/readyz`, hears that this server goes, and sends nobody any more; who is on the way till then is served.
+#[test]
+fn between_saying_that_it_goes_and_going_a_server_serves() {
+    let server = TestServer::start(&[("timeouts.notice_ms", "3000")]);
+    let (address, mut kept) = (server.address(), server.connect());
+    ask_on(&mut kept);
+    let asked = |path: &str| -> Option<u16> {
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.split(' ').nth(1)?.parse().ok()
+    };
+    assert_eq!(asked("/readyz"), Some(200));
+    let started = Instant::now();
+    let stopping = std::thread::spawn(move || drop(server));
+    while asked("/readyz") != Some(503) {
+        assert!(started.elapsed() < Duration::from_millis(2_900), "it goes without a word");
+    }
+    // A new socket and an old one.
+    assert_eq!(asked("/livez"), Some(200));
+    ask_on(&mut kept);
+    assert!(started.elapsed() < Duration::from_millis(3_000), "too slow a machine to tell");
+    stopping.join().unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(3_000), "it went before it had said it would");
+    assert_eq!(asked("/livez"), None);
+}
+
 #[test]
 fn a_second_server_on_the_same_folder_or_port_is_told_why() {
     let folder = tempfile::tempdir().unwrap();
