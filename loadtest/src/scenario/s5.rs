@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::s5_invited::{Crowd, Found};
 use super::s5_terms::{Terms, WAVES};
@@ -33,8 +34,9 @@ use crate::visitor::Ending;
 const COSTED: u32 = 2_000;
 /// The longest anybody may wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-/// After the last deadline everybody has had an answer.
-const WIND_DOWN: Duration = Duration::from_secs(5);
+/// So long after the last deadline whoever has had no answer is not waited for any more. A poll may be told to come back in ten
+/// seconds, and the answer to that one may be late.
+const WIND_DOWN: Duration = Duration::from_secs(60);
 
 /// How S5 is to be run.
 #[derive(Clone, Debug)]
@@ -160,9 +162,10 @@ async fn the_waves(
     begin: Instant,
     standby: &str,
 ) -> Result<(), Failure> {
+    let mut everybody = JoinSet::new();
     for (number, at) in crowd.terms.without_code.iter().copied().enumerate() {
         let crowd = Rc::clone(crowd);
-        tokio::task::spawn_local(async move {
+        everybody.spawn_local(async move {
             tokio::time::sleep_until((begin + at).into()).await;
             crowd.without_code(number).await;
         });
@@ -191,10 +194,10 @@ async fn the_waves(
             }
         }
         let (watcher, code) = (Rc::clone(crowd), standby.to_owned());
-        tokio::task::spawn_local(watcher.stand_by(wave, now + crowd.terms.good_for, code));
+        everybody.spawn_local(watcher.stand_by(wave, now + crowd.terms.good_for, code));
         for number in numbers {
             let (crowd, at) = (Rc::clone(crowd), begin + crowd.terms.invited[number].answers_at);
-            tokio::task::spawn_local(async move {
+            everybody.spawn_local(async move {
                 tokio::time::sleep_until(at.into()).await;
                 crowd.answer(number).await;
             });
@@ -202,7 +205,14 @@ async fn the_waves(
     }
     let last = crowd.terms.invited.iter().map(|invited| invited.answers_at).max().unwrap_or_default();
     let deadline = crowd.terms.between * u32::try_from(WAVES).unwrap_or(0) + crowd.terms.good_for;
-    tokio::time::sleep_until((begin + last.max(deadline) + WIND_DOWN).into()).await;
+    let end = begin + last.max(deadline) + WIND_DOWN;
+    while let Ok(Some(came)) = tokio::time::timeout_at(end.into(), everybody.join_next()).await {
+        if let Err(error) = came
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
     Ok(())
 }
 
