@@ -3,7 +3,9 @@
 
 mod stub;
 
-use std::sync::Mutex;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use stub::{fine, serve, steady};
@@ -24,29 +26,67 @@ fn freezing(from: Duration, long: Duration) -> String {
     })
 }
 
+/// How often a test is begun again on a machine that stood still.
+const TRIES: usize = 5;
+
+/// A thread that sleeps for a millisecond and is late by more than this has not been given a processor.
+const STALL: Duration = Duration::from_millis(15);
+
+/// Runs a test of times. On a shared machine everything may stand still for a quarter of a second; what was measured then says
+/// nothing of the tester, so a test that failed then is begun again. One that fails while the machine runs has failed.
+fn while_the_machine_runs(test: impl Fn()) {
+    for again in (0..TRIES).rev() {
+        let running = Arc::new(AtomicBool::new(true));
+        let watched = Arc::clone(&running);
+        let watch = std::thread::spawn(move || {
+            let mut longest = Duration::ZERO;
+            while watched.load(Ordering::Relaxed) {
+                let before = Instant::now();
+                std::thread::sleep(Duration::from_millis(1));
+                longest = longest.max(before.elapsed());
+            }
+            longest
+        });
+        let came = std::panic::catch_unwind(AssertUnwindSafe(&test));
+        running.store(false, Ordering::Relaxed);
+        let longest = watch.join().unwrap();
+        match came {
+            Ok(()) => return,
+            Err(_) if longest > STALL && again > 0 => {
+                eprintln!("the machine stood still for {longest:?}: again")
+            }
+            Err(failed) => std::panic::resume_unwind(failed),
+        }
+    }
+}
+
 /// 1,000/s for 10 s, frozen for 1 s once: a tenth of all requests wait 0 to 1 s, evenly. So p90 is still fast, p95 half a
 /// second, p99 0.9 s, and 1,000 are slow, where ten patient connections would have seen ten.
 #[test]
 fn a_freeze_of_a_second_shows_in_a_thousand_requests() {
-    let url = freezing(Duration::from_secs(4), Duration::from_secs(1));
-    let came = steady(&url, 1_000.0, 10.0, Duration::from_secs(10), 4_096, Duration::from_millis(20));
-    let all = came.all.latency;
-    assert_eq!((all.count, came.all.lost), (10_000, 0), "{all:?}");
-    assert!((930..=1_050).contains(&came.slow), "{} slow, 980 of them slower than 20 ms", came.slow);
-    assert!(all.p50_us < 20_000 && all.p90_us < 60_000, "{all:?}");
-    assert!((420_000..=580_000).contains(&all.p95_us), "{all:?}");
-    assert!((850_000..=960_000).contains(&all.p99_us), "{all:?}");
-    assert!((950_000..=1_150_000).contains(&all.max_us), "{all:?}");
+    while_the_machine_runs(|| {
+        let url = freezing(Duration::from_secs(4), Duration::from_secs(1));
+        let came = steady(&url, 1_000.0, 10.0, Duration::from_secs(10), 4_096, Duration::from_millis(20));
+        let all = came.all.latency;
+        assert_eq!((all.count, came.all.lost), (10_000, 0), "{all:?}");
+        assert!((930..=1_050).contains(&came.slow), "{} slow, 980 of them slower than 20 ms", came.slow);
+        assert!(all.p50_us < 20_000 && all.p90_us < 60_000, "{all:?}");
+        assert!((420_000..=580_000).contains(&all.p95_us), "{all:?}");
+        assert!((850_000..=960_000).contains(&all.p99_us), "{all:?}");
+        assert!((950_000..=1_150_000).contains(&all.max_us), "{all:?}");
+    });
 }
 
 /// The same freeze with ten connections: the rest cannot be sent, counts with its time-out, and the run is void.
 #[test]
 fn too_few_connections_make_the_run_void() {
-    let url = freezing(Duration::from_secs(1), Duration::from_millis(500));
-    let came = steady(&url, 500.0, 2.0, Duration::from_secs(3), 10, Duration::from_secs(3));
-    assert!(came.limited);
-    assert!((200..=250).contains(&came.all.not_sent), "{} of 250 less 10", came.all.not_sent);
-    assert_eq!(came.slow, came.all.not_sent, "what was not sent has at least its time-out");
+    while_the_machine_runs(|| {
+        let url = freezing(Duration::from_secs(1), Duration::from_millis(500));
+        let came = steady(&url, 500.0, 2.0, Duration::from_secs(3), 10, Duration::from_secs(3));
+        assert!(came.limited);
+        assert!((200..=250).contains(&came.all.not_sent), "{} of 250 less 10", came.all.not_sent);
+        assert_eq!(came.slow, came.all.not_sent, "what was not sent has at least its time-out");
+    });
 }
 
 /// A stub that serves 100/s in order, whether or not anybody still waits.
@@ -67,28 +107,38 @@ fn hundred_a_second() -> String {
 /// and the last answer comes at 6 s: what was offered in 3 s takes 6 s to serve.
 #[test]
 fn overload_makes_latency_grow_evenly() {
-    let came =
-        steady(&hundred_a_second(), 200.0, 3.0, Duration::from_secs(60), 4_096, Duration::from_millis(1_500));
-    let all = came.all.latency;
-    assert_eq!((all.count, came.all.lost), (600, 0));
-    assert!((1_400_000..=1_650_000).contains(&all.mean_us), "{all:?}");
-    assert!((1_400_000..=1_650_000).contains(&all.p50_us), "{all:?}");
-    assert!((2_900_000..=3_250_000).contains(&all.max_us), "{all:?}");
-    assert!((285..=330).contains(&came.slow), "half are slower than the mean: {}", came.slow);
-    let seconds = came.last_after.as_secs_f64();
-    assert!((5.8..=6.5).contains(&seconds), "last answer at {seconds} s");
-    assert!(!came.limited, "the server was the limit, not the tester");
+    while_the_machine_runs(|| {
+        let came = steady(
+            &hundred_a_second(),
+            200.0,
+            3.0,
+            Duration::from_secs(60),
+            4_096,
+            Duration::from_millis(1_500),
+        );
+        let all = came.all.latency;
+        assert_eq!((all.count, came.all.lost), (600, 0));
+        assert!((1_400_000..=1_650_000).contains(&all.mean_us), "{all:?}");
+        assert!((1_400_000..=1_650_000).contains(&all.p50_us), "{all:?}");
+        assert!((2_900_000..=3_250_000).contains(&all.max_us), "{all:?}");
+        assert!((285..=330).contains(&came.slow), "half are slower than the mean: {}", came.slow);
+        let seconds = came.last_after.as_secs_f64();
+        assert!((5.8..=6.5).contains(&seconds), "last answer at {seconds} s");
+        assert!(!came.limited, "the server was the limit, not the tester");
+    });
 }
 
 /// With a time-out of a third of the longest wait two thirds are lost, and show as lost, with at least the time-out.
 #[test]
 fn time_outs_stay_in_the_table() {
-    let timeout = Duration::from_secs(1);
-    let came = steady(&hundred_a_second(), 200.0, 3.0, timeout, 4_096, timeout);
-    let all = came.all.latency;
-    assert_eq!(all.count, 600);
-    assert!((380..=415).contains(&came.all.lost), "{} lost of 600", came.all.lost);
-    assert!(came.slow >= came.all.lost, "lost requests have at least their time-out");
-    assert!(all.p50_us >= 999_000, "{all:?}");
-    assert_eq!(came.all.not_sent, 0);
+    while_the_machine_runs(|| {
+        let timeout = Duration::from_secs(1);
+        let came = steady(&hundred_a_second(), 200.0, 3.0, timeout, 4_096, timeout);
+        let all = came.all.latency;
+        assert_eq!(all.count, 600);
+        assert!((380..=415).contains(&came.all.lost), "{} lost of 600", came.all.lost);
+        assert!(came.slow >= came.all.lost, "lost requests have at least their time-out");
+        assert!(all.p50_us >= 999_000, "{all:?}");
+        assert_eq!(came.all.not_sent, 0);
+    });
 }
