@@ -244,9 +244,13 @@ async fn come_in(floor: &Floor, ticket: &str, pass: &str) -> Option<()> {
         }
         None if refused => {
             if let Some(waiter) = book.line.waiters.get_mut(ticket) {
+                waiter.unsure = false;
                 // The session begins with the first use of the pass, whatever becomes of the cart: who left with a live cart and was
                 // called again is refused a second one and is in all the same.
-                waiter.unsure = answer.status == 409;
+                if answer.status == 409 {
+                    "admitted".clone_into(&mut waiter.state);
+                    waiter.expires_in_ms = None;
+                }
             }
         }
         None => book.oddities.push(format!("a pass of {ticket}: answered {}", said(&answer))),
