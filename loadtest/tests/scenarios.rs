@@ -5,7 +5,7 @@ mod stub;
 
 use onsale_loadtest::behaviour::Behaviour;
 use onsale_loadtest::keys::Keys;
-use onsale_loadtest::report::Report;
+use onsale_loadtest::report::{Report, limited_by_tester};
 use onsale_loadtest::scenario::{Where, s1, sell_out};
 use onsale_loadtest::terminal::in_runtime;
 use onsale_loadtest::verdict::Verdict;
@@ -100,6 +100,9 @@ fn a_sale_is_sold_to_its_last_unit() {
         assert_eq!(failed(&report), [""; 0], "{}", summary::of(&report));
         assert_eq!(report.endings[&Ending::Ordered], 43);
         assert_eq!(report.endings[&Ending::LostEveryClick], 3 + 1 + 2);
-        assert_eq!(report.verdict, Verdict::Passed);
+        // At a rate, a machine that stood still for a moment makes the figures void; that is no miss of the tester's.
+        let late = rate.is_some() && limited_by_tester(report.figures.get("all"));
+        let verdict = if late { Verdict::Void } else { Verdict::Passed };
+        assert_eq!(report.verdict, verdict, "{}", summary::of(&report));
     }
 }
