@@ -3,7 +3,6 @@
 
 mod stub;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -26,16 +25,18 @@ fn freezing(from: Duration, long: Duration) -> String {
     })
 }
 
-/// How often a test is begun again on a machine that stood still.
+/// How often a test is begun again whose figures are too high.
 const TRIES: usize = 5;
 
 /// A thread that sleeps for a millisecond and is late by more than this has not been given a processor.
 const STALL: Duration = Duration::from_millis(15);
 
-/// Runs a test of times. On a shared machine everything may stand still for a quarter of a second; what was measured then says
-/// nothing of the tester, so a test that failed then is begun again. One that fails while the machine runs has failed.
-fn while_the_machine_runs(test: impl Fn()) {
-    for again in (0..TRIES).rev() {
+/// Runs a test of times. What a dishonest tester would find too fast is asserted by the test itself, in any weather: a machine that
+/// stands still makes figures higher, never lower. What is too high is the `Err`: on a shared machine that may be the machine,
+/// so the test is begun again, and has failed if no try was good although the machine ran in most of them.
+fn while_the_machine_runs(test: impl Fn() -> Result<(), String>) {
+    let (mut ran, mut said) = (0, String::new());
+    for _ in 0..TRIES {
         let running = Arc::new(AtomicBool::new(true));
         let watched = Arc::clone(&running);
         let watch = std::thread::spawn(move || {
@@ -47,17 +48,21 @@ fn while_the_machine_runs(test: impl Fn()) {
             }
             longest
         });
-        let came = std::panic::catch_unwind(AssertUnwindSafe(&test));
+        let came = test();
         running.store(false, Ordering::Relaxed);
         let longest = watch.join().unwrap();
-        match came {
-            Ok(()) => return,
-            Err(_) if longest > STALL && again > 0 => {
-                eprintln!("the machine stood still for {longest:?}: again")
-            }
-            Err(failed) => std::panic::resume_unwind(failed),
-        }
+        let Err(too_high) = came else { return };
+        ran += usize::from(longest <= STALL);
+        eprintln!("the machine stood still for {longest:?}, {too_high}: again");
+        said = too_high;
     }
+    assert!(ran * 2 <= TRIES, "{said}");
+    eprintln!("this machine does not run for seconds on end: what is too high was not looked at");
+}
+
+/// The `Err` of a figure beyond what the server explains.
+fn at_most<T: PartialOrd + std::fmt::Debug>(what: &str, came: T, most: T) -> Result<(), String> {
+    if came <= most { Ok(()) } else { Err(format!("{what} {came:?} is more than {most:?}")) }
 }
 
 /// 1,000/s for 10 s, frozen for 1 s once: a tenth of all requests wait 0 to 1 s, evenly. So p90 is still fast, p95 half a
@@ -69,11 +74,14 @@ fn a_freeze_of_a_second_shows_in_a_thousand_requests() {
         let came = steady(&url, 1_000.0, 10.0, Duration::from_secs(10), 4_096, Duration::from_millis(20));
         let all = came.all.latency;
         assert_eq!((all.count, came.all.lost), (10_000, 0), "{all:?}");
-        assert!((930..=1_050).contains(&came.slow), "{} slow, 980 of them slower than 20 ms", came.slow);
-        assert!(all.p50_us < 20_000 && all.p90_us < 60_000, "{all:?}");
-        assert!((420_000..=580_000).contains(&all.p95_us), "{all:?}");
-        assert!((850_000..=960_000).contains(&all.p99_us), "{all:?}");
-        assert!((950_000..=1_150_000).contains(&all.max_us), "{all:?}");
+        assert!(came.slow >= 930, "{} slow, 980 of them slower than 20 ms", came.slow);
+        assert!(all.p95_us >= 420_000 && all.p99_us >= 850_000 && all.max_us >= 950_000, "{all:?}");
+        at_most("slow requests", came.slow, 1_050)?;
+        at_most("p50", all.p50_us, 20_000)?;
+        at_most("p90", all.p90_us, 60_000)?;
+        at_most("p95", all.p95_us, 580_000)?;
+        at_most("p99", all.p99_us, 960_000)?;
+        at_most("the longest", all.max_us, 1_150_000)
     });
 }
 
@@ -84,8 +92,10 @@ fn too_few_connections_make_the_run_void() {
         let url = freezing(Duration::from_secs(1), Duration::from_millis(500));
         let came = steady(&url, 500.0, 2.0, Duration::from_secs(3), 10, Duration::from_secs(3));
         assert!(came.limited);
-        assert!((200..=250).contains(&came.all.not_sent), "{} of 250 less 10", came.all.not_sent);
-        assert_eq!(came.slow, came.all.not_sent, "what was not sent has at least its time-out");
+        assert!(came.all.not_sent >= 200, "{} of 250 less 10", came.all.not_sent);
+        assert!(came.slow >= came.all.not_sent, "what was not sent has at least its time-out");
+        at_most("not sent", came.all.not_sent, 250)?;
+        at_most("slow requests", came.slow, came.all.not_sent)
     });
 }
 
@@ -118,13 +128,16 @@ fn overload_makes_latency_grow_evenly() {
         );
         let all = came.all.latency;
         assert_eq!((all.count, came.all.lost), (600, 0));
-        assert!((1_400_000..=1_650_000).contains(&all.mean_us), "{all:?}");
-        assert!((1_400_000..=1_650_000).contains(&all.p50_us), "{all:?}");
-        assert!((2_900_000..=3_250_000).contains(&all.max_us), "{all:?}");
-        assert!((285..=330).contains(&came.slow), "half are slower than the mean: {}", came.slow);
+        assert!(all.mean_us >= 1_400_000 && all.p50_us >= 1_400_000 && all.max_us >= 2_900_000, "{all:?}");
+        assert!(came.slow >= 285, "half are slower than the mean: {}", came.slow);
         let seconds = came.last_after.as_secs_f64();
-        assert!((5.8..=6.5).contains(&seconds), "last answer at {seconds} s");
-        assert!(!came.limited, "the server was the limit, not the tester");
+        assert!(seconds >= 5.8, "last answer at {seconds} s");
+        at_most("the mean", all.mean_us, 1_650_000)?;
+        at_most("p50", all.p50_us, 1_650_000)?;
+        at_most("the longest", all.max_us, 3_250_000)?;
+        at_most("slow requests", came.slow, 330)?;
+        at_most("the last answer", seconds, 6.5)?;
+        at_most("limited by the tester, where the server was the limit,", came.limited, false)
     });
 }
 
@@ -136,9 +149,10 @@ fn time_outs_stay_in_the_table() {
         let came = steady(&hundred_a_second(), 200.0, 3.0, timeout, 4_096, timeout);
         let all = came.all.latency;
         assert_eq!(all.count, 600);
-        assert!((380..=415).contains(&came.all.lost), "{} lost of 600", came.all.lost);
+        assert!(came.all.lost >= 380, "{} lost of 600", came.all.lost);
         assert!(came.slow >= came.all.lost, "lost requests have at least their time-out");
         assert!(all.p50_us >= 999_000, "{all:?}");
         assert_eq!(came.all.not_sent, 0);
+        at_most("lost requests", came.all.lost, 415)
     });
 }

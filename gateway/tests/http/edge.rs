@@ -126,7 +126,7 @@ fn a_slow_head_a_slow_body_and_an_idle_socket_are_let_go() {
     let server = TestServer::start(&[
         ("timeouts.head_ms", "200"),
         ("timeouts.body_ms", "200"),
-        ("timeouts.idle_ms", "600"),
+        ("timeouts.idle_ms", "2000"),
     ]);
     let started = Instant::now();
     assert!(server.raw(b"GET /livez HT").starts_with("HTTP/1.1 408"));
@@ -146,7 +146,7 @@ fn a_slow_head_a_slow_body_and_an_idle_socket_are_let_go() {
     }
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the end");
-    assert!((900..5_000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+    assert!((2_200..9_000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
 }
 
 #[test]
