@@ -32,6 +32,8 @@ pub struct Floor {
     pub closing: Cell<bool>,
     /// Visits begun and not ended.
     pub in_progress: Cell<usize>,
+    /// Page views begun and not ended. Those that wait for this thread are among them: they have not been sent.
+    views: Cell<usize>,
     /// For the progress line.
     pub pulse: Pulse,
 }
@@ -45,6 +47,7 @@ impl Floor {
             turns: Turns::default(),
             closing: Cell::new(false),
             in_progress: Cell::new(0),
+            views: Cell::new(0),
             pulse,
         })
     }
@@ -61,6 +64,24 @@ impl Floor {
         self.pulse.answered();
         let code = self.measured.borrow_mut().record(kind, turn, call, &sent);
         (sent.outcome.ok(), code)
+    }
+
+    /// A page view by somebody who only looks; nobody waits for it but [`Floor::settle`].
+    pub fn view(self: &Rc<Self>, turn: Turn, call: &Rc<Call>) {
+        self.views.set(self.views.get() + 1);
+        let (floor, call) = (Rc::clone(self), Rc::clone(call));
+        tokio::task::spawn_local(async move {
+            floor.send(Kind::Look, turn, &call).await;
+            floor.views.set(floor.views.get() - 1);
+        });
+    }
+
+    /// Waits for what is on the way: page views are not visits, but a stall at the very end must not slip out of the table.
+    pub async fn settle(&self) {
+        let limit = Instant::now() + crate::client::PATIENCE + Duration::from_secs(1);
+        while (self.views.get() > 0 || self.pulse.open() > 0) && Instant::now() < limit {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
@@ -106,10 +127,7 @@ where
             begin(number, Turn { intended: place, due: wished });
         } else {
             shares.views += 1;
-            let (floor, view) = (Rc::clone(floor), Rc::clone(view));
-            tokio::task::spawn_local(async move {
-                floor.send(Kind::Look, Turn::at(place), &view).await;
-            });
+            floor.view(Turn::at(place), view);
         }
     }
 
@@ -129,7 +147,7 @@ where
         }
         place += gap;
     }
-    settle(floor).await;
+    floor.settle().await;
     shares.unfinished = floor.in_progress.get() + arrivals.count();
     shares
 }
@@ -139,14 +157,6 @@ fn gentle_gap(plan: &Plan) -> Duration {
     let rush = Duration::from_micros(u64::try_from(plan.rush_us).unwrap_or(1).max(1));
     let places = u32::try_from(plan.rush_places()).unwrap_or(u32::MAX).max(1);
     (rush * 3 / places).clamp(Duration::from_micros(300), Duration::from_millis(20))
-}
-
-/// Page views are not visits, but their answers are awaited too: a stall at the very end must not slip out of the table.
-async fn settle(floor: &Rc<Floor>) {
-    let limit = Instant::now() + crate::client::PATIENCE + Duration::from_secs(1);
-    while floor.pulse.open() > 0 && Instant::now() < limit {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 fn instant(t0: Instant, micros: i64) -> Instant {

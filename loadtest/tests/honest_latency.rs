@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use stub::{fine, serve, steady};
+use stub::{fine, serve, steady, steady_from};
 
 /// A stub that answers at once, but nothing between `from` and `from + long` after its first request.
 fn freezing(from: Duration, long: Duration) -> String {
@@ -149,10 +149,24 @@ fn time_outs_stay_in_the_table() {
         let came = steady(&hundred_a_second(), 200.0, 3.0, timeout, 4_096, timeout);
         let all = came.all.latency;
         assert_eq!(all.count, 600);
-        assert!(came.all.lost >= 380, "{} lost of 600", came.all.lost);
+        assert!(came.slow >= 380, "{} of 600 waited as long as the time-out", came.slow);
         assert!(came.slow >= came.all.lost, "lost requests have at least their time-out");
         assert!(all.p50_us >= 999_000, "{all:?}");
         assert_eq!(came.all.not_sent, 0);
-        at_most("lost requests", came.all.lost, 415)
+        at_most("lost requests", came.all.lost, 415)?;
+        // An answer that comes while nothing runs is there when the time-out is looked at.
+        at_most("answers after the time-out", came.slow - came.all.lost, 5)
     });
+}
+
+/// A tester that stands still until all is over finds everything late, nothing missing: what it has not sent when it looks at
+/// the clock again is on the way all the same.
+#[test]
+fn who_wakes_after_the_end_has_everything_in_the_table() {
+    let url = serve(|_| async { fine() });
+    let past = || Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
+    let second = Duration::from_secs(1);
+    let came = steady_from(past, &url, 200.0, 2.0, Duration::from_secs(60), 4_096, second);
+    assert_eq!((came.all.latency.count, came.all.lost, came.slow), (400, 0, 400), "{:?}", came.all);
+    assert!(came.limited, "the tester was late, not the server");
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use super::room::Room;
 use crate::client::Call;
 use crate::draw;
-use crate::measured::Kind;
 use crate::turns::Turn;
 
 /// So often the rate is made up.
@@ -65,18 +64,16 @@ impl Views {
         };
         let due = self.due(after, room.shop.desk.floor.pulse.requests());
         self.sent.set(self.sent.get() + due);
+        if due == 0 {
+            return;
+        }
+        let desk = &room.shop.desk;
+        let path = format!("/v1/sales/{}/availability?by=venue,day&product={}", desk.sale, room.shop.product);
+        let mut view = Call::get(path).key(&room.shop.web_key);
+        view.keep_body = false;
+        let view = Rc::new(view);
         for _ in 0..due {
-            let room = Rc::clone(room);
-            tokio::task::spawn_local(async move {
-                let desk = &room.shop.desk;
-                let path = format!(
-                    "/v1/sales/{}/availability?by=venue,day&product={}",
-                    desk.sale, room.shop.product
-                );
-                let mut view = Call::get(path).key(&room.shop.web_key);
-                view.keep_body = false;
-                desk.floor.send(Kind::Look, Turn::at(at), &view).await;
-            });
+            desk.floor.view(Turn::at(at), &view);
         }
     }
 }

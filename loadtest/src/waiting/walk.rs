@@ -50,6 +50,7 @@ pub async fn walk(room: &Rc<Room>, begin: Instant, until: Instant, views: Option
             pace.until(next).await;
         }
     }
+    room.shop.desk.floor.settle().await;
 }
 
 async fn read_line(room: Rc<Room>, due: Instant) {

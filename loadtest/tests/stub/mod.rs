@@ -105,11 +105,25 @@ pub fn steady(
     connections: usize,
     slow: Duration,
 ) -> Steady {
+    let soon = || Instant::now() + Duration::from_millis(50);
+    steady_from(soon, url, rate, seconds, timeout, connections, slow)
+}
+
+/// The same, begun at an instant that is read when all is ready.
+pub fn steady_from(
+    begin: impl FnOnce() -> Instant,
+    url: &str,
+    rate: f64,
+    seconds: f64,
+    timeout: Duration,
+    connections: usize,
+    slow: Duration,
+) -> Steady {
     let opening = Opening::s1(1.0);
     let offer = Offer { rate, rush_s: seconds, warm_up_s: 0.0, visitors: 0, opening, seed: 1 };
     let plan = Plan::draw(&offer);
     let run = async {
-        let t0 = Instant::now() + Duration::from_millis(50);
+        let t0 = begin();
         let client = Client::new(&Target::parse(url)?, connections);
         let floor = Floor::new(client, Measured::new(t0, plan.rush()), Pulse::default());
         let mut view = Call::get("/");
