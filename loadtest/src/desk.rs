@@ -167,6 +167,9 @@ impl Desk {
             let told = self.insist(Kind::Checkout, turn, call, buyer).await;
             let Some(answer) = told.answer else { break };
             if answer.status >= 400 {
+                if told.code == "cart-expired" {
+                    self.ledger.borrow_mut().expired(cart, Instant::now());
+                }
                 buyer.refused_with.clone_from(&told.code);
                 return Paying::Refused(told.code);
             }

@@ -32,8 +32,6 @@ pub struct Floor {
     pub closing: Cell<bool>,
     /// Visits begun and not ended.
     pub in_progress: Cell<usize>,
-    /// Page views begun and not ended. Those that wait for this thread are among them: they have not been sent.
-    views: Cell<usize>,
     /// For the progress line.
     pub pulse: Pulse,
 }
@@ -47,7 +45,6 @@ impl Floor {
             turns: Turns::default(),
             closing: Cell::new(false),
             in_progress: Cell::new(0),
-            views: Cell::new(0),
             pulse,
         })
     }
@@ -60,26 +57,48 @@ impl Floor {
         call: &Call,
     ) -> (Option<crate::client::Answer>, Option<String>) {
         self.pulse.sent();
+        self.answered(kind, turn, call).await
+    }
+
+    async fn answered(
+        &self,
+        kind: Kind,
+        turn: Turn,
+        call: &Call,
+    ) -> (Option<crate::client::Answer>, Option<String>) {
         let sent = self.client.send(call).await;
         self.pulse.answered();
         let code = self.measured.borrow_mut().record(kind, turn, call, &sent);
         (sent.outcome.ok(), code)
     }
 
-    /// A page view by somebody who only looks; nobody waits for it but [`Floor::settle`].
-    pub fn view(self: &Rc<Self>, turn: Turn, call: &Rc<Call>) {
-        self.views.set(self.views.get() + 1);
+    /// Sends a request that nobody waits for but [`Floor::settle`], and `hear`s the answer if one comes. It counts as sent from now
+    /// on, though its task has not run yet.
+    pub fn begin(
+        self: &Rc<Self>,
+        kind: Kind,
+        turn: Turn,
+        call: &Rc<Call>,
+        hear: impl FnOnce(crate::client::Answer) + 'static,
+    ) {
+        self.pulse.sent();
         let (floor, call) = (Rc::clone(self), Rc::clone(call));
         tokio::task::spawn_local(async move {
-            floor.send(Kind::Look, turn, &call).await;
-            floor.views.set(floor.views.get() - 1);
+            if let (Some(answer), _) = floor.answered(kind, turn, &call).await {
+                hear(answer);
+            }
         });
+    }
+
+    /// A page view by somebody who only looks.
+    pub fn view(self: &Rc<Self>, turn: Turn, call: &Rc<Call>) {
+        self.begin(Kind::Look, turn, call, drop);
     }
 
     /// Waits for what is on the way: page views are not visits, but a stall at the very end must not slip out of the table.
     pub async fn settle(&self) {
         let limit = Instant::now() + crate::client::PATIENCE + Duration::from_secs(1);
-        while (self.views.get() > 0 || self.pulse.open() > 0) && Instant::now() < limit {
+        while self.pulse.open() > 0 && Instant::now() < limit {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -134,8 +153,10 @@ where
     floor.closing.set(true);
     let rush_end = instant(t0, plan.rush_us);
     let gap = gentle_gap(plan);
-    let mut place = rush_end;
-    while place < rush_end + WIND_DOWN {
+    // A tester that was away till now has people who have begun and done nothing yet: they have as long as others.
+    let begin_at = rush_end.max(Instant::now());
+    let mut place = begin_at;
+    while place < begin_at + WIND_DOWN {
         pace.until(place).await;
         if floor.turns.give(place, true) {
             shares.steps += 1;

@@ -37,6 +37,8 @@ pub struct HeldCart {
     pub fate: Fate,
     /// The credential and idempotency key it was paid with.
     pub paid_with: Option<(HeaderValue, String)>,
+    /// Until when it was promised, at least.
+    pub deadline: Option<Instant>,
     /// Whether its units count as taken: not while it is given back, and not after its deadline unless it was bought.
     counted: bool,
 }
@@ -91,10 +93,11 @@ impl Ledger {
         }
     }
 
-    /// The server acknowledged a cart with these units. An answer seen twice (asked again with the same key) counts once.
+    /// The server acknowledged a cart with these units. Who asks gets one final answer, so a cart that is known is somebody else's.
     /// From `deadline` on the units may be somebody else's, unless the cart was bought.
     pub fn held(&mut self, cart: &str, items: &[(String, u64)], at: Instant, deadline: Option<Instant>) {
         if self.by_cart.contains_key(cart) {
+            self.oddities.push(format!("{cart} was acknowledged to two people"));
             return;
         }
         self.lapse(at);
@@ -113,7 +116,7 @@ impl Ledger {
         self.by_cart.insert(cart.to_owned(), number);
         self.deadlines.extend(deadline.map(|deadline| Reverse((deadline, number))));
         let (cart, fate) = (cart.to_owned(), Fate::Held);
-        self.carts.push(HeldCart { cart, units, fate, paid_with: None, counted: true });
+        self.carts.push(HeldCart { cart, units, fate, paid_with: None, deadline, counted: true });
     }
 
     /// Before a giving back is asked for: from now on the units may be sold to somebody else, before our answer is here.
@@ -121,6 +124,14 @@ impl Ledger {
         let Some(number) = self.by_cart.get(cart).copied() else { return };
         self.uncount(number);
         self.carts[number].fate = Fate::Unsure;
+    }
+
+    /// The server says that a cart is over.
+    pub fn expired(&mut self, cart: &str, at: Instant) {
+        let cart = self.by_cart.get(cart).map(|number| &self.carts[*number]);
+        if let Some(cart) = cart.filter(|cart| cart.deadline.is_some_and(|deadline| at < deadline)) {
+            self.oddities.push(format!("{} was over before its deadline", cart.cart));
+        }
     }
 
     /// What became of a cart, as acknowledged.
@@ -231,7 +242,8 @@ mod tests {
         ledger.held("cart_2", &[("b".into(), 1)], now, None);
         assert_eq!(ledger.overdrawn, BTreeMap::from([(1, 2)]));
         ledger.held("cart_2", &[("b".into(), 1)], now, None);
-        assert_eq!(ledger.carts.len(), 2, "the same answer twice is one cart");
+        assert_eq!(ledger.carts.len(), 2, "one cart, however often it is acknowledged");
+        assert_eq!(ledger.oddities, ["cart_2 was acknowledged to two people"]);
     }
 
     #[test]
@@ -246,6 +258,17 @@ mod tests {
         assert!(ledger.overdrawn.is_empty());
         assert!(ledger.all_full_after.is_some(), "both slots were full once");
         assert_eq!(ledger.live_units(), 3);
+    }
+
+    #[test]
+    fn a_cart_that_is_over_before_its_deadline_shows() {
+        let mut ledger = ledger();
+        let (now, soon) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        ledger.held("cart_1", &[("b".into(), 1)], now, Some(soon));
+        ledger.expired("cart_1", soon);
+        assert!(ledger.oddities.is_empty());
+        ledger.expired("cart_1", now);
+        assert_eq!(ledger.oddities, ["cart_1 was over before its deadline"]);
     }
 
     #[test]

@@ -229,9 +229,23 @@ pub fn told(measured: &Measured) -> Vec<Count> {
         .collect()
 }
 
+/// Counts places of the plan that are in no row of the table as not sent: each is one request.
+pub fn count_missing(figures: &mut BTreeMap<String, Figures>, planned: usize) {
+    if let Some(all) = figures.get_mut("all") {
+        let missing = u64::try_from(planned).unwrap_or(u64::MAX).saturating_sub(all.latency.count);
+        all.not_sent += missing;
+        all.lost += missing;
+    }
+}
+
+/// Whether more than 0.1 % was not sent.
+pub fn too_few_sent(all: Option<&Figures>) -> bool {
+    all.is_some_and(|all| all.not_sent * 1_000 > all.latency.count)
+}
+
 /// Whether the tester was the limit: p99 of the send lag over 10 ms, or more than 0.1 % not sent.
 pub fn limited_by_tester(all: Option<&Figures>) -> bool {
-    all.is_some_and(|all| all.send_lag.p99_us > 10_000 || all.not_sent * 1_000 > all.latency.count)
+    all.is_some_and(|all| all.send_lag.p99_us > 10_000) || too_few_sent(all)
 }
 
 impl Report {

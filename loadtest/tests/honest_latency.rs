@@ -1,4 +1,4 @@
-//! The two self-tests of honest latency: a server that freezes once, and one that serves half of what is offered. A tester
+//! The self-tests of honest latency: a server that freezes once, and one that serves half of what is offered. A tester
 //! that waits for answers before it sends the next request would find both of them fast.
 
 mod stub;
@@ -25,39 +25,45 @@ fn freezing(from: Duration, long: Duration) -> String {
     })
 }
 
-/// How often a test is begun again whose figures are too high.
+/// How often a test is tried whose figures are too high.
 const TRIES: usize = 5;
 
-/// A thread that sleeps for a millisecond and is late by more than this has not been given a processor.
-const STALL: Duration = Duration::from_millis(15);
+/// A machine whose sleeping thread wakes later than this in all, beyond a timer's own grain, has not run.
+const STALLS: Duration = Duration::from_millis(20);
 
-/// Runs a test of times. What a dishonest tester would find too fast is asserted by the test itself, in any weather: a machine that
-/// stands still makes figures higher, never lower. What is too high is the `Err`: on a shared machine that may be the machine,
-/// so the test is begun again, and has failed if no try was good although the machine ran in most of them.
+/// What a timer may be late by.
+const GRAIN: Duration = Duration::from_millis(2);
+
+/// Runs a test of times. What a dishonest tester would find too fast is asserted by the test itself, in any weather: who stands
+/// still finds requests slower, never faster. What is too high is the `Err`. On a shared machine that may be the machine, so the
+/// test is tried again; it has failed when that has come twice while the machine ran.
 fn while_the_machine_runs(test: impl Fn() -> Result<(), String>) {
-    let (mut ran, mut said) = (0, String::new());
+    let mut too_high = Vec::new();
     for _ in 0..TRIES {
         let running = Arc::new(AtomicBool::new(true));
         let watched = Arc::clone(&running);
         let watch = std::thread::spawn(move || {
-            let mut longest = Duration::ZERO;
+            let mut stood_still = Duration::ZERO;
             while watched.load(Ordering::Relaxed) {
                 let before = Instant::now();
                 std::thread::sleep(Duration::from_millis(1));
-                longest = longest.max(before.elapsed());
+                stood_still += before.elapsed().saturating_sub(Duration::from_millis(1) + GRAIN);
             }
-            longest
+            stood_still
         });
         let came = test();
         running.store(false, Ordering::Relaxed);
-        let longest = watch.join().unwrap();
-        let Err(too_high) = came else { return };
-        ran += usize::from(longest <= STALL);
-        eprintln!("the machine stood still for {longest:?}, {too_high}: again");
-        said = too_high;
+        let stood_still = watch.join().unwrap();
+        let Err(what) = came else { return };
+        eprintln!("{what}; the machine stood still for {stood_still:?}");
+        if stood_still <= STALLS {
+            too_high.push(what);
+        }
+        assert!(too_high.len() < 2, "{too_high:?}, although the machine ran");
     }
-    assert!(ran * 2 <= TRIES, "{said}");
-    eprintln!("this machine does not run for seconds on end: what is too high was not looked at");
+    eprintln!(
+        "this machine does not run for seconds on end: what is too high by less than a stall was not looked at"
+    );
 }
 
 /// The `Err` of a figure beyond what the server explains.
@@ -74,7 +80,7 @@ fn a_freeze_of_a_second_shows_in_a_thousand_requests() {
         let came = steady(&url, 1_000.0, 10.0, Duration::from_secs(10), 4_096, Duration::from_millis(20));
         let all = came.all.latency;
         assert_eq!((all.count, came.all.lost), (10_000, 0), "{all:?}");
-        assert!(came.slow >= 930, "{} slow, 980 of them slower than 20 ms", came.slow);
+        assert!((930..5_000).contains(&came.slow), "{} slow, 980 of them slower than 20 ms", came.slow);
         assert!(all.p95_us >= 420_000 && all.p99_us >= 850_000 && all.max_us >= 950_000, "{all:?}");
         at_most("slow requests", came.slow, 1_050)?;
         at_most("p50", all.p50_us, 20_000)?;
@@ -92,7 +98,7 @@ fn too_few_connections_make_the_run_void() {
         let url = freezing(Duration::from_secs(1), Duration::from_millis(500));
         let came = steady(&url, 500.0, 2.0, Duration::from_secs(3), 10, Duration::from_secs(3));
         assert!(came.limited);
-        assert!(came.all.not_sent >= 200, "{} of 250 less 10", came.all.not_sent);
+        assert!((200..900).contains(&came.all.not_sent), "{} of 250 less 10", came.all.not_sent);
         assert!(came.slow >= came.all.not_sent, "what was not sent has at least its time-out");
         at_most("not sent", came.all.not_sent, 250)?;
         at_most("slow requests", came.slow, came.all.not_sent)
@@ -150,6 +156,7 @@ fn time_outs_stay_in_the_table() {
         let all = came.all.latency;
         assert_eq!(all.count, 600);
         assert!(came.slow >= 380, "{} of 600 waited as long as the time-out", came.slow);
+        assert!(came.all.lost >= 200, "{} lost", came.all.lost);
         assert!(came.slow >= came.all.lost, "lost requests have at least their time-out");
         assert!(all.p50_us >= 999_000, "{all:?}");
         assert_eq!(came.all.not_sent, 0);

@@ -1,7 +1,8 @@
 //! The server's own books, read through the API like anybody could, and the checks that compare them with themselves and
 //! with what was acknowledged.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Instant;
 
 use super::{Check, Evidence};
 use crate::client::Call;
@@ -18,6 +19,8 @@ pub struct Books {
     slots: Vec<Slot>,
     /// State of each cart asked for; absent if the server does not know it.
     carts: HashMap<String, String>,
+    /// When all of it had been read.
+    read_at: Option<Instant>,
 }
 
 impl Order {
@@ -53,7 +56,7 @@ impl Books {
             }
         }
         let orders = orders.into_iter().map(|order| (order.order.clone(), order)).collect();
-        Ok(Self { orders, rows, slots, carts })
+        Ok(Self { orders, rows, slots, carts, read_at: Some(Instant::now()) })
     }
 
     /// Orders that still hold units.
@@ -94,10 +97,13 @@ pub(super) fn nothing_sold_twice(evidence: &Evidence<'_>) -> Check {
 pub(super) fn nothing_acknowledged_lost(evidence: &Evidence<'_>) -> Check {
     let stock = evidence.ledger.stock();
     let mut cases = Vec::new();
-    let mut looked_at = 0_u64;
+    let (mut looked_at, mut told_to_somebody) = (0_u64, BTreeSet::new());
     for cart in &evidence.ledger.carts {
         let Fate::Ordered(id) = &cart.fate else { continue };
         looked_at += 1;
+        if !told_to_somebody.insert(id) {
+            cases.push(format!("{id} of {} is somebody else's as well", cart.cart));
+        }
         let Some(order) = evidence.books.orders.get(id) else {
             cases.push(format!("{id} of {} is not in the books", cart.cart));
             continue;
@@ -124,6 +130,11 @@ pub(super) fn walked_away_carts_are_kept(evidence: &Evidence<'_>) -> Check {
     for cart in evidence.ledger.carts.iter().filter(|cart| cart.fate == Fate::Held) {
         looked_at += 1;
         match evidence.books.carts.get(&cart.cart).map(String::as_str) {
+            Some("expired")
+                if cart.deadline.zip(evidence.books.read_at).is_some_and(|(end, read)| read < end) =>
+            {
+                cases.push(format!("{} has expired before its deadline", cart.cart));
+            }
             Some("open" | "expired") => {}
             Some(other) => cases.push(format!("{} is {other}", cart.cart)),
             None => cases.push(format!("{} is not known", cart.cart)),

@@ -132,11 +132,7 @@ fn fewest_in(instants: &[Duration], from: Duration, until: Duration, stretch: Du
 fn nobody_lost_a_cart(day: &Day<'_>) -> Expectation {
     let seen = day.room.seen.borrow();
     let name = "nobody who had a cart lost it to the switching";
-    room_expectations::none(
-        name,
-        &seen.carts_lost,
-        &format!("{} carts made without a pass", seen.carts_without_pass),
-    )
+    room_expectations::none(name, &seen.carts_lost, seen.carts_without_pass, "carts made without a pass")
 }
 
 fn promises(day: &Day<'_>) -> Expectation {

@@ -110,7 +110,8 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
 
     let floor = &shop.desk.floor;
     let measured = floor.measured.borrow();
-    let figures = report::figures(&measured, plan.rush());
+    let mut figures = report::figures(&measured, plan.rush());
+    report::count_missing(&mut figures, plan.rush_places());
     let limited = report::limited_by_tester(figures.get("all"));
     let mut expectations = s1_expectations::all(s1, &shop, &figures);
     expectations.extend(restarts.iter().map(s1_expectations::start_up));

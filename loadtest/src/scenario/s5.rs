@@ -167,7 +167,7 @@ async fn the_waves(
         let crowd = Rc::clone(crowd);
         everybody.spawn_local(async move {
             tokio::time::sleep_until((begin + at).into()).await;
-            crowd.without_code(number).await;
+            crowd.without_code(number, begin + at).await;
         });
     }
     for wave in 0..WAVES {
@@ -197,9 +197,11 @@ async fn the_waves(
         everybody.spawn_local(watcher.stand_by(wave, now + crowd.terms.good_for, code));
         for number in numbers {
             let (crowd, at) = (Rc::clone(crowd), begin + crowd.terms.invited[number].answers_at);
+            // Nobody answers before the invitation is there.
+            let at = at.max(Instant::now());
             everybody.spawn_local(async move {
                 tokio::time::sleep_until(at.into()).await;
-                crowd.answer(number).await;
+                crowd.answer(number, at).await;
             });
         }
     }
@@ -213,6 +215,20 @@ async fn the_waves(
             std::panic::resume_unwind(error.into_panic());
         }
     }
+    if !everybody.is_empty() {
+        let mut found = crowd.found.borrow_mut();
+        let last = found
+            .in_line
+            .iter()
+            .next()
+            .map(|(number, told)| format!("; invitation {number} was told {told}"));
+        let case = format!(
+            "{} had no final answer when patience was over{}",
+            everybody.len(),
+            last.unwrap_or_default()
+        );
+        found.nothing.push(case);
+    }
     Ok(())
 }
 
@@ -221,7 +237,7 @@ async fn cost_of_the_uninvited(crowd: &Rc<Crowd>, pid: Option<u32>) -> (Duration
     let used = || pid.and_then(Usage::of);
     let (before, begun) = (used(), Instant::now());
     for number in 0..COSTED {
-        Rc::clone(crowd).without_code(usize::try_from(number).unwrap_or(0)).await;
+        Rc::clone(crowd).without_code(usize::try_from(number).unwrap_or(0), Instant::now()).await;
     }
     let took = begun.elapsed() / COSTED;
     let cpu = before.zip(used()).map(|(before, after)| {

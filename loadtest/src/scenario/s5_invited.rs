@@ -1,7 +1,7 @@
 //! What the invited do, and those who were not: one answer each, on the web through the waiting room or by phone, once.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,8 @@ use crate::turns::Turn;
 
 /// Every so many of the invited try their code from two devices at once, and again after their order.
 const TWICE: usize = 10;
-/// Questions about a ticket before somebody gives up.
-const MOST_POLLS: u32 = 200;
+/// How long after their invitation has ended people still ask, and how shortly before they may find that it has.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// What was observed.
 #[derive(Debug, Default)]
@@ -43,6 +43,8 @@ pub(super) struct Found {
     pub late_units: Vec<String>,
     /// Units that went back, and the longest that took.
     pub went_back: (u64, Duration),
+    /// Who is in the line, and what they were told last.
+    pub in_line: BTreeMap<usize, String>,
 }
 
 /// What all share.
@@ -73,16 +75,20 @@ fn text(answer: &Answer, field: &str) -> Option<String> {
 
 impl Crowd {
     async fn send(&self, kind: Kind, call: &Call) -> Option<Answer> {
-        self.floor.send(kind, Turn::at(Instant::now()), call).await.0
+        self.send_at(kind, Instant::now(), call).await
+    }
+
+    /// Sends what was due at an instant.
+    async fn send_at(&self, kind: Kind, due: Instant, call: &Call) -> Option<Answer> {
+        self.floor.send(kind, Turn::at(due), call).await.0
     }
 
     fn cart(&self, key: &HeaderValue, once: String, body: &Value) -> Call {
         Call::new(Method::POST, format!("/v1/sales/{}/carts", self.sale)).key(key).once(once).json(body)
     }
 
-    /// One of the invited answers.
-    pub async fn answer(self: Rc<Self>, number: usize) {
-        let asked_at = Instant::now();
+    /// One of the invited answers, as they meant to at `due`.
+    pub async fn answer(self: Rc<Self>, number: usize, due: Instant) {
         let (invited, code) = (self.terms.invited[number], self.codes.borrow()[number].clone());
         let body = json!({"customer": format!("{}-{number}", self.run), "access_code": code});
         let in_the_end = if invited.by_phone {
@@ -92,14 +98,15 @@ impl Crowd {
             });
             let call = self.cart(&self.phone_key, format!("{}-cart-{number}", self.run), &body);
             match twin {
-                None => (self.phone_key.clone(), self.send(Kind::Hold, &call).await),
+                None => (self.phone_key.clone(), self.send_at(Kind::Hold, due, &call).await),
                 Some(twin) => {
-                    let both = tokio::join!(self.send(Kind::Hold, &call), self.send(Kind::Hold, &twin));
+                    let one = self.send_at(Kind::Hold, due, &call);
+                    let both = tokio::join!(one, self.send_at(Kind::Hold, due, &twin));
                     (self.phone_key.clone(), self.one_of(number, both))
                 }
             }
         } else {
-            match self.queue(number, &code).await {
+            match self.queue(number, &code, due).await {
                 Ok(pass) => {
                     let call = self.cart(&pass, format!("{}-cart-{number}", self.run), &json!({}));
                     (pass, self.send(Kind::Hold, &call).await)
@@ -108,7 +115,7 @@ impl Crowd {
             }
         };
         let (key, answer) = in_the_end;
-        let waited = asked_at.elapsed();
+        let waited = due.elapsed();
         let cart = match &answer {
             Some(answer) if answer.status == 201 => text(answer, "cart"),
             _ => None,
@@ -145,26 +152,33 @@ impl Crowd {
         }
     }
 
-    /// Waits for the turn; gives the pass, or the answer that refused.
-    async fn queue(&self, number: usize, code: &str) -> Result<HeaderValue, Option<Answer>> {
+    /// Waits for the turn, until a little after the invitation has ended; gives the pass, or the last answer.
+    async fn queue(&self, number: usize, code: &str, due: Instant) -> Result<HeaderValue, Option<Answer>> {
         let path = format!("/v1/sales/{}/queue", self.sale);
         let join = Call::new(Method::POST, path).json(&json!({"access_code": code}));
-        let mut answer = self.send(Kind::Join, &join).await;
-        for _ in 0..MOST_POLLS {
+        let mut answer = self.send_at(Kind::Join, due, &join).await;
+        let goes_at = due + self.ends(number).saturating_sub(self.terms.invited[number].answers_at) + GRACE;
+        loop {
             let Some(told) =
                 answer.as_ref().filter(|told| told.status < 300).and_then(|told| told.read::<Value>().ok())
             else {
+                self.found.borrow_mut().in_line.remove(&number);
                 return Err(answer);
             };
             if let Some(pass) = told["pass"].as_str().and_then(|pass| bearer(pass).ok()) {
+                self.found.borrow_mut().in_line.remove(&number);
                 return Ok(pass);
             }
-            tokio::time::sleep(Duration::from_millis(told["poll_after_ms"].as_u64().unwrap_or(2_000))).await;
+            if Instant::now() >= goes_at {
+                self.found.borrow_mut().in_line.remove(&number);
+                return Err(answer);
+            }
+            self.found.borrow_mut().in_line.insert(number, told.to_string());
+            let due = Instant::now() + Duration::from_millis(told["poll_after_ms"].as_u64().unwrap_or(2_000));
+            tokio::time::sleep_until(due.into()).await;
             let poll = Call::get(format!("/v1/queue/{}", told["ticket"].as_str().unwrap_or_default()));
-            answer = self.send(Kind::Poll, &poll).await;
+            answer = self.send_at(Kind::Poll, due, &poll).await;
         }
-        self.found.borrow_mut().nothing.push(format!("invitation {number} was never called"));
-        Err(None)
     }
 
     async fn order(&self, number: usize, key: &HeaderValue, cart: &str) {
@@ -188,14 +202,21 @@ impl Crowd {
         }
     }
 
+    /// When an invitation ends, from the first wave on.
+    fn ends(&self, number: usize) -> Duration {
+        let wave = u32::try_from(self.terms.invited[number].wave).unwrap_or(0);
+        self.terms.between * wave + self.terms.good_for
+    }
+
     fn note_refusal(&self, number: usize, answer: Option<&Answer>) {
         let told = words(answer);
         let mut found = self.found.borrow_mut();
-        // Who was in time by the plan may be late by the server's clock only at the very end.
+        // Who was in time by the plan may be late by the server's clock only at the very end; or joins the line in time, and the
+        // invitation ends before the turn comes.
         let invited = self.terms.invited[number];
-        let ends = self.terms.between * u32::try_from(invited.wave).unwrap_or(0) + self.terms.good_for;
-        let close = invited.answers_at + Duration::from_secs(3) >= ends;
-        if told == "422 code-scope" && (!invited.in_time || close) {
+        let close = invited.answers_at + GRACE >= self.ends(number);
+        let waits = answer.is_some_and(|answer| answer.status == 200);
+        if told == "422 code-scope" && (!invited.in_time || close) || waits && close {
             found.late += 1;
         } else {
             found.nothing.push(format!("invitation {number} was answered {told}"));
@@ -203,7 +224,7 @@ impl Crowd {
     }
 
     /// Somebody without a code tries, in the line or at a desk.
-    pub async fn without_code(self: Rc<Self>, number: usize) {
+    pub async fn without_code(self: Rc<Self>, number: usize, due: Instant) {
         let call = if number.is_multiple_of(2) {
             Call::new(Method::POST, format!("/v1/sales/{}/queue", self.sale)).json(&json!({}))
         } else {
@@ -212,7 +233,7 @@ impl Crowd {
             self.cart(&self.phone_key, format!("{}-u-{number}", self.run), &body)
         };
         let kind = if number.is_multiple_of(2) { Kind::Join } else { Kind::Hold };
-        let told = words(self.send(kind, &call).await.as_ref());
+        let told = words(self.send_at(kind, due, &call).await.as_ref());
         let mut found = self.found.borrow_mut();
         if told == "403 not-admitted" {
             found.refused += 1;

@@ -110,14 +110,19 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
         visits: u64::try_from(counter.errands.len()).unwrap_or(u64::MAX),
     });
     audit.push(books::sold_to_the_last(&ledger, &books));
-    let figures = report::figures(&measured, if wish.rate.is_some() { rush } else { lasted });
+    let mut figures = report::figures(&measured, if wish.rate.is_some() { rush } else { lasted });
+    if wish.rate.is_some() {
+        report::count_missing(&mut figures, places.rush_places());
+    }
     let orders = endings.get(&Ending::Ordered).copied().unwrap_or_default();
     let expectations = vec![Expectation::told(
         "orders a second",
         "only told",
         format!("{:.0} ({orders} in {:.1} s)", per_second(orders, lasted), lasted.as_secs_f64()),
     )];
-    let limited = wish.rate.is_some() && report::limited_by_tester(figures.get("all"));
+    let all = figures.get("all");
+    let limited =
+        if wish.rate.is_some() { report::limited_by_tester(all) } else { report::too_few_sent(all) };
     Ok(Report {
         format: FORMAT,
         run: Run {

@@ -103,7 +103,7 @@ impl Room {
         if self.goes_to_the_shop(number) {
             return walk_in::visit(&self, number, due).await;
         }
-        let Some((kind, call)) = self.next_call(number) else { return };
+        let Some((kind, call)) = self.next_call(number, due) else { return };
         let (answer, _) = self.shop.desk.floor.send(kind, Turn::at(due), &call).await;
         let answered = |answer: &Answer| answer.status < 500 && !matches!(answer.status, 408 | 425 | 429);
         let pass = match answer.filter(answered) {
@@ -135,11 +135,11 @@ impl Room {
         self.wake(number, Instant::now());
     }
 
-    fn next_call(&self, number: u32) -> Option<(Kind, Call)> {
+    fn next_call(&self, number: u32, due: Instant) -> Option<(Kind, Call)> {
         let mut devices = self.devices.borrow_mut();
         let device = &mut devices[number as usize];
         let person = self.people.borrow()[device.person as usize];
-        if device.stage == Stage::Waiting && self.instant(person.goes_at_us) <= Instant::now() {
+        if device.stage == Stage::Waiting && self.instant(person.goes_at_us) <= due {
             if person.silently {
                 drop(devices);
                 self.end(number, Ending::WentAway);
@@ -182,6 +182,10 @@ impl Room {
             return None;
         }
         if answer.status >= 400 {
+            if asked == Kind::Poll && matches!(answer.status, 401 | 404) {
+                let breach = format!("poll: {} for a ticket that was given", answer.status);
+                self.shop.desk.floor.measured.borrow_mut().breach(breach);
+            }
             self.end(number, Ending::Refused);
             return None;
         }

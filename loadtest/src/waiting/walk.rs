@@ -30,7 +30,7 @@ pub async fn walk(room: &Rc<Room>, begin: Instant, until: Instant, views: Option
     while room.unended() > 0 && Instant::now() < until {
         let now = Instant::now();
         while line_at <= now {
-            tokio::task::spawn_local(read_line(Rc::clone(room), line_at));
+            read_line(room, line_at);
             line_at += LINE_EVERY;
         }
         while let Some(views) = views.filter(|_| views_at <= now) {
@@ -53,13 +53,18 @@ pub async fn walk(room: &Rc<Room>, begin: Instant, until: Instant, views: Option
     room.shop.desk.floor.settle().await;
 }
 
-async fn read_line(room: Rc<Room>, due: Instant) {
-    let floor = &room.shop.desk.floor;
-    let call = Call::get(format!("/v1/sales/{}/queue", room.shop.desk.sale));
-    let (answer, _) = floor.send(Kind::Line, Turn::at(due), &call).await;
-    let Some(answer) = answer.filter(|answer| answer.status == 200) else { return };
-    match answer.read::<told::Line<'_>>() {
-        Ok(line) => room.seen.borrow_mut().line(&line, Instant::now().checked_duration_since(room.t0)),
-        Err(error) => floor.measured.borrow_mut().breach(format!("line: cannot be read: {error}")),
-    }
+fn read_line(room: &Rc<Room>, due: Instant) {
+    let call = Rc::new(Call::get(format!("/v1/sales/{}/queue", room.shop.desk.sale)));
+    let here = Rc::clone(room);
+    room.shop.desk.floor.begin(Kind::Line, Turn::at(due), &call, move |answer| {
+        if answer.status != 200 {
+            return;
+        }
+        match answer.read::<told::Line<'_>>() {
+            Ok(line) => here.seen.borrow_mut().line(&line, Instant::now().checked_duration_since(here.t0)),
+            Err(error) => {
+                here.shop.desk.floor.measured.borrow_mut().breach(format!("line: cannot be read: {error}"));
+            }
+        }
+    });
 }

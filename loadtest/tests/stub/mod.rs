@@ -109,7 +109,7 @@ pub fn steady(
     steady_from(soon, url, rate, seconds, timeout, connections, slow)
 }
 
-/// The same, begun at an instant that is read when all is ready.
+/// The same, begun at an instant that is asked for when the plan is ready.
 pub fn steady_from(
     begin: impl FnOnce() -> Instant,
     url: &str,
