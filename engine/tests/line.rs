@@ -544,3 +544,55 @@ fn a_pass_sees_nothing_of_another_sale() {
     let paid = OnCart { caller: inside, key: Some(desk.key()), cart };
     assert_eq!(desk.core.checkout(desk.now(), paid).result.unwrap_err(), Refusal::NotFound(Missing::Cart));
 }
+
+/// The last units are in carts: when the next person is called is when one of those ends, which no rate says.
+#[test]
+fn who_waits_for_carts_to_end_is_not_told_the_wait_of_the_rate() {
+    let mut desk = room(|rules| rules.open_channels = vec!["web".into()], 1);
+    desk.clock = OPENING;
+    pass(&mut desk, 60, &[]);
+    let ticket = join(&desk, Proof::Nobody).text;
+    let (low, high) = look(&desk, &ticket).wait.unwrap();
+    assert!(low < high && high < Millis(5_000));
+    let _cart = desk.open("day", 5, &[slot("one", 1)]).result.unwrap().cart;
+    for _ in 0..60 {
+        pass(&mut desk, 1, &[ticket.clone()]);
+        let view = look(&desk, &ticket);
+        assert_eq!((view.state, view.ahead, view.wait), (TicketState::Waiting, Some(0), None));
+    }
+}
+
+/// The same after minutes in which people were called as units came back.
+#[test]
+fn a_measured_pace_is_not_told_for_long_after_it_has_ended() {
+    let mut desk = room(|rules| rules.open_channels = vec!["web".into()], 30);
+    let all: Vec<String> = (0..80).map(|_| join(&desk, Proof::Nobody).text).collect();
+    desk.clock = OPENING;
+    let waits = |desk: &Desk| {
+        let views = all.iter().map(|ticket| look(desk, ticket));
+        views.filter(|view| view.state == TicketState::Waiting).collect::<Vec<_>>()
+    };
+    // Shops have all of it and give one back every four seconds, for a while; whoever is called takes it.
+    let mut shops: Vec<_> =
+        (0..100).map_while(|who| desk.open("day", who, &[slot("one", 1)]).result.ok()).collect();
+    for second in 0..120 {
+        pass(&mut desk, 1, &all);
+        for ticket in &all {
+            if look(&desk, ticket).state == TicketState::Called {
+                let (now, caller) = (desk.now(), holder(&desk, ticket));
+                let _ = open(&mut desk, now, caller).result;
+            }
+        }
+        if second == 60 {
+            let told = waits(&desk);
+            assert!(told.iter().all(|view| view.wait.is_some()), "{:?}", told[0].wait);
+        }
+        if second % 4 == 0 && second < 100 {
+            let on = desk.on(shops.remove(0).cart);
+            desk.core.abandon(desk.now(), on).result.unwrap();
+        }
+    }
+    let told = waits(&desk);
+    assert!(told.len() > 20, "{} are left", told.len());
+    assert!(told.iter().all(|view| view.wait.is_none()), "{:?}", told[0].wait);
+}

@@ -35,18 +35,18 @@ fn done(cli: Cli) -> Result<u8, Failure> {
         Command::Run { scenario } => {
             let (common, report) = match scenario {
                 Scenario::S1(args) if args.room => {
-                    (args.common.clone(), in_runtime(s1_room::run(&as_s1_room(args)))?)
+                    (args.common.clone(), to_its_end(s1_room::run(&as_s1_room(args)))?)
                 }
-                Scenario::P2(args) => (args.common.clone(), in_runtime(p2::run(&as_p2(args)))?),
-                Scenario::S1(args) => (args.common.clone(), in_runtime(s1::run(&as_s1(args)))?),
-                Scenario::P1(args) => (args.common.clone(), in_runtime(p1::run(&as_p1(args)))?),
-                Scenario::S5(args) => (args.common.clone(), in_runtime(s5::run(&as_s5(args)))?),
+                Scenario::P2(args) => (args.common.clone(), to_its_end(p2::run(&as_p2(args)))?),
+                Scenario::S1(args) => (args.common.clone(), to_its_end(s1::run(&as_s1(args)))?),
+                Scenario::P1(args) => (args.common.clone(), to_its_end(p1::run(&as_p1(args)))?),
+                Scenario::S5(args) => (args.common.clone(), to_its_end(s5::run(&as_s5(args)))?),
                 Scenario::SellOut(args) => {
-                    (args.common.clone(), in_runtime(sell_out::run(&as_sell_out(args)))?)
+                    (args.common.clone(), to_its_end(sell_out::run(&as_sell_out(args)))?)
                 }
                 Scenario::Kill9(args) => {
                     let Kill9Args { times, seed, data } = args;
-                    let outcome = in_runtime(kill_9::run(&Kill9 { times, seed, data, server: None }))?;
+                    let outcome = to_its_end(kill_9::run(&Kill9 { times, seed, data, server: None }))?;
                     print!("{outcome}");
                     return Ok(outcome.exit_code());
                 }
@@ -80,6 +80,41 @@ pub fn in_runtime<T>(run: impl Future<Output = Result<T, Failure>>) -> Result<T,
             },
         )?;
     tokio::task::LocalSet::new().block_on(&runtime, run)
+}
+
+/// A run that is told to end takes the server with it that it has started, and its temporary data.
+fn to_its_end<T>(run: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    in_runtime(async {
+        tokio::select! {
+            biased;
+            outcome = run => outcome,
+            signal = told_to_stop() => Err(Failure::new(
+                "The run was stopped.",
+                format!("{signal} came in the middle of it, so there is nothing to judge"),
+                "start it again; what it began at a `--target` is still there",
+            )),
+        }
+    })
+}
+
+/// Which signal came, when one has.
+#[cfg(unix)]
+async fn told_to_stop() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let come = async |kind| match signal(kind) {
+        Ok(mut signal) => drop(signal.recv().await),
+        // Then the system ends the tester, as it does with every program.
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        () = come(SignalKind::interrupt()) => "SIGINT",
+        () = come(SignalKind::terminate()) => "SIGTERM",
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() -> &'static str {
+    std::future::pending().await
 }
 
 /// Many shells allow 1,024 descriptors and let a program ask for more; if they do not, opening a connection fails and shows.

@@ -10,6 +10,7 @@ use super::lane::{BACK_EVERY, LaneLine};
 use super::line::Line;
 use super::moves::{Outlook, Share, size};
 use super::span::Span;
+use super::stock::Stock;
 use crate::time::{Millis, Timestamp};
 
 /// What no measurement knows better, as a share of the wait.
@@ -149,6 +150,8 @@ impl Line {
                 let wide = PACE_MARGIN + chance;
                 (span * staying(leaving, span) * (1.0 - wide), span * (1.0 + wide), 1.0 / pace)
             }
+            // Nobody is called by the rate while there is nothing for them.
+            None if self.is_waiting_for_stock(lane) => return None,
             None => {
                 let (at_least, likely) = outlook.leaving;
                 let low = lasts(calls, many, likely)? * (1.0 - margin);
@@ -160,6 +163,14 @@ impl Line {
         // A person more or less, and the step it takes.
         let (low, high) = (low - 1.5 * person - 1_000.0, high.max(scanned) + 1.5 * person + 1_000.0);
         Some((low.max(0.0).min(high * (1.0 - NARROWEST)), high))
+    }
+
+    /// Whether what decides is when units come back: all there are, are held or released later, and nothing is set aside for
+    /// who waits in this lane.
+    fn is_waiting_for_stock(&self, lane: u8) -> bool {
+        let Stock { held, later, backed, .. } = self.stock;
+        let set_aside = backed.get(usize::from(lane)).copied().unwrap_or(0);
+        held + later > 0 && set_aside == 0 && self.flow.in_view(self.stock) == 0
     }
 
     /// Whose turn comes at all has it before everything is gone: nobody is called beyond what the stock can serve.

@@ -21,6 +21,9 @@ const PACE: Millis = Millis(120_000);
 /// Something else than the rate decides when it has done so for most of this time.
 const HELD: Millis = Millis(15_000);
 
+/// Nor does a measured pace go on when nobody was called for so many times as long as it takes from one to the next.
+const SILENCE: u64 = 3;
+
 /// Who does not come is not known before so many calls are over; until then they may be none or this share.
 const FEW: f64 = 30.0;
 const MAY_NOT_COME: f64 = 1.0 / 3.0;
@@ -244,7 +247,19 @@ impl Moves {
         let from = self.at(since)?;
         let passed = now.at.since(from.at).0;
         let calls = now.counts.called - from.counts.called;
-        Some(if passed == 0 { 0.0 } else { size(calls) / size(passed) })
+        if passed == 0 || calls == 0 {
+            return Some(0.0);
+        }
+        // Calls that have stopped say nothing of the next one: what came before was another time.
+        let since_the_last = now.at.since(self.last_call(now)).0;
+        let stopped = since_the_last > HELD.0.max(SILENCE * passed / calls);
+        Some(if stopped { 0.0 } else { size(calls) / size(passed) })
+    }
+
+    /// When somebody was called last, to a sample; the oldest if nobody was since.
+    fn last_call(&self, now: &Sample) -> Timestamp {
+        let after = self.samples.partition_point(|sample| sample.counts.called < now.counts.called);
+        self.samples.get(after).map_or(now.at, |sample| sample.at)
     }
 
     /// Units gone and people who came and have chosen, over the time what is known rests on.
