@@ -85,10 +85,11 @@ pub fn in_runtime<T>(run: impl Future<Output = Result<T, Failure>>) -> Result<T,
 /// A run that is told to end takes the server with it that it has started, and its temporary data.
 fn to_its_end<T>(run: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     in_runtime(async {
+        let stop = told_to_stop();
         tokio::select! {
             biased;
             outcome = run => outcome,
-            signal = told_to_stop() => Err(Failure::new(
+            signal = stop => Err(Failure::new(
                 "The run was stopped.",
                 format!("{signal} came in the middle of it, so there is nothing to judge"),
                 "start it again; what it began at a `--target` is still there",
@@ -97,24 +98,29 @@ fn to_its_end<T>(run: impl Future<Output = Result<T, Failure>>) -> Result<T, Fai
     })
 }
 
-/// Which signal came, when one has.
+/// Which signal came, when one has. The system is told at once that they are waited for.
 #[cfg(unix)]
-async fn told_to_stop() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let come = async |kind| match signal(kind) {
-        Ok(mut signal) => drop(signal.recv().await),
-        // Then the system ends the tester, as it does with every program.
-        Err(_) => std::future::pending().await,
-    };
-    tokio::select! {
-        () = come(SignalKind::interrupt()) => "SIGINT",
-        () = come(SignalKind::terminate()) => "SIGTERM",
+fn told_to_stop() -> impl Future<Output = &'static str> {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    async fn come(signal: std::io::Result<Signal>) {
+        match signal {
+            Ok(mut signal) => drop(signal.recv().await),
+            // Then the system ends the tester, as it does with every program.
+            Err(_) => std::future::pending().await,
+        }
+    }
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        tokio::select! {
+            () = come(interrupt) => "SIGINT",
+            () = come(terminate) => "SIGTERM",
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop() -> &'static str {
-    std::future::pending().await
+fn told_to_stop() -> impl Future<Output = &'static str> {
+    std::future::pending()
 }
 
 /// Many shells allow 1,024 descriptors and let a program ask for more; if they do not, opening a connection fails and shows.

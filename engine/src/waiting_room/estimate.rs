@@ -10,7 +10,6 @@ use super::lane::{BACK_EVERY, LaneLine};
 use super::line::Line;
 use super::moves::{Outlook, Share, size};
 use super::span::Span;
-use super::stock::Stock;
 use crate::time::{Millis, Timestamp};
 
 /// What no measurement knows better, as a share of the wait.
@@ -151,7 +150,7 @@ impl Line {
                 (span * staying(leaving, span) * (1.0 - wide), span * (1.0 + wide), 1.0 / pace)
             }
             // Nobody is called by the rate while there is nothing for them.
-            None if self.is_waiting_for_stock(lane) => return None,
+            None if self.is_waiting_for_stock(lane, at) => return None,
             None => {
                 let (at_least, likely) = outlook.leaving;
                 let low = lasts(calls, many, likely)? * (1.0 - margin);
@@ -165,12 +164,13 @@ impl Line {
         Some((low.max(0.0).min(high * (1.0 - NARROWEST)), high))
     }
 
-    /// Whether what decides is when units come back: all there are, are held or released later, and nothing is set aside for
-    /// who waits in this lane.
-    fn is_waiting_for_stock(&self, lane: u8) -> bool {
-        let Stock { held, later, backed, .. } = self.stock;
-        let set_aside = backed.get(usize::from(lane)).copied().unwrap_or(0);
-        held + later > 0 && set_aside == 0 && self.flow.in_view(self.stock) == 0
+    /// Whether what decides is when units come back: all that is left is held or released later, nothing is set aside for who
+    /// waits in this lane, and by the rate somebody could be called.
+    fn is_waiting_for_stock(&self, lane: u8, at: Timestamp) -> bool {
+        let set_aside = self.stock.backed.get(usize::from(lane)).copied().unwrap_or(0);
+        let servable = self.flow.in_view(self.stock) / u64::from(self.rules.units_per_visitor);
+        let earned = self.credit.people(self.pace(), at);
+        self.stock.word.is_some() && servable == 0 && set_aside == 0 && earned > 0
     }
 
     /// Whose turn comes at all has it before everything is gone: nobody is called beyond what the stock can serve.

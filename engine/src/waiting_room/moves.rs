@@ -21,8 +21,9 @@ const PACE: Millis = Millis(120_000);
 /// Something else than the rate decides when it has done so for most of this time.
 const HELD: Millis = Millis(15_000);
 
-/// Nor does a measured pace go on when nobody was called for so many times as long as it takes from one to the next.
-const SILENCE: u64 = 3;
+/// A measured pace has ended when nobody was called for so many times as long as it took from one to the next: of calls that
+/// come by chance one gap in 150 is as long.
+const SILENCE: u64 = 5;
 
 /// Who does not come is not known before so many calls are over; until then they may be none or this share.
 const FEW: f64 = 30.0;
@@ -179,7 +180,9 @@ impl Moves {
         let share = size(now.held - then.held) / size(passed);
         if !self.is_held && share > 0.6 {
             self.is_held = true;
-            self.changed(then.at);
+            // What was called before that was called by the rate.
+            let held = Timestamp(now.at.0.saturating_sub(now.held - then.held));
+            self.changed(held.plus(SAMPLE));
         } else if self.is_held && share < 0.2 {
             self.is_held = false;
             self.changed(now.at);
@@ -251,8 +254,9 @@ impl Moves {
             return Some(0.0);
         }
         // Calls that have stopped say nothing of the next one: what came before was another time.
-        let since_the_last = now.at.since(self.last_call(now)).0;
-        let stopped = since_the_last > HELD.0.max(SILENCE * passed / calls);
+        let last = self.last_call(now);
+        let usual = last.since(from.at).0 / calls;
+        let stopped = now.at.since(last).0 > HELD.0.max(SILENCE * usual);
         Some(if stopped { 0.0 } else { size(calls) / size(passed) })
     }
 
