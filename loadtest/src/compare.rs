@@ -51,6 +51,7 @@ fn write_all(out: &mut String, a: &Report, b: &Report) -> fmt::Result {
         ("server cpu, ms", server(a), server(b)),
         ("server peak, KiB", memory(a), memory(b)),
         ("tester cpu, ms", a.tester_cpu_ms, b.tester_cpu_ms),
+        ("stolen, permille", a.stolen_permille.unwrap_or(0), b.stolen_permille.unwrap_or(0)),
         ("lasted, ms", a.lasted_ms, b.lasted_ms),
     ];
     for (name, x, y) in rows {

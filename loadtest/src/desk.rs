@@ -97,10 +97,7 @@ impl Desk {
         let read = Call::get(path).key(&buyer.key);
         let told = self.insist(Kind::Look, turn, read, buyer).await;
         let rows: wire::Dated<wire::Availability> = self.read_served("availability", told)?;
-        if let (Some(as_of), Some(now)) = (rows.as_of, rows.server_time) {
-            let age = Duration::try_from(now.duration_since(as_of)).unwrap_or_default();
-            self.floor.measured.borrow_mut().aged(age);
-        }
+        self.note_age("look", &rows);
         for untruth in rows.items.iter().filter_map(wire::Availability::untruth) {
             self.floor.measured.borrow_mut().breach(format!("look: {untruth}"));
         }
@@ -117,7 +114,20 @@ impl Desk {
     ) -> Result<Vec<wire::Bundle>, Unserved> {
         let path = format!("/v1/sales/{}/bundles?rule={rule}&venue={venue}&limit=20", self.sale);
         let told = self.insist(Kind::Search, turn, Call::get(path).key(&buyer.key), buyer).await;
-        Ok(self.read_served::<wire::Page<wire::Bundle>>("bundles", told)?.items)
+        let rows: wire::Dated<wire::Bundle> = self.read_served("bundles", told)?;
+        self.note_age("search", &rows);
+        Ok(rows.items)
+    }
+
+    /// What everybody may read says how old it is.
+    fn note_age<T>(&self, what: &str, rows: &wire::Dated<T>) {
+        let mut measured = self.floor.measured.borrow_mut();
+        match (rows.as_of, rows.server_time) {
+            (Some(as_of), Some(now)) => {
+                measured.aged(Duration::try_from(now.duration_since(as_of)).unwrap_or_default());
+            }
+            _ => measured.breach(format!("{what}: an answer that does not tell its age")),
+        }
     }
 
     /// Makes a cart with one item; `units` is what is at stake if no answer comes.
@@ -230,7 +240,7 @@ impl Desk {
             }
             tries += 1;
             let pause = draw::seconds(buyer.rng.random_range(1.0..5.0));
-            turn = self.turn(Instant::now() + pause).await;
+            turn = Turn { first: turn.first, ..self.turn(Instant::now() + pause).await };
         }
     }
 

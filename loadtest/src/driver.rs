@@ -143,7 +143,7 @@ where
             shares.steps += 1;
         } else if let Some((number, wished)) = arrivals.next_if(|(_, wished)| *wished <= place) {
             shares.arrivals += 1;
-            begin(number, Turn { intended: place, due: wished });
+            begin(number, Turn::of(place, wished));
         } else {
             shares.views += 1;
             floor.view(Turn::at(place), view);
@@ -162,7 +162,7 @@ where
             shares.steps += 1;
         } else if let Some((number, wished)) = arrivals.next() {
             shares.arrivals += 1;
-            begin(number, Turn { intended: place, due: wished });
+            begin(number, Turn::of(place, wished));
         } else if floor.in_progress.get() == 0 {
             break;
         }

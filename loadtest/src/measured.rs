@@ -91,7 +91,8 @@ pub struct Measured {
     t0: Instant,
     rush: Duration,
     lanes: BTreeMap<(Phase, Kind), Lane>,
-    /// Holds of the rush that were granted: the ones that wait for the disk. Most holds of a rush are refused and fast.
+    /// Holds of the rush that were granted: the ones that wait for the disk. Most holds of a rush are refused and fast. One that was
+    /// asked for several times has waited since the first.
     pub granted: Lane,
     /// How often what was told, by kind, all phases.
     pub told: BTreeMap<(Kind, Told), u64>,
@@ -145,8 +146,12 @@ impl Measured {
         let send_lag = sent.sent_at.saturating_duration_since(turn.intended);
         lane.record(second, latency, service, send_lag);
         let granted = sent.outcome.as_ref().is_ok_and(|answer| answer.status == 201);
-        if granted && kind == Kind::Hold && phase == Phase::Rush {
-            self.granted.record(second, latency, service, send_lag);
+        if granted
+            && kind == Kind::Hold
+            && let (Phase::Rush, second) = self.place(turn.first)
+        {
+            let since_first = sent.done_at.saturating_duration_since(turn.first);
+            self.granted.record(second, since_first, service, send_lag);
         }
         let (told, code) = match &sent.outcome {
             Ok(answer) => self.judge(kind, answer),
@@ -193,5 +198,26 @@ impl Measured {
             self.breach(format!("{}: {what}", kind.word()));
         }
         (Told::Answer(answer.status, code.clone().unwrap_or_default()), code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_cart_that_was_asked_for_twice_has_waited_since_the_first_time() {
+        let t0 = Instant::now();
+        let at = |ms| t0 + Duration::from_millis(ms);
+        let mut measured = Measured::new(t0, Duration::from_secs(2));
+        let granted =
+            Answer { status: 201, retry_after: false, replayed: false, etag: None, body: Bytes::new() };
+        let sent = Sent { sent_at: at(2_500), done_at: at(2_501), outcome: Ok(granted) };
+        let turn = Turn { first: at(1_000), ..Turn::at(at(2_500)) };
+        measured.record(Kind::Hold, turn, &Call::get("/"), &sent);
+        assert_eq!(measured.granted.latency().spread().max_us / 1_000, 1_501, "asked for in the rush");
+        assert_eq!(measured.lane(Phase::Rush, &[Kind::Hold]).latency().spread().count, 0, "sent after it");
     }
 }

@@ -48,6 +48,10 @@ pub struct Report {
     pub server: Option<ServerUse>,
     /// What the tester used in the rush and after it.
     pub tester_cpu_ms: u64,
+    /// Thousandths of the machine's processor time that its host gave to others meanwhile; none where that cannot be read, and
+    /// in reports from before it was.
+    #[serde(default)]
+    pub stolen_permille: Option<u64>,
     /// From t0 to the end of the wind-down.
     pub lasted_ms: u64,
     /// What was expected.

@@ -151,7 +151,21 @@ fn machine(out: &mut String, report: &Report) -> fmt::Result {
         )?;
     }
     let used = cores(report.tester_cpu_ms, lasted);
-    writeln!(out, "Tester: {used} of a core on a machine with {} cores", report.run.cores)
+    writeln!(out, "Tester: {used} of a core on a machine with {} cores", report.run.cores)?;
+    match report.stolen_permille {
+        None | Some(0) => Ok(()),
+        Some(stolen) => {
+            writeln!(
+                out,
+                "Machine: its host gave {} % of the processors' time to others meanwhile (steal)",
+                percent(stolen)
+            )
+        }
+    }
+}
+
+fn percent(permille: u64) -> String {
+    format!("{}.{}", permille / 10, permille % 10)
 }
 
 fn expected(out: &mut String, report: &Report) -> fmt::Result {
@@ -186,7 +200,16 @@ fn word(out: &mut String, report: &Report) -> fmt::Result {
              The figures say nothing about the server; use a greater --scale or more cores."
         }
     };
-    writeln!(out, "\n{words}")
+    writeln!(out, "\n{words}")?;
+    match report.stolen_permille {
+        Some(stolen) if report.verdict != Verdict::Passed && stolen >= 10 => writeln!(
+            out,
+            "Others on the same host had {} % of this machine's processors meanwhile: run it again in a quieter hour, or on a \
+             machine that shares less.",
+            percent(stolen)
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn ms(micros: u64) -> String {

@@ -23,12 +23,19 @@ pub struct Turn {
     pub intended: Instant,
     /// When the step was due by the visitor's own clock.
     pub due: Instant,
+    /// Where the first try was intended of a request that is asked again; else the same as `intended`.
+    pub first: Instant,
 }
 
 impl Turn {
     /// A turn that is due and intended at the same instant.
     pub fn at(instant: Instant) -> Self {
-        Self { intended: instant, due: instant }
+        Self::of(instant, instant)
+    }
+
+    /// A turn at this place of the plan, for a step that was due then.
+    pub fn of(place: Instant, due: Instant) -> Self {
+        Self { intended: place, due, first: place }
     }
 }
 
@@ -41,7 +48,7 @@ impl Turns {
         self.waiting.borrow_mut().push(Waiting { due, order, give });
         // The driver outlives every visit; should it be dropped by a bug, the step goes at its own time.
         let intended = receive.await.unwrap_or(due);
-        Turn { intended, due }
+        Turn::of(intended, due)
     }
 
     /// Gives the place at `instant` to the step due first, if one is due by then. In the wind-down nobody thinks any longer:

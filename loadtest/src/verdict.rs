@@ -32,8 +32,9 @@ impl Verdict {
     /// From the parts of a report.
     pub fn of(checks: &[Check], expectations: &[Expectation], limited: bool) -> Self {
         let missed = expectations.iter().any(|expectation| expectation.came == Came::Missed);
+        let excused = |check: &Check| limited && check.excused_by_void;
         match () {
-            () if checks.iter().any(|check| !check.holds) => Self::Missed,
+            () if !checks.iter().all(|check| check.holds || excused(check)) => Self::Missed,
             () if limited => Self::Void,
             () if missed => Self::Missed,
             () => Self::Passed,
@@ -91,6 +92,9 @@ mod tests {
         let both = (std::slice::from_ref(&bad), std::slice::from_ref(&slow));
         assert_eq!(Verdict::of(both.0, &[], true), Verdict::Missed);
         assert_eq!(Verdict::of(&[], both.1, true), Verdict::Void);
+        let unheard = Check { excused_by_void: true, ..bad.clone() };
+        assert_eq!(Verdict::of(std::slice::from_ref(&unheard), &[], true), Verdict::Void);
+        assert_eq!(Verdict::of(std::slice::from_ref(&unheard), &[], false), Verdict::Missed);
         assert_eq!(Verdict::of(&[], both.1, false), Verdict::Missed);
         assert_eq!(Verdict::of(&[], &[Expectation::told("gone", "", "")], false).exit_code(), 0);
     }

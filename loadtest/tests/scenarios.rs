@@ -73,6 +73,7 @@ fn each_fault_is_found_by_its_check() {
         (Fault::OpensEarly, "nothing can be booked before the opening"),
         (Fault::ForgetsKeys, "same key, same order"),
         (Fault::Fails, "every answer within the contract"),
+        (Fault::HidesItsAge, "every answer within the contract"),
     ];
     std::thread::scope(|scope| {
         let runs = table.map(|(fault, check)| scope.spawn(move || (fault, check, s1_against(fault, 150.0))));

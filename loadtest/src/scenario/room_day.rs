@@ -24,7 +24,7 @@ use crate::ledger::Ledger;
 use crate::measured::Measured;
 use crate::progress::{ProgressLine, Pulse, stage};
 use crate::report::{self, FORMAT, Places, Report, Run, ServerUse};
-use crate::usage::Usage;
+use crate::usage::{Used, Watch};
 use crate::verdict::{Expectation, Verdict};
 use crate::visitor::Shop;
 use crate::waiting::crowd::Everybody;
@@ -99,8 +99,7 @@ pub(super) struct Lived {
     pub checks: Vec<Check>,
     pub readings: Option<Readings>,
     lasted: Duration,
-    server: (Usage, Usage),
-    tester_cpu_ms: u64,
+    used: Used,
 }
 
 /// What is said of it.
@@ -155,15 +154,13 @@ impl<'a> Ready<'a> {
         views: Option<&Views>,
     ) -> Result<Lived, Failure> {
         let tries = tokio::task::spawn_local(tries);
-        let of = |pid: Option<u32>| pid.and_then(Usage::of).unwrap_or_default();
         let server = self.at.own.as_ref().map(|own| own.pid());
         let readings = server.map(Readings::of);
-        let before = (of(Some(std::process::id())), of(server));
+        let watch = Watch::begin(server);
         let line = ProgressLine::start(&self.room.shop.desk.floor.pulse);
         walk::walk(&self.room, self.begin, self.room.t0 + self.patience, views).await;
         drop(line);
-        let after = (of(Some(std::process::id())), of(server));
-        let lasted = self.begin.elapsed();
+        let (used, lasted) = (watch.end(), self.begin.elapsed());
         let readings = readings.map(|(readings, task)| {
             task.abort();
             readings
@@ -180,8 +177,7 @@ impl<'a> Ready<'a> {
             own.still_runs()?;
         }
         stage("reading the books for the audit");
-        let tester_cpu_ms = after.0.cpu_ms_since(&before.0);
-        Ok(Lived { checks, readings, lasted, server: (before.1, after.1), tester_cpu_ms })
+        Ok(Lived { checks, readings, lasted, used })
     }
 
     /// The report of a day that was judged.
@@ -212,10 +208,11 @@ impl<'a> Ready<'a> {
             disk: self.probes,
             server: self.at.own.as_ref().map(|own| ServerUse {
                 start_up_ms: draw::micros(own.start_up) / 1_000,
-                cpu_ms: lived.server.1.cpu_ms_since(&lived.server.0),
-                memory: lived.server.1,
+                cpu_ms: lived.used.server_cpu_ms,
+                memory: lived.used.server,
             }),
-            tester_cpu_ms: lived.tester_cpu_ms,
+            tester_cpu_ms: lived.used.tester_cpu_ms,
+            stolen_permille: lived.used.stolen_permille,
             lasted_ms: draw::micros(lived.lasted) / 1_000,
             verdict: Verdict::of(&audit, &expectations, limited),
             figures,

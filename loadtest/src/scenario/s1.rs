@@ -20,10 +20,11 @@ use crate::failure::Failure;
 use crate::ledger::Ledger;
 use crate::measured::Measured;
 use crate::operator::Operator;
+use crate::own_server::OwnServer;
 use crate::plan::{Offer, Plan};
 use crate::progress::{ProgressLine, Pulse, stage};
 use crate::report::{self, FORMAT, Places, Report, Run, ServerUse};
-use crate::usage::Usage;
+use crate::usage::{Used, Watch};
 use crate::verdict::Verdict;
 use crate::visitor::{self, Ending, Shop};
 
@@ -139,10 +140,11 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
         disk: probes,
         server: at.own.as_ref().map(|own| ServerUse {
             start_up_ms: draw::micros(own.start_up) / 1_000,
-            cpu_ms: rushed.server_cpu_ms,
-            memory: rushed.server,
+            cpu_ms: rushed.used.server_cpu_ms,
+            memory: rushed.used.server,
         }),
-        tester_cpu_ms: rushed.tester_cpu_ms,
+        tester_cpu_ms: rushed.used.tester_cpu_ms,
+        stolen_permille: rushed.used.stolen_permille,
         lasted_ms: draw::micros(rushed.lasted) / 1_000,
         verdict: Verdict::of(&audit, &expectations, limited),
         figures,
@@ -229,9 +231,7 @@ fn shop(s1: &S1, at: &AtTarget, stock: crate::stock::Stock, plan: &Plan, run: &s
 struct Rushed {
     shares: driver::Shares,
     lasted: Duration,
-    server: Usage,
-    server_cpu_ms: u64,
-    tester_cpu_ms: u64,
+    used: Used,
 }
 
 async fn rush(shop: &Rc<Shop>, at: &AtTarget, plan: &Plan) -> Rushed {
@@ -239,24 +239,12 @@ async fn rush(shop: &Rc<Shop>, at: &AtTarget, plan: &Plan) -> Rushed {
     let mut view = Call::get(path).key(&shop.web_key);
     view.keep_body = false;
     let visits = |number, turn| visitor::visit(Rc::clone(shop), number, turn);
-    let before = uses(at);
+    let watch = Watch::begin(at.own.as_ref().map(OwnServer::pid));
     let line = ProgressLine::start(&shop.desk.floor.pulse);
     let shares = driver::run(&shop.desk.floor, plan, &Rc::new(view), visits).await;
     drop(line);
     let lasted = shop.desk.floor.measured.borrow().t0().elapsed();
-    let after = uses(at);
-    Rushed {
-        shares,
-        lasted,
-        server: after.1,
-        server_cpu_ms: after.1.cpu_ms_since(&before.1),
-        tester_cpu_ms: after.0.cpu_ms_since(&before.0),
-    }
-}
-
-fn uses(at: &AtTarget) -> (Usage, Usage) {
-    let server = at.own.as_ref().and_then(|own| Usage::of(own.pid())).unwrap_or_default();
-    (Usage::of(std::process::id()).unwrap_or_default(), server)
+    Rushed { shares, lasted, used: watch.end() }
 }
 
 async fn audited(

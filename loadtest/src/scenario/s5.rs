@@ -24,9 +24,10 @@ use crate::driver::Floor;
 use crate::failure::Failure;
 use crate::measured::Measured;
 use crate::operator::{Operator, unreadable};
+use crate::own_server::OwnServer;
 use crate::progress::{ProgressLine, Pulse, stage};
 use crate::report::{self, FORMAT, Places, Report, Run, ServerUse};
-use crate::usage::Usage;
+use crate::usage::{Usage, Watch};
 use crate::verdict::{Expectation, Verdict};
 use crate::visitor::Ending;
 
@@ -81,15 +82,16 @@ pub async fn run(s5: &S5) -> Result<Report, Failure> {
         phone_key: at.phone_key.clone(),
         found: RefCell::new(Found::default()),
     });
-    let of = |pid: Option<u32>| pid.and_then(Usage::of).unwrap_or_default();
-    let pid = at.own.as_ref().map(crate::own_server::OwnServer::pid);
-    let before = (of(Some(std::process::id())), of(pid));
+    let pid = at.own.as_ref().map(OwnServer::pid);
+    let watch = Watch::begin(pid);
     stage(&format!("{} invitations in {WAVES} waves", terms.invited.len()));
     let line = ProgressLine::start(&crowd.floor.pulse);
     the_waves(&crowd, &operator, &path, begin, &standby).await?;
     drop(line);
-    let after = (of(Some(std::process::id())), of(pid));
-    let lasted = begin.elapsed();
+    let (used, lasted) = (watch.end(), begin.elapsed());
+    // Before those who come only to be counted.
+    let figures = report::figures(&crowd.floor.measured.borrow(), lasted);
+    let seconds = report::seconds(&crowd.floor.measured.borrow());
     stage("what a request without a code costs");
     let cost = cost_of_the_uninvited(&crowd, pid).await;
     probes.push(disk::probe(at.probe_in(), "after")?);
@@ -102,7 +104,6 @@ pub async fn run(s5: &S5) -> Result<Report, Failure> {
     let audit = audited(&at.operator(), &path, &crowd).await?;
 
     let measured = crowd.floor.measured.borrow();
-    let figures = report::figures(&measured, lasted);
     let limited = report::limited_by_tester(figures.get("all"));
     let expectations = expected(&crowd, cost);
     Ok(Report {
@@ -126,7 +127,7 @@ pub async fn run(s5: &S5) -> Result<Report, Failure> {
                 terms.without_code.len(),
             ),
         },
-        seconds: report::seconds(&measured),
+        seconds,
         told: report::told(&measured),
         endings: endings(&crowd),
         visits: measured.visits.spread(),
@@ -134,10 +135,11 @@ pub async fn run(s5: &S5) -> Result<Report, Failure> {
         disk: probes,
         server: at.own.as_ref().map(|own| ServerUse {
             start_up_ms: draw::micros(own.start_up) / 1_000,
-            cpu_ms: after.1.cpu_ms_since(&before.1),
-            memory: after.1,
+            cpu_ms: used.server_cpu_ms,
+            memory: used.server,
         }),
-        tester_cpu_ms: after.0.cpu_ms_since(&before.0),
+        tester_cpu_ms: used.tester_cpu_ms,
+        stolen_permille: used.stolen_permille,
         lasted_ms: draw::micros(lasted) / 1_000,
         verdict: Verdict::of(&audit, &expectations, limited),
         figures,

@@ -27,7 +27,7 @@ use crate::progress::{ProgressLine, Pulse};
 use crate::report::{self, FORMAT, Places, Report, Run};
 use crate::stock::{Place, Stock};
 use crate::turns::Turn;
-use crate::usage::Usage;
+use crate::usage::Watch;
 use crate::verdict::{Expectation, Verdict};
 use crate::visitor::Ending;
 use crate::wire;
@@ -83,15 +83,14 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
         errands,
         endings: RefCell::default(),
     });
-    let before = Usage::of(std::process::id()).unwrap_or_default();
+    let watch = Watch::begin(None);
     let line = ProgressLine::start(&floor.pulse);
     let shares = match wish.rate {
         Some(_) => open_loop(&counter, &places, &wish.sale).await,
         None => bounded(&counter, wish.at_once).await,
     };
     drop(line);
-    let lasted = t0.elapsed();
-    let after = Usage::of(std::process::id()).unwrap_or_default();
+    let (used, lasted) = (watch.end(), t0.elapsed());
 
     tokio::time::sleep(COUNTS_SETTLE).await;
     let undecided = counter.desk.ledger.borrow().undecided();
@@ -144,7 +143,8 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
         places: Places::new(places.rush_places(), shares, &measured),
         disk: Vec::new(),
         server: None,
-        tester_cpu_ms: after.cpu_ms_since(&before),
+        tester_cpu_ms: used.tester_cpu_ms,
+        stolen_permille: used.stolen_permille,
         lasted_ms: draw::micros(lasted) / 1_000,
         verdict: Verdict::of(&audit, &expectations, limited),
         figures,

@@ -27,6 +27,8 @@ pub enum Fault {
     ForgetsKeys,
     /// Every fortieth hold is answered 500.
     Fails,
+    /// Does not say of what instant its counts are.
+    HidesItsAge,
 }
 
 #[derive(Clone)]
@@ -201,7 +203,10 @@ impl Shop {
             })
             .collect();
         let now = jiff::Timestamp::now().to_string();
-        (200, json!({"items": items, "as_of": now, "server_time": now}))
+        match self.fault {
+            Fault::HidesItsAge => (200, json!({"items": items, "server_time": now})),
+            _ => (200, json!({"items": items, "as_of": now, "server_time": now})),
+        }
     }
 
     fn bundles(&self, asked: &Asked) -> (u16, Value) {
@@ -209,7 +214,8 @@ impl Shop {
         let pairs = self.free_pairs(venue, 20);
         let items: Vec<Value> =
             pairs.into_iter().map(|slots| json!({"venue": venue, "slots": slots})).collect();
-        (200, json!({"items": items, "as_of": jiff::Timestamp::now().to_string()}))
+        let now = jiff::Timestamp::now().to_string();
+        (200, json!({"items": items, "as_of": now, "server_time": now}))
     }
 
     fn free_pairs(&self, venue: &str, limit: usize) -> Vec<Vec<String>> {
