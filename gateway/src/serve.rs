@@ -21,7 +21,7 @@ use crate::handles;
 use crate::keys::{KeyError, KeyRing, NewKey};
 use crate::problem::{Code, Problem};
 use crate::sample;
-use crate::server::{self, Running};
+use crate::server::{self, Hurry, Running};
 use crate::waiting_room::pass::PassKeys;
 
 /// Beside the journal in the data folder.
@@ -156,6 +156,12 @@ impl Server {
     pub fn load_sample(&self) -> Result<(), String> {
         sample::load(&self.engine)
             .map_err(|problem| format!("the sample could not be added: {}", problem.detail()))
+    }
+
+    /// Makes a stop that is under way on another thread a quick one.
+    #[must_use]
+    pub fn hurry(&self) -> Hurry {
+        self.running.hurry()
     }
 
     /// Stops accepting, finishes what runs, closes the data folder. Says why the journal could not be brought to its end, if so.

@@ -11,7 +11,7 @@ use super::{Core, Decision, SETTLING_BYTES};
 use crate::catalog::Place;
 use crate::fact::{Cold, Kind, SlotEntry};
 use crate::ids::{Quantity, SaleIx, SlotRef};
-use crate::inventory::{Slot, SlotSpec};
+use crate::inventory::{MAX_CAPACITY, Slot, SlotFault, SlotSpec, TOO_LARGE};
 use crate::limits::{MAX_IMPORT_STEP, MAX_TRIES};
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
@@ -39,6 +39,18 @@ pub enum SlotRejection {
     Malformed(String),
     /// The engine said no.
     Refused(Refusal),
+}
+
+impl From<SlotFault> for SlotRejection {
+    /// A number beyond its bound is refused as it is where a slot is changed.
+    fn from(fault: SlotFault) -> Self {
+        match fault.code {
+            TOO_LARGE => {
+                Self::Refused(Refusal::TooLarge { field: "capacity", most: u64::from(MAX_CAPACITY) })
+            }
+            _ => Self::Malformed(fault.why),
+        }
+    }
 }
 
 /// Time zones of a sale, looked up once a step.
@@ -83,7 +95,7 @@ impl Core {
         for (place, spec) in specs.iter().enumerate() {
             match spec.check() {
                 Ok(()) => good.push(place),
-                Err(fault) => total.rejected.push((place, SlotRejection::Malformed(fault.why))),
+                Err(fault) => total.rejected.push((place, fault.into())),
             }
         }
         let mut rests_on = crate::sequence::Sequence::ZERO;

@@ -47,6 +47,9 @@ pub const MAX_LABELS: usize = 16;
 /// The most bytes of a label's name, and of its value.
 pub const MAX_LABEL_BYTES: usize = 100;
 
+/// The code of a capacity beyond [`MAX_CAPACITY`].
+pub(crate) const TOO_LARGE: &str = "capacity-too-large";
+
 /// What is wrong with the description of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotFault {
@@ -103,7 +106,7 @@ impl SlotSpec {
         }
         if self.capacity > MAX_CAPACITY {
             let why = format!("`capacity` is at most {MAX_CAPACITY}, not {}", self.capacity);
-            return fault("capacity-too-large", why);
+            return fault(TOO_LARGE, why);
         }
         if self.row.is_some() != self.seat.is_some() {
             return fault("half-a-seat", "a numbered seat has both `row` and `seat`".into());

@@ -91,7 +91,21 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         ),
         Some(why) => tracing::error!(%why, "stopping: the journal has failed"),
     }
-    let late = server.stop();
+    let hurry = server.hurry();
+    let late = runtime.block_on(async {
+        let mut stopping = tokio::task::spawn_blocking(|| server.stop());
+        let signal = tokio::select! {
+            late = &mut stopping => return late,
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::warn!(
+            "told again ({signal}): what still runs is cut off; the journal is brought to its end"
+        );
+        hurry.up();
+        stopping.await
+    });
+    let late = late.map_err(|error| CommandError(error.to_string()))?;
     if let (None, Some(why)) = (&failed, &late) {
         tracing::error!(%why, "stopped, and the journal has failed on the way");
     }

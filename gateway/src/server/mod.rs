@@ -8,9 +8,11 @@ mod caps;
 mod clock;
 mod connection;
 mod gathering;
+mod hurry;
 mod recovering;
 mod workers;
 
 pub use accept::{MAX_LAST_WORDS, bind};
+pub use hurry::Hurry;
 pub use recovering::{Interim, answer_recovering};
 pub use workers::{Running, start};

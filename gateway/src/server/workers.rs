@@ -13,12 +13,13 @@ use onsale_engine::Health;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::accept::{Accepted, accept};
 use super::caps::{Caps, Place};
 use super::connection;
 use super::gathering::Gathering;
+use super::hurry::Hurry;
 use crate::app::App;
 use crate::durable;
 use crate::edge::Edge;
@@ -29,6 +30,7 @@ pub struct Running {
     address: SocketAddr,
     app: Arc<App>,
     drain: watch::Sender<bool>,
+    hurry: Hurry,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -46,12 +48,13 @@ struct Passed {
 pub fn start(app: Arc<App>, listener: TcpListener, workers: usize) -> io::Result<Running> {
     let address = listener.local_addr()?;
     let (drain, draining) = watch::channel(false);
+    let hurry = Hurry::new();
     let mut threads = Vec::new();
     let mut others = Vec::new();
     for number in 1..workers.max(1) {
         let (hand, mut taken) = mpsc::unbounded_channel::<Passed>();
         others.push(hand);
-        threads.push(thread(number, &app, &draining, async move |worker| {
+        threads.push(thread(number, &app, &draining, &hurry, async move |worker| {
             while let Some(Passed { stream, peer, place }) = taken.recv().await {
                 match TcpStream::from_std(stream) {
                     Ok(stream) => worker.serve(Accepted { stream, peer, place }),
@@ -62,7 +65,7 @@ pub fn start(app: Arc<App>, listener: TcpListener, workers: usize) -> io::Result
     }
     let caps = Caps::new(Arc::clone(&app));
     let until = draining.clone();
-    threads.push(thread(0, &app, &draining, async move |worker| {
+    threads.push(thread(0, &app, &draining, &hurry, async move |worker| {
         let listener = match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => return tracing::error!(%error, "the listening socket cannot be used"),
@@ -79,7 +82,7 @@ pub fn start(app: Arc<App>, listener: TcpListener, workers: usize) -> io::Result
         .await;
         // Dropping `others` here tells the other workers that nothing comes any more.
     })?);
-    Ok(Running { address, app, drain, threads })
+    Ok(Running { address, app, drain, hurry, threads })
 }
 
 fn pass(other: &mpsc::UnboundedSender<Passed>, accepted: Accepted) {
@@ -113,6 +116,7 @@ fn thread(
     number: usize,
     app: &Arc<App>,
     draining: &watch::Receiver<bool>,
+    hurry: &Hurry,
     feed: impl AsyncFnOnce(&Worker) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let (engine, last) = (Arc::clone(&app.engine), Arc::clone(&app.engine));
@@ -124,7 +128,7 @@ fn thread(
         // nothing to do but to wait for the disk.
         .on_thread_park(move || gathering.before_sleep(&*engine))
         .build()?;
-    let (app, draining) = (Arc::clone(app), draining.clone());
+    let (app, draining, hurry) = (Arc::clone(app), draining.clone(), hurry.clone());
     std::thread::Builder::new().name(format!("onsale-worker-{number}")).spawn(move || {
         LocalSet::new().block_on(&runtime, async move {
             let engine = Arc::clone(&app.engine);
@@ -138,8 +142,13 @@ fn thread(
             let worker = Worker { edge: Rc::new(Edge::new(app)), draining, alive };
             feed(&worker).await;
             drop(worker);
-            if timeout(drain_timeout, all_gone.recv()).await.is_err() {
-                tracing::warn!("some requests were cut off: they took longer than the drain time-out");
+            tokio::select! {
+                biased;
+                _ = all_gone.recv() => {}
+                () = hurry.come() => tracing::warn!("some requests were cut off: the server was told again to stop"),
+                () = sleep(drain_timeout) => {
+                    tracing::warn!("some requests were cut off: they took longer than the drain time-out");
+                }
             }
         });
         // A worker that ends with its last request has not run out of work before.
@@ -160,12 +169,18 @@ impl Running {
         &self.app
     }
 
+    /// Cuts [`Running::drain`] short, from another thread.
+    #[must_use]
+    pub fn hurry(&self) -> Hurry {
+        self.hurry.clone()
+    }
+
     /// Stops accepting and lets what runs finish, up to the drain time-out. Returns when the last worker has gone.
     pub fn drain(self) {
         self.app.start_draining();
         // A server whose journal has failed has been saying so, and its successor is waited for.
         if !matches!(self.app.engine.health(), Health::JournalFailed(_)) {
-            std::thread::sleep(self.app.limits.notice);
+            self.hurry.sleep(self.app.limits.notice);
         }
         self.app.end_streams();
         // Fails only if all workers are gone already.

@@ -208,6 +208,24 @@ fn between_saying_that_it_goes_and_going_a_server_serves() {
     assert_eq!(asked("/livez"), None);
 }
 
+/// Who is told twice waits neither for load balancers nor for who is slow.
+#[test]
+fn a_server_in_a_hurry_goes_at_once() {
+    let patient = ["timeouts.notice_ms", "timeouts.drain_ms", "timeouts.body_ms"].map(|name| (name, "60000"));
+    let server = TestServer::start(&patient);
+    let (address, hurry) = (server.address(), server.hurry());
+    let mut slow = server.connect();
+    slow.write_all(b"POST /v1/sales/x/carts HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{").unwrap();
+    let stopping = std::thread::spawn(move || drop(server));
+    let started = Instant::now();
+    // It has begun to stop, and goes on serving.
+    while TcpStream::connect(address).is_ok() && started.elapsed() < Duration::from_millis(300) {}
+    assert!(!stopping.is_finished());
+    hurry.up();
+    stopping.join().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
 #[test]
 fn a_second_server_on_the_same_folder_or_port_is_told_why() {
     let folder = tempfile::tempdir().unwrap();

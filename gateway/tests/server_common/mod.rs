@@ -75,6 +75,11 @@ impl TestServer {
         self.server.as_ref().unwrap().address()
     }
 
+    /// Makes stopping it a quick thing.
+    pub fn hurry(&self) -> onsale_gateway::server::Hurry {
+        self.server.as_ref().unwrap().hurry()
+    }
+
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
