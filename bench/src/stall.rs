@@ -131,7 +131,7 @@ pub fn drain(core: &Core, writer: Option<&mut Writer<FileJournal<FolderDisk>>>) 
 }
 
 /// One of `of` places; a remainder of a length fits into one.
-fn pick(number: u64, of: usize) -> usize {
+pub(crate) fn pick(number: u64, of: usize) -> usize {
     usize::try_from(number % of as u64).unwrap_or(0)
 }
 
