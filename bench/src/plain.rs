@@ -118,7 +118,7 @@ impl Plain {
         units
     }
 
-    /// As a journal would have it, up to 64 facts of it.
+    /// As a journal would have it, three KiB of it at a time.
     fn write(&mut self, kind: u8, words: &[u64]) {
         if self.journal.len() > 64 * 48 {
             self.journal.clear();

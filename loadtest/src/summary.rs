@@ -185,7 +185,11 @@ fn expected(out: &mut String, report: &Report) -> fmt::Result {
 fn audit(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(out, "\nAudit")?;
     for check in &report.audit {
-        let mark = if check.holds { "pass" } else { "MISS" };
+        let mark = match check.holds {
+            true => "pass",
+            false if check.excused_by_void && report.verdict == Verdict::Void => "void",
+            false => "MISS",
+        };
         writeln!(out, "  {mark}  {}: {}", check.name, check.detail)?;
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! What a run comes to, as a word and an exit code: 0 passed, 99 missed, 3 the tester was the limit.
 //!
 //! A run in which the tester could not send as planned says nothing about speed, so missed figures are void with it. What the
-//! audit found is true however slowly the tester sent: a unit sold twice is a miss in every run.
+//! audit found is true however slowly the tester sent: a unit sold twice is a miss in every run. Only silence is excused: who
+//! was the limit cannot tell whose silence it was.
 
 use serde::{Deserialize, Serialize};
 

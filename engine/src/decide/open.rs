@@ -198,7 +198,7 @@ impl Decision<'_> {
             }
         }
         self.guards.lock_shards(resolved.mask());
-        // All that the holds and the answer will need of the slots is asked for at once, and waited for together.
+        // All that the holds and the answer will need of the named slots is asked for at once, and waited for together.
         for NewItem { slot, .. } in &resolved.items {
             let shard = self.guards.look(slot.shard);
             std::hint::black_box((shard.touch(slot.index), shard.touch_name(slot.index)));

@@ -27,7 +27,7 @@ pub(super) fn every_answer_within_the_contract(measured: &Measured) -> Check {
     Check::no_cases("every answer within the contract", &cases, format!("{answers} answers"))
 }
 
-/// Losers are told; silence is nobody's final answer. But who was never heard had nothing to be told.
+/// Losers are told; silence is nobody's final answer. In a void run it may be the tester's own: it cannot tell.
 pub(super) fn every_visit_got_a_final_answer(evidence: &Evidence<'_>) -> Check {
     let silent = evidence.without_final_answer;
     let cases = if silent == 0 { vec![] } else { vec![format!("{silent} of {} got none", evidence.visits)] };
