@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
+use onsale_bench::compare::spread;
 use onsale_bench::machine::on_core;
 use onsale_bench::plain::Plain;
 use onsale_bench::stall::{Counter, Goods, Stall};
@@ -55,11 +56,18 @@ fn main() {
     println!(
         "hold + confirm, one thread, {LIVE} live carts, {rounds} rounds of {TURN}, by the thread's own time"
     );
-    println!("engine with keys, limit and framing: {} M/s", spread(rates[0].clone()));
-    println!("engine without a journal:            {} M/s", spread(rates[1].clone()));
-    println!("straightforward:                     {} M/s", spread(rates[2].clone()));
-    println!("engine over straightforward:         {}", spread(ratio(0)));
-    println!("the same without a journal:          {}", spread(ratio(1)));
+    let (of_engine, of_bare) = (ratio(0), ratio(1));
+    let [engine, bare, plain] = rates;
+    for (what, figures) in [
+        ("engine with keys, limit and framing, M/s", engine),
+        ("engine without a journal, M/s", bare),
+        ("straightforward, M/s", plain),
+        ("engine over straightforward", of_engine),
+        ("the same without a journal", of_bare),
+    ] {
+        let came = spread(figures);
+        println!("{what:<42}{:.2} ({:.2} to {:.2})", came.median, came.min, came.max);
+    }
 }
 
 /// Millions a second of this thread's own time.
@@ -67,9 +75,4 @@ fn rate(mut act: impl FnMut(usize)) -> f64 {
     let before = on_core();
     (0..TURN).for_each(&mut act);
     TURN as f64 / (on_core() - before).as_secs_f64() / 1e6
-}
-
-fn spread(mut all: Vec<f64>) -> String {
-    all.sort_by(f64::total_cmp);
-    format!("{:.2} ({:.2} to {:.2})", all[all.len() / 2], all[0], all[all.len() - 1])
 }

@@ -1,8 +1,7 @@
 //! What a run comes to, as a word and an exit code: 0 passed, 99 missed, 3 the tester was the limit.
 //!
 //! A run in which the tester could not send as planned says nothing about speed, so missed figures are void with it. What the
-//! audit found is true however slowly the tester sent: a unit sold twice is a miss in every run. Only silence is excused: who
-//! was the limit cannot tell whose silence it was.
+//! audit found is true however slowly the tester sent: a unit sold twice is a miss in every run.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,9 +32,8 @@ impl Verdict {
     /// From the parts of a report.
     pub fn of(checks: &[Check], expectations: &[Expectation], limited: bool) -> Self {
         let missed = expectations.iter().any(|expectation| expectation.came == Came::Missed);
-        let excused = |check: &Check| limited && check.excused_by_void;
         match () {
-            () if !checks.iter().all(|check| check.holds || excused(check)) => Self::Missed,
+            () if checks.iter().any(|check| !check.holds) => Self::Missed,
             () if limited => Self::Void,
             () if missed => Self::Missed,
             () => Self::Passed,
@@ -93,9 +91,6 @@ mod tests {
         let both = (std::slice::from_ref(&bad), std::slice::from_ref(&slow));
         assert_eq!(Verdict::of(both.0, &[], true), Verdict::Missed);
         assert_eq!(Verdict::of(&[], both.1, true), Verdict::Void);
-        let unheard = Check { excused_by_void: true, ..bad.clone() };
-        assert_eq!(Verdict::of(std::slice::from_ref(&unheard), &[], true), Verdict::Void);
-        assert_eq!(Verdict::of(std::slice::from_ref(&unheard), &[], false), Verdict::Missed);
         assert_eq!(Verdict::of(&[], both.1, false), Verdict::Missed);
         assert_eq!(Verdict::of(&[], &[Expectation::told("gone", "", "")], false).exit_code(), 0);
     }

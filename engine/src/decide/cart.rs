@@ -86,10 +86,6 @@ impl Core {
         let Some(home) = home(self, id) else { return (None, Sequence::ZERO) };
         let shard = self.state.lock_shard(home);
         let cart = shard.carts.get(id.index()).filter(|cart| visible(caller, cart, id));
-        // What the step and its answer will need of the first slots is on its way while the other locks are taken.
-        for item in cart.iter().flat_map(|cart| cart.items.iter().take(2)).filter(|item| item.shard == home) {
-            std::hint::black_box((shard.touch_hold(item.slot, item.node), shard.touch_name(item.slot)));
-        }
         let glance = cart.map(|cart| Glance {
             customer: cart.customer(),
             sale: cart.sale,

@@ -9,7 +9,7 @@ use super::wants::Resolved;
 use super::{Core, Decision, step_bytes};
 use crate::carts::Cart;
 use crate::codes::CodeHash;
-use crate::fact::{Kind, NewItem, Opened, Redeemed};
+use crate::fact::{Kind, Opened, Redeemed};
 use crate::ids::{CartId, Quantity, SaleIx};
 use crate::keys::KeyShard;
 use crate::limits::{MAX_BEST, MAX_HOLDS, MAX_PARTS, MAX_TRIES};
@@ -198,11 +198,6 @@ impl Decision<'_> {
             }
         }
         self.guards.lock_shards(resolved.mask());
-        // All that the holds and the answer will need of the named slots is asked for at once, and waited for together.
-        for NewItem { slot, .. } in &resolved.items {
-            let shard = self.guards.look(slot.shard);
-            std::hint::black_box((shard.touch(slot.index), shard.touch_name(slot.index)));
-        }
         self.fix_time();
         match self.open(sale, request, until, resolved, None, shown) {
             Ok(cart) => Ok(cart),

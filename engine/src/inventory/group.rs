@@ -92,13 +92,6 @@ impl Group {
         u32::try_from(rank).unwrap_or_else(|_| panic!("a group of {rank} slots"))
     }
 
-    /// Reads its counters.
-    #[inline]
-    #[must_use]
-    pub fn touch(&self) -> u64 {
-        self.counts.held ^ self.taken
-    }
-
     /// Notes whether a slot has something free.
     #[inline]
     pub fn note_free(&mut self, rank: u32, free: bool) {

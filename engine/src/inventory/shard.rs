@@ -88,32 +88,16 @@ impl Shard {
         &self.slots[index]
     }
 
-    /// Reads a slot, its group's counters and the end of its holds, so that the next look need not wait for them.
-    #[inline]
+    /// Reads a slot and the end of its holds, so that the next look need not wait for them.
     #[must_use]
-    pub fn touch(&self, index: u32) -> u64 {
-        let beside = |slot: &Slot| self.touch_group(slot) ^ u64::from(self.expiry.touch(&slot.due));
-        self.slots.get(index).map_or(0, beside)
+    pub fn touch(&self, index: u32) -> Quantity {
+        self.slots.get(index).map_or(0, |slot| slot.held ^ self.expiry.touch(&slot.due))
     }
 
-    /// The same with one of its holds in place of the last.
-    #[inline]
+    /// Reads a slot and one of its holds.
     #[must_use]
-    pub fn touch_hold(&self, index: u32, node: u32) -> u64 {
-        let beside = |slot: &Slot| self.touch_group(slot) ^ u64::from(self.expiry.touch_hold(node));
-        self.slots.get(index).map_or(0, beside)
-    }
-
-    /// Reads where the public id of a slot stands.
-    #[inline]
-    #[must_use]
-    pub fn touch_name(&self, index: u32) -> u8 {
-        self.slots.get(index).map_or(0, |slot| self.texts.touch(slot.name))
-    }
-
-    #[inline]
-    fn touch_group(&self, slot: &Slot) -> u64 {
-        self.groups[slot.group as usize].touch()
+    pub fn touch_hold(&self, index: u32, node: u32) -> Quantity {
+        self.slots.get(index).map_or(0, |slot| slot.held ^ self.expiry.touch_hold(node))
     }
 
     /// The public id of a slot.

@@ -37,14 +37,6 @@ impl Texts {
         place
     }
 
-    /// Reads the first byte of a text.
-    #[inline]
-    #[must_use]
-    pub fn touch(&self, place: TextRef) -> u8 {
-        let chunk = self.chunks.get(place.chunk as usize);
-        chunk.and_then(|chunk| chunk.as_bytes().get(usize::from(place.offset))).copied().unwrap_or(0)
-    }
-
     /// A text that was kept.
     #[inline]
     #[must_use]
