@@ -51,13 +51,14 @@ fn write_all(out: &mut String, a: &Report, b: &Report) -> fmt::Result {
         ("server cpu, ms", server(a), server(b)),
         ("server peak, KiB", memory(a), memory(b)),
         ("tester cpu, ms", a.tester_cpu_ms, b.tester_cpu_ms),
-        ("stolen, permille", a.stolen_permille.unwrap_or(0), b.stolen_permille.unwrap_or(0)),
         ("lasted, ms", a.lasted_ms, b.lasted_ms),
     ];
     for (name, x, y) in rows {
         writeln!(out, "{name:<22}{x:>12}{y:>12}{:>8}", ratio(x, y))?;
     }
-    Ok(())
+    // Of another report's machine it may not be known.
+    let stolen = |report: &Report| report.stolen_permille.map_or_else(|| "-".to_owned(), |it| it.to_string());
+    writeln!(out, "{:<22}{:>12}{:>12}{:>8}", "stolen, permille", stolen(a), stolen(b), "-")
 }
 
 fn differences(a: &Report, b: &Report) -> Vec<String> {

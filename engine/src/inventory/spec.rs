@@ -47,8 +47,8 @@ pub const MAX_LABELS: usize = 16;
 /// The most bytes of a label's name, and of its value.
 pub const MAX_LABEL_BYTES: usize = 100;
 
-/// The code of a capacity beyond [`MAX_CAPACITY`].
-pub(crate) const TOO_LARGE: &str = "capacity-too-large";
+/// The code of a capacity beyond [`MAX_CAPACITY`], the same wherever it is said.
+pub(crate) const TOO_LARGE: &str = "too-large-number";
 
 /// What is wrong with the description of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]

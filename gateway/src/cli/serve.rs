@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,6 +16,9 @@ use crate::serve::{Server, Started, start_telling};
 
 /// How often the journal's health is looked at.
 const HEALTH_EVERY: Duration = Duration::from_millis(500);
+
+/// Signals so close to the first are the same wish to stop: `timeout` and other wrappers send theirs twice.
+const ONE_WISH: Duration = Duration::from_secs(1);
 
 /// Runs it.
 pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
@@ -33,7 +36,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         let (config, reading) = (config.clone(), Arc::clone(&reading));
         move || start_telling(&config, environment, || reading.store(false, Ordering::Release))
     };
-    let mut told = false;
+    let mut told = None;
     let started = runtime.block_on(async {
         let mut starting = tokio::task::spawn_blocking(starting);
         tokio::select! {
@@ -42,7 +45,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        told = true;
+        told = Some(Instant::now());
         if reading.load(Ordering::Acquire) { None } else { Some(starting.await) }
     });
     let Some(started) = started else {
@@ -59,7 +62,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     let failed = runtime.block_on(async {
         let mut blocked = false;
         loop {
-            if told {
+            if told.is_some() {
                 return None;
             }
             tokio::select! {
@@ -91,19 +94,23 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         ),
         Some(why) => tracing::error!(%why, "stopping: the journal has failed"),
     }
-    let hurry = server.hurry();
+    let (hurry, told) = (server.hurry(), told.unwrap_or_else(Instant::now));
     let late = runtime.block_on(async {
         let mut stopping = tokio::task::spawn_blocking(|| server.stop());
-        let signal = tokio::select! {
-            late = &mut stopping => return late,
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::warn!(
-            "told again ({signal}): what still runs is cut off; the journal is brought to its end"
-        );
-        hurry.up();
-        stopping.await
+        loop {
+            let signal = tokio::select! {
+                late = &mut stopping => return late,
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            if told.elapsed() >= ONE_WISH {
+                tracing::warn!(
+                    "told again ({signal}): what still runs is cut off; the journal is brought to its end"
+                );
+                hurry.up();
+                return stopping.await;
+            }
+        }
     });
     let late = late.map_err(|error| CommandError(error.to_string()))?;
     if let (None, Some(why)) = (&failed, &late) {

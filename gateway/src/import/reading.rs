@@ -176,7 +176,7 @@ mod tests {
         backwards.ends_at = Some("2021-01-01T00:00:00Z".parse().expect("a time"));
         reading.take(place(3), backwards);
         let codes: Vec<_> = reading.refused.iter().map(|line| line.code.as_str()).collect();
-        assert_eq!(codes, ["not-an-id", "capacity-too-large", "ends-before-start"]);
+        assert_eq!(codes, ["not-an-id", "too-large-number", "ends-before-start"]);
     }
 
     #[test]

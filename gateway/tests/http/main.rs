@@ -12,5 +12,6 @@ mod proxies;
 mod readme;
 mod refused_changes;
 mod selling;
+mod signals;
 mod ticket_stream;
 mod waiting_room;

@@ -81,7 +81,7 @@ fn each_bad_line_is_refused_with_all_that_is_wrong_with_it() {
         (10, "wrong-number-of-fields"),
         (11, "repeated-id"),
         (12, "not-a-number"),
-        (13, "capacity-too-large"),
+        (13, "too-large-number"),
         (14, "wrong-number-of-fields"),
     ];
     assert_eq!(codes(&reading), expected);

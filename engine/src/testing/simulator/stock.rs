@@ -2,7 +2,7 @@
 
 use crate::decide::{Availability, BundleOffer, Page, SalePut, SlotRejection, SlotsAdded};
 use crate::ids::{ChannelIx, is_id};
-use crate::inventory::SlotSpec;
+use crate::inventory::{MAX_CAPACITY, SlotSpec};
 use crate::outcome::{Answer, Counts, OrderView, SlotView};
 use crate::refusal::Refusal;
 use crate::sale::SaleView;
@@ -114,6 +114,7 @@ impl Judge<'_> {
                     let taken = books.held(sale, &spec.id, at) + books.sold(sale, &spec.id) + blocked;
                     assert!(taken > spec.capacity, "{taken} units fit into {spec:?}");
                 }
+                SlotRejection::Refused(Refusal::TooLarge { .. }) => assert!(spec.capacity > MAX_CAPACITY),
                 SlotRejection::Refused(refusal) => assert_eq!(*refusal, Refusal::Overloaded),
             }
         }
