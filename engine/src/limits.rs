@@ -27,6 +27,12 @@ pub const MAX_BUNDLE_LOOKS: u32 = 20_000;
 /// The most access codes under one lock; there are as many locks as shards.
 pub const MAX_CODES_IN_SHARD: u32 = 250_000;
 
+/// The most carts and orders of one customer in one sale, cancelled ones included: a snapshot has them in one piece.
+pub const MAX_OF_CUSTOMER: usize = 1_000_000;
+
+/// The most places of carts that are looked at while their shard is held.
+pub const MAX_LOOKED: u32 = 4_096;
+
 /// How often a request goes on with another candidate after a lost race.
 pub const MAX_TRIES: usize = 8;
 

@@ -116,6 +116,8 @@ pub enum Refusal {
     JournalFailed,
     /// No room on disk for new holds; giving back and confirming go on.
     DiskFull,
+    /// A part of it was done, and for the rest there is no room just now: ask again.
+    Unfinished,
     /// The idempotency key was used with another body.
     KeyReused,
     /// Unknown, or somebody else's.

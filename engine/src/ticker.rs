@@ -64,7 +64,7 @@ impl Ticker {
         }
         self.next_second = boot + SECOND_MS;
         core.note_beat(now, &self.beats.second(&core.pulse));
-        if core.anything_held() {
+        if core.anything_runs(now.engine) {
             let _ = core.heartbeat(now, boot, door.clock().boot_id());
         }
         let shards = core.state.shards();

@@ -3,12 +3,16 @@
 //! A live cart counts while its deadline is after `now`, so expiry never needs a visitor's lock; entries whose time is
 //! over are dropped when the visitor is next touched. Who never comes again is forgotten by the ticker.
 
+mod others;
+
 use smallvec::SmallVec;
 
+use self::others::Others;
 use crate::digest::mix;
 use crate::ids::{CartId, CustomerHash, Quantity, SaleIx};
 use crate::index::Index;
 use crate::inventory::Stamp;
+use crate::limits::MAX_OF_CUSTOMER;
 use crate::slab::Slab;
 use crate::state::one_of;
 use crate::time::Timestamp;
@@ -100,6 +104,18 @@ pub struct Having {
     pub carts: u64,
 }
 
+impl Having {
+    fn count(&mut self, entry: &VisitorCart, at: Timestamp) {
+        if entry.until == FOR_EVER {
+            self.orders += u64::from(entry.units > 0);
+            self.units += u64::from(entry.units);
+        } else if entry.until > at {
+            self.carts += 1;
+            self.units += u64::from(entry.units);
+        }
+    }
+}
+
 /// All visitors under one lock.
 #[derive(Clone, Debug, Default)]
 pub struct VisitorShard {
@@ -108,7 +124,7 @@ pub struct VisitorShard {
     index: Index,
     visitors: Slab<Visitor>,
     /// What visitors have beside their first cart or order; never empty while somebody's.
-    more: Slab<Vec<VisitorCart>>,
+    more: Slab<Others>,
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "halves and low bits are meant")]
@@ -151,21 +167,19 @@ impl VisitorShard {
     pub fn having(&self, customer: CustomerHash, sale: SaleIx, at: Timestamp) -> Having {
         let mut having = Having::default();
         let Some(place) = self.find(customer, sale) else { return having };
-        let mut count = |cart: &VisitorCart| {
-            if cart.until == FOR_EVER {
-                having.orders += u64::from(cart.units > 0);
-                having.units += u64::from(cart.units);
-            } else if cart.until > at {
-                having.carts += 1;
-                having.units += u64::from(cart.units);
-            }
-        };
         let visitor = &self.visitors[place];
-        count(&visitor.first());
+        having.count(&visitor.first(), at);
         if visitor.more != ALONE {
-            self.more[visitor.more].iter().for_each(count);
+            self.more[visitor.more].count(&mut having, at);
         }
         having
+    }
+
+    /// Whether the customer has as many carts and orders in the sale as anybody may.
+    #[must_use]
+    pub fn is_full(&self, customer: CustomerHash, sale: SaleIx) -> bool {
+        let more = self.find(customer, sale).map_or(ALONE, |place| self.visitors[place].more);
+        more != ALONE && self.more[more].len() >= MAX_OF_CUSTOMER
     }
 
     /// All entries of the customer in the sale, those whose time is over included.
@@ -180,7 +194,7 @@ impl VisitorShard {
             carts.push(visitor.first());
         }
         if visitor.more != ALONE {
-            carts.extend_from_slice(&self.more[visitor.more]);
+            carts.extend(self.more[visitor.more].iter());
         }
         carts
     }
@@ -204,19 +218,43 @@ impl VisitorShard {
 
     #[cold]
     fn set_among_others(&mut self, place: u32, sale: SaleIx, at: Timestamp, entry: VisitorCart) {
-        let mut carts = self.carts_at(&self.visitors[place]);
-        carts.retain(|cart| cart.until > at && cart.cart != entry.cart);
-        carts.push(entry);
-        self.keep(place, sale, &carts);
+        let visitor = &mut self.visitors[place];
+        if visitor.more == ALONE {
+            visitor.more = self.more.insert(Others::default());
+        }
+        let (first, others) = (visitor.first(), &mut self.more[visitor.more]);
+        others.drop_over(at);
+        if first.cart == entry.cart {
+            visitor.set_first(sale, entry);
+        } else if first.until <= at {
+            others.remove(entry.cart);
+            visitor.set_first(sale, entry);
+        } else {
+            others.set(entry);
+        }
+        self.tidy(place);
     }
 
     /// The customer no longer has a cart or order. A visitor left with nothing is forgotten.
     pub fn unset(&mut self, customer: CustomerHash, sale: SaleIx, at: Timestamp, cart: CartId) {
         let Some(place) = self.find(customer, sale) else { return };
-        let mut carts = self.carts_at(&self.visitors[place]);
-        carts.retain(|entry| entry.until > at && entry.cart != cart);
-        self.keep(place, sale, &carts);
-        if carts.is_empty() {
+        let visitor = &mut self.visitors[place];
+        let first = visitor.first();
+        let mut next = None;
+        let first_goes = first.cart == cart || first.until <= at;
+        if visitor.more != ALONE {
+            let others = &mut self.more[visitor.more];
+            others.drop_over(at);
+            others.remove(cart);
+            next = if first_goes { others.take_first() } else { None };
+        }
+        match next {
+            Some(next) => visitor.set_first(sale, next),
+            None if first_goes => visitor.cart = NOBODY,
+            None => {}
+        }
+        self.tidy(place);
+        if first_goes && next.is_none() {
             self.leave(place);
         }
     }
@@ -232,8 +270,12 @@ impl VisitorShard {
     pub fn forget_over(&mut self, from: u32, to: u32, at: Timestamp) {
         for place in from..to {
             if self.is_over(place, at) {
-                let sale = self.visitors[place].sale();
-                self.keep(place, sale, &[]);
+                let visitor = &mut self.visitors[place];
+                visitor.cart = NOBODY;
+                if let Some(others) = (visitor.more != ALONE).then(|| &mut self.more[visitor.more]) {
+                    others.drop_over(at);
+                }
+                self.tidy(place);
                 self.leave(place);
             }
         }
@@ -242,8 +284,8 @@ impl VisitorShard {
     /// Whether nothing of a visitor counts any more. A free place has nothing and is not over.
     fn is_over(&self, place: u32, at: Timestamp) -> bool {
         let visitor = &self.visitors[place];
-        let others = if visitor.more == ALONE { &[][..] } else { &self.more[visitor.more] };
-        visitor.cart != NOBODY && visitor.first().until <= at && others.iter().all(|cart| cart.until <= at)
+        let others = || visitor.more == ALONE || self.more[visitor.more].are_over(at);
+        visitor.cart != NOBODY && visitor.first().until <= at && others()
     }
 
     /// A visitor who has nothing leaves the index and gives the place back.
@@ -253,32 +295,13 @@ impl VisitorShard {
         self.visitors.free(place);
     }
 
-    /// The visitor at a place has this and nothing else.
-    fn keep(&mut self, place: u32, sale: SaleIx, carts: &[VisitorCart]) {
-        let visitor = &mut self.visitors[place];
-        let Some((first, others)) = carts.split_first() else {
-            visitor.cart = NOBODY;
-            return self.keep_others(place, &[]);
-        };
-        visitor.set_first(sale, *first);
-        self.keep_others(place, others);
-    }
-
-    fn keep_others(&mut self, place: u32, others: &[VisitorCart]) {
-        let visitor = &mut self.visitors[place];
-        match (visitor.more, others) {
-            (ALONE, []) => {}
-            (more, []) => {
-                self.more[more] = Vec::new();
-                self.more.free(more);
-                visitor.more = ALONE;
-            }
-            (ALONE, others) => visitor.more = self.more.insert(others.to_vec()),
-            (more, others) => {
-                let kept = &mut self.more[more];
-                kept.clear();
-                kept.extend_from_slice(others);
-            }
+    /// Nobody keeps room for others that are gone.
+    fn tidy(&mut self, place: u32) {
+        let more = self.visitors[place].more;
+        if more != ALONE && self.more[more].is_empty() {
+            self.more[more] = Others::default();
+            self.more.free(more);
+            self.visitors[place].more = ALONE;
         }
     }
 
@@ -304,10 +327,13 @@ impl VisitorShard {
     pub fn restore(&mut self, customer: CustomerHash, sale: SaleIx, carts: &[VisitorCart]) {
         let nothing = VisitorCart { cart: NOBODY, until: Timestamp(0), units: 0 };
         let place = self.visitors.push(Visitor::new(halves(customer), sale, nothing));
-        if !carts.is_empty() {
-            self.keep(place, sale, carts);
-            self.enter(place);
+        let Some((first, others)) = carts.split_first() else { return };
+        let visitor = &mut self.visitors[place];
+        visitor.set_first(sale, *first);
+        if !others.is_empty() {
+            visitor.more = self.more.insert(others.iter().copied().collect());
         }
+        self.enter(place);
     }
 
     /// Says which places are free, in the order they were freed.
@@ -335,18 +361,20 @@ mod tests {
     fn visitors_and_their_naive_twin_agree() {
         let mut shard = VisitorShard::default();
         let mut twin = std::collections::BTreeMap::<(u128, u16), Vec<VisitorCart>>::new();
-        let mut state = 5;
+        let (mut state, mut crowded) = (5, false);
         for step in 0..20_000_u64 {
             state = mix(state, step);
             let (customer, sale, at) = (u128::from(state % 7), SaleIx(u16::from(state & 8 == 0)), step);
-            let cart = CartId(state >> 8 & 3);
+            // Few carts of most, many of one.
+            let cart = CartId(state >> 8 & if customer == 0 { 0x7f } else { 3 });
             let carts = twin.entry((customer, sale.0)).or_default();
             // Who is dropped on the way is seen only by whoever is touched; an unset of nobody touches nobody.
             if state >> 16 & 3 == 0 {
                 carts.retain(|entry| entry.until.0 > at && entry.cart != cart);
                 shard.unset(CustomerHash(customer), sale, Timestamp(at), cart);
             } else {
-                let until = if state >> 20 & 7 == 0 { FOR_EVER } else { Timestamp(at + (state >> 24 & 63)) };
+                let lives = (state >> 24 & 63) * if customer == 0 { 50 } else { 1 };
+                let until = if state >> 20 & 7 == 0 { FOR_EVER } else { Timestamp(at + lives) };
                 let entry = VisitorCart { cart, until, units: u32::from(state & 1 == 0) };
                 carts.retain(|entry| entry.until.0 > at && entry.cart != cart);
                 carts.push(entry);
@@ -354,12 +382,26 @@ mod tests {
             }
             twin.retain(|_, carts| !carts.is_empty());
             assert_eq!(shard.live() as usize, twin.len());
-            for ((customer, sale), carts) in &twin {
-                assert_eq!(shard.carts(CustomerHash(*customer), SaleIx(*sale)).as_slice(), carts.as_slice());
+            for ((customer, sale), carts) in &mut twin {
+                let (customer, sale) = (CustomerHash(*customer), SaleIx(*sale));
+                let mut having = Having::default();
+                carts.iter().for_each(|entry| having.count(entry, Timestamp(at)));
+                assert_eq!(shard.having(customer, sale, Timestamp(at)), having);
+                let mut here = shard.carts(customer, sale);
+                assert!(
+                    here[1..].is_sorted_by_key(|entry| entry.cart),
+                    "behind the first in the order of their ids"
+                );
+                here.sort_unstable_by_key(|entry| entry.cart);
+                carts.sort_unstable_by_key(|entry| entry.cart);
+                assert_eq!(here.as_slice(), carts.as_slice());
             }
+            let most = twin.values().map(Vec::len).max();
+            crowded |= most.is_some_and(|most| most > 2 * others::FEW);
             assert_eq!(shard.iter().count(), twin.len());
             let others = twin.values().filter(|carts| carts.len() > 1).count();
             assert_eq!(shard.more.live() as usize, others);
         }
+        assert!(crowded, "nobody had many");
     }
 }

@@ -3,12 +3,12 @@
 mod codes_desk;
 
 use codes_desk::{Booth, HOUR, code, terms, units};
-use onsale_engine::codes::{CodeTerms, Reserve, WaveTerms};
-use onsale_engine::decide::{CodeState, CodesMadeView, JoinLine, MakeCodes, Proof, Which};
+use onsale_engine::codes::{CodeTerms, MAX_CODES_AT_ONCE, Reserve, WaveTerms};
+use onsale_engine::decide::{CodeState, CodesMadeView, JoinLine, MakeCodes, Proof, Revoked, Which};
 use onsale_engine::refusal::{Missing, Refusal};
 use onsale_engine::request::Want;
 use onsale_engine::sale::SaleRules;
-use onsale_engine::testing::desk::slot;
+use onsale_engine::testing::desk::{START_MS, slot};
 use onsale_engine::time::{Millis, Now, WallTime};
 use onsale_engine::waiting_room::{Dials, Lane, RoomRules, TicketState};
 use std::sync::Arc;
@@ -218,6 +218,53 @@ fn taken_back_the_unit_is_free_at_once_unless_a_cart_stands_on_it() {
     );
     booth.desk.open("day", 2, &[slot("a", 1)]).result.unwrap();
     booth.check();
+}
+
+/// More codes than one fact should have are taken back in steps, and counted once.
+#[test]
+fn a_wave_of_many_is_taken_back_in_steps() {
+    let booth = Booth::new(3);
+    let many: Vec<_> = (0..45_000).map(code).collect();
+    for part in many.chunks(15_000) {
+        booth.make(&terms("w"), part).result.unwrap();
+        booth.desk.core.buffer.discard();
+    }
+    // Room for the fact of the first step, and not for that of a second.
+    let room = 1_024 + MAX_CODES_AT_ONCE * 16;
+    let full = (booth.desk.core.limits.journal_buffer - room - 1_000)
+        .checked_sub(usize::try_from(booth.desk.core.buffer.in_use()).unwrap())
+        .unwrap();
+    let taken = booth.desk.core.buffer.reserve(full).unwrap();
+    let half = booth.revoke(Which::Wave("w"));
+    assert_eq!(half.result, Err(Refusal::Unfinished));
+    assert_eq!(half.rests_on, booth.desk.core.buffer.last(), "what was done is what the answer rests on");
+    drop(taken);
+    booth.desk.core.buffer.discard();
+    let at_once = u32::try_from(MAX_CODES_AT_ONCE).unwrap();
+    let rest = booth.revoke(Which::Wave("w")).result.unwrap();
+    assert_eq!(rest, Revoked { revoked: 45_000 - at_once, unchanged: at_once, in_use: 0 });
+    let other: Vec<_> = (50_000..95_000).map(code).collect();
+    for part in other.chunks(15_000) {
+        booth.make(&terms("v"), part).result.unwrap();
+        booth.desk.core.buffer.discard();
+    }
+    let all = booth.revoke(Which::Wave("v")).result.unwrap();
+    assert_eq!(all, Revoked { revoked: 45_000, unchanged: 0, in_use: 0 });
+}
+
+/// A quiet hour before a restart was counted as an outage, so that codes that had ended were good again.
+#[test]
+fn clocks_are_written_down_as_long_as_a_code_ends() {
+    let mut booth = Booth::new(3);
+    assert!(!booth.desk.core.anything_runs(booth.desk.now().engine));
+    booth.make(&terms("open"), &[code(1)]).result.unwrap();
+    assert!(!booth.desk.core.anything_runs(booth.desk.now().engine), "it has no end");
+    let expires_at = Some(WallTime((START_MS + HOUR).cast_signed()));
+    booth.make(&WaveTerms { expires_at, ..terms("w") }, &[code(2)]).result.unwrap();
+    booth.desk.clock = HOUR - 1;
+    assert!(booth.desk.core.anything_runs(booth.desk.now().engine));
+    booth.desk.clock = HOUR;
+    assert!(!booth.desk.core.anything_runs(booth.desk.now().engine), "all have ended");
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use onsale_engine::commit::Ack;
 use onsale_engine::decide::{OrderQuery, SlotChange, SlotQuery};
+use onsale_engine::ids::{CartId, SaleIx};
 use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
-use onsale_engine::limits::Limits;
+use onsale_engine::limits::{Limits, MAX_OF_CUSTOMER};
 use onsale_engine::outcome::OrderState;
 use onsale_engine::ports::Disk;
 use onsale_engine::refusal::Refusal;
@@ -14,10 +15,11 @@ use onsale_engine::request::Want;
 use onsale_engine::sale::{BundleRule, SaleRules};
 use onsale_engine::start::{OpenError, StartOptions, start};
 use onsale_engine::testing::clock::SimClock;
-use onsale_engine::testing::desk::{Desk, START_MS, slot};
+use onsale_engine::testing::desk::{Desk, SHOP, START_MS, slot};
 use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::testing::rng::SimRng;
 use onsale_engine::time::{Millis, WallTime};
+use onsale_engine::visitors::{FOR_EVER, VisitorCart, VisitorShard};
 
 const TTL: u64 = 10_000;
 
@@ -364,6 +366,67 @@ fn visitors_with_nothing_left_are_forgotten() {
     assert_eq!(late.now.engine.0, START_MS + TTL);
     late.result.expect("nothing of the old cart counts");
     assert!(matches!(desk.open("day", 600, &[slot("a", 1)]).result, Err(Refusal::LimitReached { .. })));
+}
+
+/// An exchange of two units for two others was refused under terms that had come down to fewer, though nothing grew.
+#[test]
+fn who_holds_more_than_the_terms_now_allow_may_still_exchange() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 9), SlotSpec::new("b", "kiel", 9)]);
+    desk.sale(SaleRules { limit_units: Some(4), ..rules() });
+    let cart = desk.open("day", 1, &[slot("a", 2), slot("b", 2)]).result.expect("four are allowed");
+    desk.sale(SaleRules { limit_units: Some(2), ..rules() });
+    let ordinal = cart.items[0].ordinal;
+    let on = desk.on(cart.cart);
+    let more = desk.core.exchange_hold(desk.now(), on, ordinal, &slot("b", 3)).result;
+    assert_eq!(more.err(), Some(Refusal::LimitReached { what: "units", limit: 2 }));
+    let on = desk.on(cart.cart);
+    desk.core.exchange_hold(desk.now(), on, ordinal, &slot("b", 2)).result.expect("as many as before");
+}
+
+/// Whoever listed orders of which few were asked for kept a shard from its buyers until all its carts were looked through.
+#[test]
+fn a_list_looks_through_so_many_carts_and_goes_on_with_the_next_page() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 100_000)]);
+    let mut last = None;
+    for customer in 0..70_000 {
+        let cart = desk.open("day", customer, &[slot("a", 1)]).result.expect("free").cart;
+        desk.core.buffer.discard();
+        last = Some(cart);
+    }
+    let last = last.expect("a cart");
+    desk.checkout(last).result.expect("open");
+    let (mut after, mut pages) = (None::<String>, Vec::new());
+    loop {
+        let query = OrderQuery { limit: 5, after: after.as_deref(), ..OrderQuery::default() };
+        let page = desk.core.orders(desk.now(), SHOP, "day", &query).result.expect("a page");
+        pages.push(page.items.iter().map(|order| order.cart).collect::<Vec<_>>());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [vec![], vec![last]]);
+}
+
+/// With a customer's orders grew what each of their steps cost, as a till has them that sells all as one customer.
+#[test]
+fn a_customer_has_so_many_carts_and_orders_and_no_more() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 9)]);
+    let first = desk.open("day", 1, &[slot("a", 1)]).result.expect("free");
+    {
+        let shard = VisitorShard::of(first.customer, desk.core.state.shards());
+        let mut visitors = desk.core.state.lock_visitors(shard);
+        let at = desk.now().engine;
+        for number in 1..MAX_OF_CUSTOMER as u64 {
+            let order = VisitorCart { cart: CartId(1 << 40 | number), until: FOR_EVER, units: 1 };
+            visitors.set(first.customer, SaleIx(0), at, order);
+        }
+    }
+    desk.open("day", 1, &[slot("a", 1)]).result.expect("one more");
+    let refused = desk.open("day", 1, &[slot("a", 1)]).result.err();
+    let limit = MAX_OF_CUSTOMER as u64;
+    assert_eq!(refused, Some(Refusal::LimitReached { what: "carts and orders", limit }));
+    desk.open("day", 2, &[slot("a", 1)]).result.expect("somebody else");
 }
 
 /// An operator's change has no idempotency key: it must be safe to send it twice because it says what is to be.

@@ -13,7 +13,7 @@ use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::outcome::{Answer, CartState, CartView};
 use onsale_engine::refusal::Refusal;
-use onsale_engine::request::{KeyUse, Notes, OnCart, OpenCart, Want};
+use onsale_engine::request::{Caller, Holder, KeyUse, Notes, OnCart, OpenCart, Want};
 use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::testing::desk::{Desk, SHOP, START_MS, slot};
 use onsale_engine::testing::follower::Follower;
@@ -370,6 +370,61 @@ fn one_pass_from_two_devices_is_one_session() {
         assert_eq!(ends[0], ends[1], "both found the same session");
         let line = core.line(at(0), "day").result.expect("a room");
         assert_eq!((line.admitted, line.active), (1, 1));
+        close(&core);
+    });
+}
+
+/// Somebody inside, as a caller.
+fn inside(core: &Core) -> (Caller, String) {
+    let joined = core.join_line(at(0), &JoinLine { sale: "day", proof: Proof::Nobody, lane: None });
+    let ticket = joined.result.expect("a place").ticket;
+    core.admit(at(0), "day", AdmitNow { count: 1, ..AdmitNow::default() }).result.expect("an answer");
+    let holder = Holder { ticket: ticket.ticket, customer: CustomerHash(9) };
+    (Caller { holder: Some(holder), ..SHOP }, ticket.text)
+}
+
+fn open_with_pass(core: &Core, caller: Caller, key: u64) -> Answer<CartView> {
+    let key = KeyUse::new(1, "", &key.to_string(), key);
+    let (customer, wants) = (CustomerHash(9), &[slot("a", 1)]);
+    core.open_cart(
+        at(0),
+        &OpenCart { caller, key, sale: "day", customer, wants, notes: Notes::default(), code: None },
+    )
+}
+
+#[test]
+fn a_session_makes_one_cart_and_none_beside_or_after_its_order() {
+    explore(|| {
+        let core = room(10);
+        let (caller, _) = inside(&core);
+        let cart = open_with_pass(&core, caller, 1).result.expect("a cart").cart;
+        let paying = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || core.checkout(at(0), OnCart { caller, ..on(cart, 2) }).result.is_ok())
+        };
+        let another = open_with_pass(&core, caller, 3).result;
+        assert!(paying.join().unwrap(), "nothing stands in its way");
+        assert!(matches!(another, Err(Refusal::SessionBusy | Refusal::PassExpired)), "{another:?}");
+        close(&core);
+    });
+}
+
+#[test]
+fn who_has_left_makes_no_cart() {
+    explore(|| {
+        let core = room(10);
+        let (caller, ticket) = inside(&core);
+        core.use_pass(at(0), caller.holder.expect("a pass").ticket).result.expect("a session");
+        let leaving = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || core.leave_line(at(0), &ticket).rests_on)
+        };
+        let opened = open_with_pass(&core, caller, 1);
+        let left = leaving.join().unwrap();
+        match opened.result {
+            Ok(cart) => assert!(opened.rests_on < left, "{} after {left}: {cart:?}", opened.rests_on),
+            Err(refusal) => assert!(matches!(refusal, Refusal::NotAdmitted | Refusal::PassExpired)),
+        }
         close(&core);
     });
 }

@@ -14,7 +14,7 @@ mod shard;
 mod sound;
 mod wave;
 
-pub use code::{Code, CodeHash, CodeRef, Coded, OWNER, Reserved, owner_of};
+pub use code::{Code, CodeHash, CodeRef, Coded, NO_END, OWNER, Reserved, owner_of};
 pub use shard::{CodeShard, Holding};
 pub use sound::{Standing, stands};
 pub use wave::{CodeTerms, MAX_CODES_AT_ONCE, MAX_USES, MAX_WAVES, Reserve, Wave, WaveTerms};

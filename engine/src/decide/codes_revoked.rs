@@ -6,6 +6,7 @@ use crate::fact::{CodesRevoked, Cold, Kind};
 use crate::ids::SaleIx;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
+use crate::sequence::Sequence;
 use crate::time::{Now, Timestamp};
 
 /// The most bytes of a reason.
@@ -57,11 +58,14 @@ impl Core {
             return Self::refuse(now, Refusal::TooLarge { field: "reason", most: MAX_REASON as u64 });
         }
         // A wave can have more codes than one fact should: it is taken back in steps, each whole.
-        let mut sum = Revoked::default();
+        let (mut sum, mut rests_on) = (None::<Revoked>, Sequence::ZERO);
         loop {
             let bytes = 1_024 + MAX_CODES_AT_ONCE * CODE_BYTES;
             let mut decision = match Decision::begin(self, now, bytes) {
                 Ok(decision) => decision,
+                Err(_) if sum.is_some() => {
+                    return Answer { rests_on, ..Self::refuse(now, Refusal::Unfinished) };
+                }
                 Err(refusal) => return Self::refuse(now, refusal),
             };
             for shard in 0..self.state.shards() {
@@ -75,14 +79,20 @@ impl Core {
                 }
             };
             let (step, more) = decision.revoke(sale, &found, request);
-            sum.revoked += step.revoked;
-            sum.in_use += step.in_use;
-            if sum.unchanged == 0 {
-                sum.unchanged = step.unchanged;
-            }
+            // What a step finds taken back already, the steps before it took back.
+            let sum = sum.insert(match sum {
+                None => step,
+                Some(before) => Revoked {
+                    revoked: before.revoked + step.revoked,
+                    in_use: before.in_use + step.in_use,
+                    ..before
+                },
+            });
+            let answer = decision.answer(Ok(*sum));
             if !more {
-                return decision.answer(Ok(sum));
+                return answer;
             }
+            rests_on = answer.rests_on;
         }
     }
 }

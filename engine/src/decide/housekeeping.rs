@@ -3,6 +3,7 @@
 
 use super::{Core, Decision, SETTLING_BYTES};
 use crate::apply::forgettable;
+use crate::codes::NO_END;
 use crate::fact::{Cold, Kind};
 use crate::ids::SlotRef;
 use crate::limits::SETTLE_BUDGET;
@@ -146,13 +147,19 @@ impl Core {
         Ok(digest)
     }
 
-    /// Whether anything is held anywhere, or anybody called or inside: then clocks are written down every second.
+    /// Whether anything ends by engine time: a hold, a call, a session, a code. Then clocks are written down every second: after a
+    /// restart, what was not written down counts as an outage, and would be given to all of them.
     #[must_use]
-    pub fn anything_held(&self) -> bool {
+    pub fn anything_runs(&self, at: Timestamp) -> bool {
         (0..self.state.shards()).any(|shard| {
             let held = self.state.lock_shard(shard).expiry.live() > 0;
-            held || self.anybody_inside(shard)
+            held || self.anybody_inside(shard) || self.any_code_ends(shard, at)
         })
+    }
+
+    fn any_code_ends(&self, shard: u8, at: Timestamp) -> bool {
+        let codes = self.state.lock_codes(usize::from(shard));
+        codes.holding().iter().any(|holding| at < holding.until && holding.until < NO_END)
     }
 
     fn anybody_inside(&self, shard: u8) -> bool {

@@ -305,11 +305,15 @@ impl Decision<'_> {
     /// The session's order is about to be made: it makes no other cart. A session that is over stays over.
     pub(super) fn end_session(&mut self, ticket: Ticket) {
         let Ticket { sale, lane, number } = ticket;
-        if self.guards.look_lines().lines.contains_key(&sale)
-            && self.standing(ticket) == Some(Standing::Inside)
-        {
+        if self.is_inside(ticket) {
             self.happen(sale, LineFact::Ended { lane, number });
         }
+    }
+
+    /// Whether a ticket's session runs; its line is held, if there is one.
+    pub(super) fn is_inside(&self, ticket: Ticket) -> bool {
+        self.guards.look_lines().lines.contains_key(&ticket.sale)
+            && self.standing(ticket) == Some(Standing::Inside)
     }
 
     fn standing(&self, ticket: Ticket) -> Option<Standing> {

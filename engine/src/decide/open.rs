@@ -12,7 +12,7 @@ use crate::codes::CodeHash;
 use crate::fact::{Kind, Opened, Redeemed};
 use crate::ids::{CartId, Quantity, SaleIx};
 use crate::keys::KeyShard;
-use crate::limits::{MAX_BEST, MAX_HOLDS, MAX_PARTS, MAX_TRIES};
+use crate::limits::{MAX_BEST, MAX_HOLDS, MAX_OF_CUSTOMER, MAX_PARTS, MAX_TRIES};
 use crate::outcome::{Answer, CartView};
 use crate::refusal::{Missing, Refusal};
 use crate::request::{Caller, Notes, OpenCart, Want};
@@ -42,7 +42,7 @@ impl Core {
     /// Makes a cart. A refusal has changed nothing but what was past its deadline. With a pass its session begins, if this
     /// is the first use: a refused cart costs nothing of it but time.
     pub fn open_cart(&self, now: Now, request: &OpenCart<'_>) -> Answer<CartView> {
-        let Some(holder) = request.caller.holder else { return self.open_cart_of_key(now, request, None) };
+        let Some(holder) = request.caller.holder else { return self.open_cart_of_key(now, request) };
         let Answer { rests_on, now: used_at, result: used, .. } = self.use_pass(now, holder.ticket);
         let mut answer = match used {
             Ok(session) => self.open_in_session(now, request, session),
@@ -55,7 +55,7 @@ impl Core {
 
     /// What is refused for want of stock leaves somebody inside with nothing, until a later wish is granted.
     fn open_in_session(&self, now: Now, request: &OpenCart<'_>, session: Session) -> Answer<CartView> {
-        let answer = self.open_cart_of_key(now, request, Some(session.until));
+        let answer = self.open_cart_of_key(now, request);
         let wish = match &answer.result {
             Ok(cart) => {
                 let units = cart.items.iter().map(|item| u64::from(item.quantity)).sum();
@@ -99,13 +99,7 @@ impl Core {
         decision.replay_cart(request.key)
     }
 
-    /// `until`: when the session ends that the cart is made in. The cart's locks may know a later time than the session's did.
-    fn open_cart_of_key(
-        &self,
-        now: Now,
-        request: &OpenCart<'_>,
-        until: Option<Timestamp>,
-    ) -> Answer<CartView> {
+    fn open_cart_of_key(&self, now: Now, request: &OpenCart<'_>) -> Answer<CartView> {
         let Some(sale) = self.state.names.listing().sale(request.sale) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
@@ -142,7 +136,7 @@ impl Core {
             resolved.beside = shown.mask;
             shown.fill(&mut resolved);
         }
-        let result = decision.open_somewhere(now, sale, request, until, &mut resolved, shown.as_ref());
+        let result = decision.open_somewhere(now, sale, request, &mut resolved, shown.as_ref());
         let result = result.map(|cart| {
             #[expect(clippy::cast_possible_truncation, reason = "a cart that was made lives in a shard")]
             self.note_opened(cart.shard() as u8, decision.guards.shard_locks());
@@ -181,36 +175,44 @@ impl Decision<'_> {
         now: Now,
         sale: SaleIx,
         request: &OpenCart<'_>,
-        until: Option<Timestamp>,
         resolved: &mut Resolved,
         shown: Option<&Shown>,
     ) -> Result<CartId, Refusal> {
         if resolved.mask().count_ones() > 1 && !resolved.choices.is_empty() {
             for _ in 0..MAX_TRIES {
                 let Some(aim) = self.core.aim(now, sale, request.wants, resolved) else { break };
-                self.guards.lock_shards(locks_for(resolved, Some(&aim)));
-                self.fix_time();
-                match self.open(sale, request, until, &mut resolved.clone(), Some(&aim), shown) {
+                self.lock_for(request.caller, locks_for(resolved, Some(&aim)));
+                match self.open(sale, request, &mut resolved.clone(), Some(&aim), shown) {
                     Ok(cart) => return Ok(cart),
                     Err(Missed::Refused(refusal)) => return Err(refusal),
-                    Err(Missed::Lost) => self.guards.unlock_shards(),
+                    Err(Missed::Lost) => {
+                        self.guards.unlock_lines();
+                        self.guards.unlock_shards();
+                    }
                 }
             }
         }
-        self.guards.lock_shards(resolved.mask());
-        self.fix_time();
-        match self.open(sale, request, until, resolved, None, shown) {
+        self.lock_for(request.caller, resolved.mask());
+        match self.open(sale, request, resolved, None, shown) {
             Ok(cart) => Ok(cart),
             Err(Missed::Refused(refusal)) => Err(refusal),
             Err(Missed::Lost) => unreachable!("without an aim nothing is lost"),
         }
     }
 
+    /// Takes these shards, and the line of a pass's session: it must not end before its cart is made.
+    fn lock_for(&mut self, caller: Caller, shards: u64) {
+        self.guards.lock_shards(shards);
+        if let Some(holder) = caller.holder {
+            self.guards.lock_lines(LineShard::of(holder.ticket.sale, self.core.state.shards()));
+        }
+        self.fix_time();
+    }
+
     fn open(
         &mut self,
         sale: SaleIx,
         request: &OpenCart<'_>,
-        until: Option<Timestamp>,
         resolved: &mut Resolved,
         aim: Option<&Aim>,
         shown: Option<&Shown>,
@@ -226,7 +228,11 @@ impl Decision<'_> {
         };
         let rules = self.rules(sale, any_shard)?;
         self.check_room()?;
-        self.check_admitted(sale, &rules, request, until)?;
+        self.check_admitted(sale, &rules, request)?;
+        if self.guards.look_visitors().is_full(request.customer, sale) {
+            let limit = MAX_OF_CUSTOMER as u64;
+            return Err(Refusal::LimitReached { what: "carts and orders", limit }.into());
+        }
         let nth = shown.map(|shown| self.check_code(shown, request.caller.channel)).transpose()?;
         let back = shown.map_or_else(Sums::new, |shown| shown.back(self.at()));
         self.check_wants(sale, &rules, wall, request.wants, resolved)?;
@@ -277,11 +283,12 @@ impl Decision<'_> {
         sale: SaleIx,
         rules: &SaleRules,
         request: &OpenCart<'_>,
-        until: Option<Timestamp>,
     ) -> Result<(), Refusal> {
         let Caller { channel, operator, holder, .. } = request.caller;
-        if holder.is_some() {
-            if until.is_some_and(|until| until <= self.at()) {
+        if let Some(holder) = holder {
+            // Since the pass was used its session may have ended: with an order, because its holder went away, or at its time, of
+            // which the cart's locks may know a later one.
+            if !self.is_inside(holder.ticket) {
                 return Err(Refusal::PassExpired);
             }
             let having = self.guards.look_visitors().having(request.customer, sale, self.at());
@@ -331,7 +338,9 @@ impl Decision<'_> {
         {
             return Err(Refusal::LimitReached { what: "orders", limit: u64::from(limit) });
         }
+        // Whose units do not become more keeps them, also under terms that would not let them be taken anew.
         if let Some(limit) = rules.limit_units
+            && units > leaving
             && having.units + u64::from(units) > u64::from(limit) + u64::from(leaving)
         {
             return Err(Refusal::LimitReached { what: "units", limit: u64::from(limit) });

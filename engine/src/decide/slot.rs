@@ -5,7 +5,7 @@ use crate::carts::Stage;
 use crate::fact::{Cold, Kind};
 use crate::ids::{CartId, Quantity, SlotRef};
 use crate::inventory::MAX_CAPACITY;
-use crate::limits::{MAX_PAGE, SETTLE_BUDGET};
+use crate::limits::{MAX_LOOKED, MAX_PAGE, SETTLE_BUDGET};
 use crate::outcome::{Answer, SlotView};
 use crate::refusal::{InTheWay, Missing, Refusal};
 use crate::sequence::Sequence;
@@ -67,23 +67,30 @@ impl Core {
     fn in_the_way(&self, now: Now, place: SlotRef) -> (Vec<InTheWay>, Sequence) {
         let (mut found, mut seen) = (Vec::new(), Sequence::ZERO);
         for number in 0..self.state.shards() {
-            let shard = self.state.lock_shard(number);
-            seen = seen.max(shard.stamp.sequence);
-            let at = now.engine.max(shard.stamp.at);
-            for index in 0..shard.carts.places() {
-                let cart = &shard.carts[index];
-                if cart.stage != Stage::Ordered && !(cart.stage == Stage::Open && cart.open_at(at)) {
-                    continue;
+            let (mut from, mut places) = (0, 1);
+            // Bit by bit: whoever buys meanwhile does not wait until all is looked through.
+            while from < places {
+                let shard = self.state.lock_shard(number);
+                seen = seen.max(shard.stamp.sequence);
+                let at = now.engine.max(shard.stamp.at);
+                places = shard.carts.places();
+                let to = places.min(from + MAX_LOOKED);
+                for index in from..to {
+                    let cart = &shard.carts[index];
+                    if cart.stage != Stage::Ordered && !(cart.stage == Stage::Open && cart.open_at(at)) {
+                        continue;
+                    }
+                    let items = cart.items.iter().filter(|item| item.present() && item.slot() == place);
+                    let units = items.map(|item| Quantity::from(item.quantity)).sum();
+                    if units > 0 {
+                        let id = CartId::new(self.partition, number, cart.generation(), index);
+                        found.push(InTheWay { cart: id, ordered: cart.stage == Stage::Ordered, units });
+                    }
+                    if found.len() >= MAX_PAGE {
+                        return (found, seen);
+                    }
                 }
-                let items = cart.items.iter().filter(|item| item.present() && item.slot() == place);
-                let units = items.map(|item| Quantity::from(item.quantity)).sum();
-                if units > 0 {
-                    let id = CartId::new(self.partition, number, cart.generation(), index);
-                    found.push(InTheWay { cart: id, ordered: cart.stage == Stage::Ordered, units });
-                }
-                if found.len() >= MAX_PAGE {
-                    return (found, seen);
-                }
+                from = to;
             }
         }
         (found, seen)

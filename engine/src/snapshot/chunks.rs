@@ -25,8 +25,9 @@ pub const HEADER_BYTES: usize = 64;
 const CHUNK_HEAD: usize = 8;
 /// A chunk is written once it has so many bytes.
 const CHUNK: usize = 256 << 10;
-/// The most bytes of a chunk: [`CHUNK`] and one item; the largest item is a sale's settings.
-const CHUNK_LIMIT: usize = 16 << 20;
+/// The most bytes of a chunk: [`CHUNK`] and one item. The largest item is the head of a lane in which everybody has missed the turn
+/// and is back: 2^24 numbers of four bytes.
+const CHUNK_LIMIT: usize = 80 << 20;
 const HASH_BYTES: usize = 32;
 
 /// What a snapshot says of itself.

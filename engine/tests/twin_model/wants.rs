@@ -145,7 +145,9 @@ impl Model {
             .iter()
             .filter(|cart| cart.sale == sale && cart.customer == customer && cart.live(self.now));
         let having: u32 = mine.map(Cart::units).sum();
+        // Who does not take more keeps what the terms allowed before.
         if let Some(limit) = rules.limit_units
+            && units > leaving
             && having + units > limit + leaving
         {
             return Err(Refusal::LimitReached { what: "units", limit: limit.into() });

@@ -10,6 +10,9 @@ use crate::wire::time::Written;
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
+            Refusal::Unfinished => {
+                Self::new(Code::OutcomeUnknown, "A part of it is done, the rest is not. Ask again: what is done is found done.")
+            }
             Refusal::Overloaded => {
                 Self::new(Code::Overloaded, "The journal's buffer has no room; nothing was decided.")
             }
@@ -212,6 +215,7 @@ mod tests {
     fn each_refusal_has_its_code() {
         let walk = [
             (Refusal::Overloaded, "overloaded"),
+            (Refusal::Unfinished, "outcome-unknown"),
             (Refusal::JournalFailed, "journal-failed"),
             (Refusal::DiskFull, "disk-full"),
             (Refusal::KeyReused, "key-reused"),

@@ -5,7 +5,7 @@ use super::Page;
 use crate::carts::{Item, Stage};
 use crate::ids::{CartId, CustomerHash, IdKind, PublicId, SaleIx};
 use crate::inventory::Shard;
-use crate::limits::MAX_PAGE;
+use crate::limits::{MAX_LOOKED, MAX_PAGE};
 use crate::outcome::{Answer, OrderState, OrderView};
 use crate::refusal::{Missing, Refusal};
 use crate::request::Caller;
@@ -28,9 +28,21 @@ pub struct OrderQuery<'a> {
     pub after: Option<&'a str>,
 }
 
+/// So many stretches of [`MAX_LOOKED`] places are looked through for one page. A page may be short, and the next one goes on.
+const STRETCHES: u32 = 16;
+
+/// What a look through carts has come to.
+#[derive(Default)]
+struct Looked {
+    found: Vec<CartId>,
+    /// Behind which place the next page goes on, if there may be more.
+    behind: Option<CartId>,
+    rests_on: Sequence,
+}
+
 impl Core {
     /// Orders in the order of their ids. Those of a customer are found with the customer, those with a reference by it;
-    /// otherwise shard after shard is looked through.
+    /// otherwise shard after shard is looked through, so far that nobody waits long for a shard, and the page may be short.
     pub fn orders(
         &self,
         now: Now,
@@ -44,14 +56,11 @@ impl Core {
         let limit = query.limit.clamp(1, MAX_PAGE);
         let after = query.after.and_then(|after| PublicId::parse(IdKind::Order, after));
         let from = after.map_or((0, 0), |after| (after.cart.shard(), after.cart.index() + 1));
-        let mut rests_on = Sequence::ZERO;
         // One more than asked for tells whether there is a next page.
-        let found = match query.customer {
-            Some(customer) => self.orders_of(customer, sale, from, &mut rests_on),
-            None => self.orders_from(from, caller, sale, query, limit + 1, &mut rests_on),
+        let Looked { found, behind, mut rests_on } = match query.customer {
+            Some(customer) => self.orders_of(customer, sale, from),
+            None => self.orders_from(from, caller, sale, query, limit + 1),
         };
-        // What was looked through goes on behind the last that was found, also if that has changed meanwhile.
-        let behind = found.last().filter(|_| query.customer.is_none() && found.len() > limit).copied();
         let (mut items, mut next, mut last) = (Vec::new(), None, None);
         for id in found {
             let order = self.order(now, caller, id);
@@ -78,21 +87,15 @@ impl Core {
     }
 
     /// All orders of a customer, in the order of their ids.
-    fn orders_of(
-        &self,
-        customer: CustomerHash,
-        sale: SaleIx,
-        from: (u16, u32),
-        rests_on: &mut Sequence,
-    ) -> Vec<CartId> {
+    fn orders_of(&self, customer: CustomerHash, sale: SaleIx, from: (u16, u32)) -> Looked {
         let visitors = self.state.lock_visitors(VisitorShard::of(customer, self.state.shards()));
-        *rests_on = visitors.stamp.sequence;
+        let rests_on = visitors.stamp.sequence;
         let entries = visitors.carts(customer, sale);
         let orders = entries.iter().filter(|entry| entry.until == FOR_EVER);
         let mut orders: Vec<CartId> = orders.map(|entry| entry.cart).collect();
         orders.retain(|id| (id.shard(), id.index()) >= from);
         orders.sort_unstable_by_key(|id| (id.shard(), id.index()));
-        orders
+        Looked { found: orders, behind: None, rests_on }
     }
 
     fn orders_from(
@@ -102,25 +105,35 @@ impl Core {
         sale: SaleIx,
         query: &OrderQuery<'_>,
         most: usize,
-        rests_on: &mut Sequence,
-    ) -> Vec<CartId> {
-        let mut found = Vec::new();
+    ) -> Looked {
+        let mut looked = Looked::default();
+        let mut stretches = 0;
         while let Some(here) = u8::try_from(number).ok().filter(|shard| *shard < self.state.shards()) {
             let shard = self.state.lock_shard(here);
-            *rests_on = shard.stamp.sequence.max(*rests_on);
-            let rest = most - found.len();
+            looked.rests_on = shard.stamp.sequence.max(looked.rests_on);
+            let rest = most - looked.found.len();
             let id = |index: u32| CartId::new(self.partition, here, shard.carts[index].generation(), index);
-            found.extend(places(&shard, from, caller, sale, query, rest).into_iter().map(id));
-            if found.len() >= most {
+            let (places, to) = places(&shard, from, caller, sale, query, rest);
+            looked.found.extend(places.into_iter().map(id));
+            stretches += 1;
+            if looked.found.len() >= most {
+                // Behind the last that was found, also if that has changed meanwhile.
+                looked.behind = looked.found.last().copied();
                 break;
             }
-            (number, from) = (number + 1, 0);
+            if to < shard.carts.places() && stretches >= STRETCHES {
+                // A place, whoever's it is: nothing is told of a cart that may be foreign.
+                looked.behind = Some(CartId::new(self.partition, here, 0, to - 1));
+                break;
+            }
+            (number, from) = if to < shard.carts.places() { (number, to) } else { (number + 1, 0) };
         }
-        found
+        looked
     }
 }
 
-/// The places of the orders of one shard that are asked for, ascending.
+/// The places of the orders of one shard that are asked for, ascending, and up to which place it was looked for them. Where a
+/// reference tells the places, that is the end.
 fn places(
     shard: &Shard,
     from: u32,
@@ -128,7 +141,8 @@ fn places(
     sale: SaleIx,
     query: &OrderQuery<'_>,
     most: usize,
-) -> Vec<u32> {
+) -> (Vec<u32>, u32) {
+    let end = shard.carts.places();
     let wanted = |index: &u32| {
         let cart = &shard.carts[*index];
         let cancelled = || !cart.items.iter().any(Item::present);
@@ -146,7 +160,8 @@ fn places(
         let places = shard.references.get(&(sale, reference.into())).map_or(&[][..], Vec::as_slice);
         let mut places: Vec<u32> = places.iter().copied().filter(|index| *index >= from).collect();
         places.sort_unstable();
-        return places.into_iter().filter(wanted).take(most).collect();
+        return (places.into_iter().filter(wanted).take(most).collect(), end);
     }
-    (from..shard.carts.places()).filter(wanted).take(most).collect()
+    let to = end.min(from.saturating_add(MAX_LOOKED));
+    ((from..to).filter(wanted).take(most).collect(), to)
 }

@@ -61,6 +61,7 @@ impl Judge<'_> {
             Refusal::NotFound(missing) => self.missing(missing, answer),
             // Nobody shows an enqueue token in a run.
             Refusal::PaperUsed => panic!("{refusal:?} without a token"),
+            Refusal::Unfinished => panic!("{refusal:?}, of so few codes"),
             Refusal::NotAdmitted | Refusal::PassExpired | Refusal::SessionBusy => {
                 self.kept_out(refusal, answer);
             }
@@ -243,6 +244,7 @@ impl Judge<'_> {
         match what {
             "orders" => assert!(having.orders >= limit, "{having:?} under a limit of {limit}"),
             "units" => {
+                assert!(wanted > leaving, "{wanted} in the place of {leaving} are not more");
                 assert!(having.units + wanted > limit + leaving, "{having:?} and {wanted} fit {limit}")
             }
             other => panic!("nobody comes to the limit of {other} here"),
