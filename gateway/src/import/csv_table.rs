@@ -5,8 +5,9 @@
 //! A column with another name is left out and named, unless it is a slip of the pen: `relases_at` left out would put
 //! slots on sale too early, so the file is refused with what was probably meant.
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::StringRecord;
 
+use crate::import::csv_quotes::{self, Shape};
 use crate::import::csv_row::{self, Column};
 use crate::import::oddity::OddityKind;
 use crate::import::reading::Reading;
@@ -29,11 +30,7 @@ pub fn read(sources: &[Source], times: &TimeRules) -> Reading {
 
 fn read_table(source: &Source, times: &TimeRules, reading: &mut Reading) {
     let (delimiter, skipped, text) = delimiter(&source.text);
-    let mut table = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .has_headers(false)
-        .from_reader(text.as_bytes());
+    let mut table = csv_quotes::reader(delimiter).from_reader(text.as_bytes());
     let mut columns: Option<Vec<Option<Column>>> = None;
     let mut record = StringRecord::new();
     loop {
@@ -50,11 +47,25 @@ fn read_table(source: &Source, times: &TimeRules, reading: &mut Reading) {
             // The text is UTF-8 and in memory, and lengths may differ: nothing is left that could fail.
             Err(error) => return reading.refuse(source.place(0), "broken-table", error.to_string()),
         }
+        let rest = from_byte(text, record.position());
+        // The parser counts blank lines before a record to it.
+        let blank = rest
+            .bytes()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+            .filter(|byte| *byte == b'\n')
+            .count();
         let line = record.position().map_or(0, csv::Position::line);
-        let line = usize::try_from(line).unwrap_or(usize::MAX) + skipped;
+        let line = usize::try_from(line).unwrap_or(usize::MAX) + skipped + blank;
+        if table.position().byte() == text.len() as u64 && csv_quotes::is_open(rest, delimiter) {
+            return refuse_open_quote(source, line, &record, reading);
+        }
         let Some(columns) = &columns else {
             match header(source, line, &record, reading) {
-                Some(read) => columns = Some(read),
+                Some(read) => {
+                    let shape = Shape { delimiter, columns: &read, times };
+                    long_fields_are_text(source, line, &record, shape, reading);
+                    columns = Some(read);
+                }
                 None => return,
             }
             continue;
@@ -73,6 +84,9 @@ fn read_table(source: &Source, times: &TimeRules, reading: &mut Reading) {
             reading.refuse(source.place(line), "wrong-number-of-fields", detail);
             continue;
         }
+        if !long_fields_are_text(source, line, &record, Shape { delimiter, columns, times }, reading) {
+            continue;
+        }
         match csv_row::read(columns, &record, times) {
             Ok(row) => {
                 let place = source.place(line);
@@ -88,6 +102,48 @@ fn read_table(source: &Source, times: &TimeRules, reading: &mut Reading) {
             }
         }
     }
+}
+
+fn from_byte<'a>(text: &'a str, position: Option<&csv::Position>) -> &'a str {
+    let start = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0);
+    text.get(start..).unwrap_or_default()
+}
+
+/// Everything from the row in which the mark opens to the end of the file is in one field: none of it can be trusted.
+fn refuse_open_quote(source: &Source, line: usize, record: &StringRecord, reading: &mut Reading) {
+    let opens = csv_quotes::line_of_last_field(record, line);
+    let detail = format!(
+        "a quotation mark opens here and is not closed up to the end of the file: lines {line} to {} were not loaded; \
+         close it, or take it out",
+        source.text.lines().count().max(opens)
+    );
+    reading.refuse(source.place(opens), "open-quote", detail);
+}
+
+/// Names fields that go over several lines. If rows of the table are in one, the record is refused and the answer is no.
+fn long_fields_are_text(
+    source: &Source,
+    line: usize,
+    record: &StringRecord,
+    shape: Shape<'_>,
+    reading: &mut Reading,
+) -> bool {
+    let long = csv_quotes::long_fields(record, line, shape);
+    let last = long.last().map_or(line, |field| field.to);
+    if let Some((field, row)) = long.iter().find_map(|field| Some((field, field.row?))) {
+        let detail = format!(
+            "a quotation mark takes in line {row}, which would be a slot of its own: lines {line} to {last} were not loaded; \
+             take the mark out, or put the text on one line"
+        );
+        reading.refuse(source.place(field.from), "rows-in-quotes", detail);
+        return false;
+    }
+    for field in long {
+        let detail = format!("lines {} to {} are one field", field.from, field.to);
+        let subject = format!("column {}", field.column + 1);
+        reading.note(OddityKind::LineBreak, &source.place(field.from), subject, detail);
+    }
+    true
 }
 
 /// The delimiter, the lines before the header, and the text from the header on.

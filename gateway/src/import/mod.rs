@@ -15,6 +15,7 @@
 
 pub mod args;
 pub mod command;
+pub mod csv_quotes;
 pub mod csv_row;
 pub mod csv_table;
 pub mod fhir;

@@ -63,6 +63,8 @@ pub enum OddityKind {
     LabelShortened,
     /// Bytes that are not UTF-8.
     NotUtf8,
+    /// A field of a table with a line break in it.
+    LineBreak,
     /// A table that does not end with a line end.
     NoLineEnd,
     /// A resource or column that has no meaning for slots.
@@ -147,6 +149,9 @@ impl OddityKind {
             Self::Category => ("category", "seats and the plan's list of categories do not agree"),
             Self::LabelShortened => ("label-shortened", "a label has at most 100 bytes"),
             Self::NotUtf8 => ("not-utf8", "bytes that are not UTF-8 were replaced"),
+            Self::LineBreak => {
+                ("line-break", "quotation marks hold several lines together as one field; no row is in there")
+            }
             Self::NoLineEnd => {
                 ("no-line-end", "the last line is not ended; if the file was cut, its last number may be too")
             }

@@ -49,6 +49,11 @@ fn spreadsheets_habits_survive() {
     }
     assert_eq!(odd(&read("id,venue,capacity\na,v,12"), OddityKind::NoLineEnd).0, 1, "it may have been 120");
     assert_eq!(read("sep=;\nid;venue;capacity\na;v;1\n").slots[0].place.line, 3);
+    assert_eq!(
+        codes(&read("\nid,venue,capacity\n\r\n\na,v,x\n")),
+        [(5, "not-a-number")],
+        "blank lines count"
+    );
 }
 
 #[test]
@@ -82,7 +87,7 @@ fn each_bad_line_is_refused_with_all_that_is_wrong_with_it() {
         (11, "repeated-id"),
         (12, "not-a-number"),
         (13, "too-large-number"),
-        (14, "wrong-number-of-fields"),
+        (14, "open-quote"),
     ];
     assert_eq!(codes(&reading), expected);
     let fourth = &reading.refused[1].detail;
@@ -91,6 +96,60 @@ fn each_bad_line_is_refused_with_all_that_is_wrong_with_it() {
     }
     assert!(reading.refused.last().is_some_and(|line| line.detail.contains("quotation mark")));
     assert_eq!(reading.slots.len(), 1);
+}
+
+/// A quotation mark that nobody closed took the rest of the table in as one note, and the rows of it were gone without a word.
+#[test]
+fn a_quote_that_is_not_closed_swallows_no_row_in_silence() {
+    let table = |rows: &str| read(&format!("id,venue,capacity,note\n{rows}"));
+    for rows in [
+        "a,v,5,\"5th floor\nb,v,5,\nc,v,5,\n",
+        "a,v,5,\"5th floor\nb,v,5,\nc,v,5,",
+        "a,v,5,\"5th floor\r\nb,v,5,\r\nc,v,5,\r\n",
+        "a,v,5,\"",
+        "a,v,5,\"5\"\"\n",
+    ] {
+        let reading = table(rows);
+        assert_eq!((reading.slots.len(), codes(&reading)), (0, vec![(2, "open-quote")]), "{rows:?}");
+    }
+    let reading = table("z,v,1,\n\"a\n1\",v,1,\"open\nb,v,1,\n");
+    assert_eq!(codes(&reading), [(4, "open-quote")], "the line where it opens, not where its row begins");
+    assert!(reading.refused[0].detail.contains("lines 3 to 5"), "{:?}", reading.refused);
+    assert_eq!(codes(&read("id,venue,\"capacity\na,v,1\n")), [(1, "open-quote")], "the header's");
+    assert_eq!(codes(&table("a,v,5,\"whole\"")), [], "closed by the end of the file");
+    assert_eq!(codes(&table("a,v,5,5\" high\nb,v,1,\n")), [], "a mark inside a field opens nothing");
+}
+
+/// The same with a second mark further down: the rows between the two were gone.
+#[test]
+fn rows_between_two_stray_quotes_are_refused() {
+    let table = |rows: &str| read(&format!("id,venue,capacity,note\n{rows}"));
+    for rows in [
+        "a,v,5,\"5th floor\nb,v,5,\nc,v,5,6\" high\n",
+        "a,v,5,\"5th floor\nb,v,5,x\"\n",
+        "a,v,5,\"5th floor\r\nb,v,5,\"x\r\n",
+    ] {
+        let reading = table(rows);
+        assert_eq!((reading.slots.len(), codes(&reading)), (0, vec![(2, "rows-in-quotes")]), "{rows:?}");
+        assert!(reading.refused[0].detail.contains("line 3"), "{:?}", reading.refused);
+    }
+    let header = read("id,venue,capacity,\"note\na,v,5,x\"\nb,v,5,\n");
+    assert_eq!((codes(&header), header.slots.len()), (vec![(1, "rows-in-quotes")], 1));
+}
+
+#[test]
+fn text_over_several_lines_is_taken_and_named() {
+    let reading = read(
+        "id,venue,capacity,label.way\n\
+         a,v,5,\"Hall 3\nring twice, bring ID, mask, and card\n\n, , ,\n1,2,3,4,5\"\n\
+         b,v,5,\"one line\"\n",
+    );
+    assert_eq!(codes(&reading), []);
+    assert_eq!(reading.slots.len(), 2);
+    assert!(reading.slots[0].slot.labels["way"].contains("ring twice, bring ID"));
+    assert_eq!(odd(&reading, OddityKind::LineBreak), (1, 1));
+    let oddity = reading.oddities.iter().find(|oddity| oddity.kind == OddityKind::LineBreak).expect("named");
+    assert!(oddity.place.line == 2 && oddity.detail.contains("lines 2 to 6"), "{oddity:?}");
 }
 
 #[test]
