@@ -138,6 +138,10 @@ impl Row {
 
     fn time(&mut self, name: &str, field: &str, times: &TimeRules) -> Result<jiff::Timestamp, Problem> {
         let time = times.read(field).map_err(|problem| (problem.code(), problem.sentence(name, field)))?;
+        if let Some((offset, there)) = times.offset_not_in_use(&time) {
+            let detail = format!("{name} {field}, but clocks there show {there} then; taken as {}", time.at);
+            self.oddities.push((OddityKind::OffsetNotInUse, offset.to_string(), detail));
+        }
         let detail = format!("{name} {field} is {}", time.at);
         if time.clock_change {
             self.oddities.push((OddityKind::ClockChange, field.to_owned(), detail));

@@ -19,11 +19,7 @@ use crate::import::times::TimeRules;
 pub fn read(sources: &[Source], times: &TimeRules) -> Reading {
     let mut reading = Reading::default();
     for source in sources {
-        source.complain(&mut reading);
-        read_table(source, times, &mut reading);
-    }
-    if let Some(source) = sources.first() {
-        reading.refuse_if_empty(&source.file);
+        reading.file_of_slots(source, |reading| read_table(source, times, reading));
     }
     reading
 }

@@ -11,6 +11,10 @@ pub enum OddityKind {
     RewrittenId,
     /// A manifest names an output that is not beside it.
     OutputNotHere,
+    /// Pages of a search are missing.
+    PagesMissing,
+    /// A file in which there is nothing.
+    EmptyFile,
     /// A slot names a schedule that no file describes.
     UnresolvedSchedule,
     /// A schedule names a location that no file describes.
@@ -72,6 +76,12 @@ pub enum OddityKind {
 }
 
 impl OddityKind {
+    /// Whether it says that stock is missing, of which every place is worth reading.
+    #[must_use]
+    pub const fn is_listed_whole(self) -> bool {
+        matches!(self, Self::OutputNotHere | Self::PagesMissing | Self::EmptyFile)
+    }
+
     /// A stable word.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -93,6 +103,10 @@ impl OddityKind {
             Self::OutputNotHere => {
                 ("output-not-here", "the manifest names it, no local file has it: skipped, not fetched")
             }
+            Self::PagesMissing => {
+                ("pages-missing", "a search has more pages than were given: what is on them is not loaded")
+            }
+            Self::EmptyFile => ("empty-file", "there is nothing in it: is it the right file, and whole?"),
             Self::UnresolvedSchedule => (
                 "unresolved-schedule",
                 "no file describes this schedule; slots kept, the reference is the venue",

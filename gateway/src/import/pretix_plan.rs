@@ -55,14 +55,10 @@ pub struct PlanRules {
 pub fn read(sources: &[Source], rules: &PlanRules) -> Reading {
     let mut reading = Reading::default();
     for source in sources {
-        source.complain(&mut reading);
-        match plan_seats::read(source) {
-            Ok(plan) => read_plan(source, &plan, rules, &mut reading),
+        reading.file_of_slots(source, |reading| match plan_seats::read(source) {
+            Ok(plan) => read_plan(source, &plan, rules, reading),
             Err((line, code, detail)) => reading.refuse(source.place(line), code, detail),
-        }
-    }
-    if let Some(source) = sources.first() {
-        reading.refuse_if_empty(&source.file);
+        });
     }
     reading
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use onsale_engine::inventory::{MAX_LABEL_BYTES, SlotSpec};
 
 use crate::import::oddity::OddityKind;
+use crate::import::source::Source;
 use crate::wire::slot::SlotInput;
 
 /// A line of a file, counted from 1; line 0 is the file as a whole.
@@ -127,10 +128,21 @@ impl Reading {
         self.slots.iter().map(|sourced| u64::from(sourced.slot.capacity)).sum()
     }
 
-    /// Says so when the files hold no slot at all and no line explains why: a forgotten file must not look like success.
-    pub fn refuse_if_empty(&mut self, file: &Arc<str>) {
-        if self.slots.is_empty() && self.refused.is_empty() {
-            self.refuse(Place::new(file, 0), "no-slots", "there is not a single slot in what was given");
+    /// Reads a file that has slots of its own, and refuses it if it has none and no line explains why: a forgotten file must
+    /// not look like success, also among others.
+    pub fn file_of_slots(&mut self, source: &Source, read: impl FnOnce(&mut Self)) {
+        let before = (self.slots.len(), self.refused.len());
+        source.complain(self);
+        read(self);
+        if (self.slots.len(), self.refused.len()) == before {
+            self.refuse(source.place(0), "no-slots", "there is not a single slot in this file");
+        }
+    }
+
+    /// The same for files that only have slots together.
+    pub fn refuse_if_empty(&mut self, sources: &[Source]) {
+        if let Some(first) = sources.first().filter(|_| self.slots.is_empty() && self.refused.is_empty()) {
+            self.refuse(first.place(0), "no-slots", "there is not a single slot in what was given");
         }
     }
 

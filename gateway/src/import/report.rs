@@ -99,8 +99,7 @@ fn oddities(out: &mut String, oddities: &[Oddity], every: bool) {
             some => format!(" ({} different)", count(some)),
         };
         let _ = writeln!(out, "  {} × {}{different}: {}", count(group.len()), kind.code(), kind.meaning());
-        // What a manifest promises and nobody loaded is missing stock: it is always listed whole.
-        let shown = if every || kind == OddityKind::OutputNotHere { group.len() } else { EXAMPLES };
+        let shown = if every || kind.is_listed_whole() { group.len() } else { EXAMPLES };
         for oddity in group.iter().take(shown) {
             let _ = writeln!(out, "      {}  {}", oddity.place, oddity.detail);
         }

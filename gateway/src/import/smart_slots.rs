@@ -15,7 +15,7 @@ use crate::import::fhir::element::Element;
 use crate::import::fhir::feed::Feed;
 use crate::import::fhir::resources::Resource;
 use crate::import::manifest;
-use crate::import::reading::Reading;
+use crate::import::reading::{Place, Reading};
 use crate::import::source::{self, Source};
 
 /// Opens what the operator named: files, folders, manifests and what these lead to. Outputs of a manifest that are not
@@ -35,6 +35,10 @@ pub fn gather(paths: &[PathBuf], reading: &mut Reading) -> io::Result<Vec<Source
             open(&file, &mut seen, &mut sources, reading)?;
         }
     }
+    if let Some(path) = paths.first().filter(|_| sources.is_empty()) {
+        let detail = "nothing here leads to a file of slots: no NDJSON, and no output of a manifest";
+        reading.refuse(Place::new(&path.display().to_string().into(), 0), "no-slots", detail);
+    }
     Ok(sources)
 }
 
@@ -43,6 +47,7 @@ pub fn gather(paths: &[PathBuf], reading: &mut Reading) -> io::Result<Vec<Source
 pub fn read(sources: &[Source], rules: &SlotRules, mut reading: Reading) -> Reading {
     let mut feed = Feed::default();
     for source in sources {
+        let before = feed.mark(&reading);
         source.complain(&mut reading);
         for (line, text) in lines(&source.text) {
             match resource(source, line, text) {
@@ -50,11 +55,10 @@ pub fn read(sources: &[Source], rules: &SlotRules, mut reading: Reading) -> Read
                 Err((code, detail)) => reading.refuse(source.place(line), code, detail),
             }
         }
+        feed.note_if_empty(source, before, &mut reading);
     }
     assemble(&feed, rules, &mut reading);
-    if let Some(source) = sources.first() {
-        reading.refuse_if_empty(&source.file);
-    }
+    reading.refuse_if_empty(sources);
     reading
 }
 

@@ -93,6 +93,14 @@ impl TimeRules {
             (_, None) => Err(TimeProblem::NoOffset),
         }
     }
+
+    /// The offset a time was written with and the one that clocks of the zone show then, if they differ.
+    #[must_use]
+    pub fn offset_not_in_use(&self, time: &ReadTime) -> Option<(Offset, Offset)> {
+        let (zone, offset) = (self.zone.as_ref()?, time.offset?);
+        let there = zone.to_offset(time.at);
+        (there != offset).then_some((offset, there))
+    }
 }
 
 /// Whether the clocks of any of the zones show this offset at that instant.

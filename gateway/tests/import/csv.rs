@@ -165,6 +165,46 @@ fn local_times_need_a_zone_and_get_it() {
     assert_eq!(codes(&read(text)), [(2, "time-without-offset"), (3, "time-without-offset")]);
 }
 
+/// `--time-zone` promises it: a source that writes one offset all year is an hour off for half of it.
+#[test]
+fn an_offset_that_clocks_there_do_not_show_is_named() {
+    let text = "id,venue,capacity,starts_at,ends_at,releases_at\n\
+         a,v,1,2023-03-24T09:00:00-05:00,2023-03-24T10:00:00-05:00,2023-02-01T09:00:00-05:00\n\
+         b,v,1,2023-03-24T09:00:00-04:00,2023-03-24T14:00:00Z,\n";
+    let new_york = TimeRules::in_zone("America/New_York").expect("a known zone");
+    let reading = csv_table::read(&[source("t.csv", text)], &new_york);
+    assert_eq!(codes(&reading), []);
+    assert_eq!(odd(&reading, OddityKind::OffsetNotInUse), (2, 1));
+    let detail = &reading.oddities[0].detail;
+    assert!(
+        detail.contains("starts_at 2023-03-24T09:00:00-05:00") && detail.contains("-04 then"),
+        "{detail}"
+    );
+    assert_eq!(odd(&read(text), OddityKind::OffsetNotInUse).0, 0, "compared with no zone");
+    let local = TimeRules { ignore_offsets: true, ..new_york };
+    assert_eq!(odd(&csv_table::read(&[source("t.csv", text)], &local), OddityKind::OffsetNotInUse).0, 0);
+}
+
+/// A forgotten file among others looked like success.
+#[test]
+fn each_table_has_a_slot_or_is_refused() {
+    let good = "id,venue,capacity\na,v,1\n";
+    for text in ["", "\n\n", "id,venue,capacity\n", "id,venue,capacity\n,,\n"] {
+        let sources = [
+            source("good.csv", good),
+            source("empty.csv", text),
+            source("bad.csv", "id,venue,capacity\nb,v,x\n"),
+        ];
+        let reading = csv_table::read(&sources, &TimeRules::default());
+        assert_eq!(
+            (reading.slots.len(), codes(&reading)),
+            (1, vec![(0, "no-slots"), (2, "not-a-number")]),
+            "{text:?}"
+        );
+        assert_eq!(&*reading.refused[0].place.file, "empty.csv");
+    }
+}
+
 #[test]
 fn ids_that_do_not_fit_are_rewritten_and_never_meet() {
     let reading = read("id,venue,capacity\nHalle 1,Große Halle,1\nHalle/1,Große Halle,1\nHalle-1,v,1\n");

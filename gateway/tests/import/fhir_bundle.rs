@@ -110,6 +110,18 @@ fn what_is_no_bundle_says_what_it_is() {
     assert_eq!(read(&deep, &berlin()).refused[0].code, "broken-xml");
 }
 
+/// A forgotten file among others looked like success.
+#[test]
+fn a_bundle_with_nothing_in_it_is_named() {
+    for (name, text) in [("empty.xml", "<Bundle></Bundle>"), ("empty.json", r#"{"resourceType": "Bundle"}"#)]
+    {
+        let reading = fhir_bundle::read(&[source("x.xml", XML), source(name, text)], &berlin());
+        assert_eq!((codes(&reading), odd(&reading, OddityKind::EmptyFile)), (vec![], (1, 1)), "{name}");
+        assert!(reading.oddities.iter().any(|oddity| oddity.place.to_string() == name), "{name}");
+        assert_eq!(codes(&fhir_bundle::read(&[source(name, text)], &berlin())), [(0, "no-slots")], "{name}");
+    }
+}
+
 #[test]
 fn a_torn_bundle_gives_the_entries_before_the_tear() {
     survives_every_cut(XML, |cut| fhir_bundle::read(std::slice::from_ref(cut), &berlin()));
@@ -118,6 +130,91 @@ fn a_torn_bundle_gives_the_entries_before_the_tear() {
     let reading = read(&XML[..cut], &berlin());
     assert_eq!(reading.slots.len(), 2);
     assert_eq!(codes(&reading), [(20, "broken-xml")]);
+}
+
+/// A page of a search: which entries of how many it has, where it is, where it leads.
+fn page(file: &str, slots: std::ops::Range<u32>, total: Option<u32>, next: Option<&str>) -> Source {
+    let slot = |n| {
+        format!(
+            r#"{{"search": {{"mode": "match"}}, "resource": {{"resourceType": "Slot", "id": "s{n}", "schedule":
+               {{"reference": "Schedule/s1"}}, "status": "free", "start": "2021-03-29T09:{n:02}:00Z", "end": "2021-03-29T10:00:00Z"}}}}"#
+        )
+    };
+    let along = r#"{"search": {"mode": "include"}, "resource": {"resourceType": "Schedule", "id": "s1"}}"#;
+    let entries: Vec<_> = slots.map(slot).chain([along.to_owned()]).collect();
+    let total = total.map(|total| format!(r#""total": {total}, "#)).unwrap_or_default();
+    let next =
+        next.map(|next| format!(r#", {{"relation": "next", "url": "http://x/{next}"}}"#)).unwrap_or_default();
+    let text = format!(
+        r#"{{"resourceType": "Bundle", "type": "searchset", {total}"link": [{{"relation": "self", "url": "http://x/{file}"}}{next}],
+           "entry": [{}]}}"#,
+        entries.join(", ")
+    );
+    source(file, &text)
+}
+
+fn missing(sources: &[Source]) -> Vec<String> {
+    let reading = fhir_bundle::read(sources, &berlin());
+    assert_eq!(codes(&reading), [], "a page is loaded all the same");
+    let missing = reading.oddities.into_iter().filter(|oddity| oddity.kind == OddityKind::PagesMissing);
+    missing.map(|oddity| format!("{}  {}", oddity.place, oddity.detail)).collect()
+}
+
+/// A page was loaded as if it were everything.
+#[test]
+fn a_page_of_a_search_says_how_many_are_missing() {
+    let [first, second] = [page("1", 0..4, Some(9), Some("2")), page("2", 4..8, Some(9), Some("3"))];
+    let alone = missing(std::slice::from_ref(&first));
+    assert_eq!(
+        alone,
+        [
+            "1:1  9 were found, 4 of them are here: 5 are missing; fetch the next page, http://x/2, and give all files in one command"
+        ]
+    );
+    let two = missing(&[first.clone(), second.clone()]);
+    assert!(two.len() == 1 && two[0].contains("1 are missing") && two[0].contains("http://x/3"), "{two:?}");
+    assert_eq!(missing(&[page("3", 8..9, Some(9), None), second, first.clone()]), [""; 0]);
+    let twice = fhir_bundle::read(&[first.clone(), first], &berlin());
+    let told =
+        twice.oddities.iter().find(|oddity| oddity.kind == OddityKind::PagesMissing).expect("one of two");
+    assert!(told.detail.contains("5 are missing"), "the same page twice is not two: {told:?}");
+    let unlinked = missing(&[page("1", 0..4, Some(9), None)]);
+    assert!(unlinked[0].contains("5 are missing") && unlinked[0].contains("_count"), "{unlinked:?}");
+    assert_eq!(missing(&[page("1", 0..4, Some(4), None)]), [""; 0]);
+}
+
+#[test]
+fn searches_are_told_apart() {
+    let pages = |name: &str, from: u32, self_known: bool| {
+        let next = format!("{name}2");
+        let second = if self_known { next.clone() } else { format!("other-{next}") };
+        [
+            page(&format!("{name}1"), from..from + 2, Some(4), Some(&next)),
+            page(&second, from + 2..from + 4, Some(4), None),
+        ]
+    };
+    for known in [true, false] {
+        let [a1, a2] = pages("a", 0, known);
+        let [b1, b2] = pages("b", 10, known);
+        assert_eq!(missing(&[a1.clone(), a2.clone()]), [""; 0]);
+        assert_eq!(missing(&[a1.clone(), b1.clone()]).len(), 1, "two first pages are no whole search");
+        let three = missing(&[a1.clone(), a2.clone(), b1.clone()]);
+        assert!(three.len() == 1 && three[0].contains("http://x/b2"), "{three:?}");
+        assert_eq!(missing(&[a1, a2, b1, b2]), [""; 0]);
+    }
+    let [first, second] = [page("1", 0..2, None, Some("2")), page("2", 2..4, None, None)];
+    assert_eq!(missing(&[first.clone(), second]), [""; 0]);
+    assert!(missing(&[first])[0].contains("http://x/2"), "without a total the link tells");
+}
+
+#[test]
+fn a_page_in_xml_is_a_page_too() {
+    let text = XML.replace(
+        "<type value=\"transaction\"/>",
+        "<type value=\"searchset\"/><total value=\"50\"/><link><relation value=\"next\"/><url value=\"http://x/2\"/></link>",
+    );
+    let missing = missing(&[source("x", &text)]);
+    assert!(missing[0].contains("50 were found, 5 of them are here: 45 are missing"), "{missing:?}");
 }
 
 #[test]

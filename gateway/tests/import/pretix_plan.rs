@@ -112,6 +112,16 @@ fn the_same_plan_twice_is_not_twice_the_seats() {
     assert!(reading.refused.iter().all(|line| line.code == "repeated-id" && &*line.place.file == "two.json"));
 }
 
+/// A forgotten file among others looked like success.
+#[test]
+fn a_plan_without_seats_is_refused_among_others_too() {
+    let rules = PlanRules { seat_key: SeatKey::Position, ..PlanRules::default() };
+    let empty = r#"{"zones": [{"name": "Stalls", "rows": []}]}"#;
+    let reading = pretix_plan::read(&[source("hall.json", HALL), source("empty.json", empty)], &rules);
+    assert_eq!((reading.slots.len(), codes(&reading)), (6, vec![(0, "no-slots")]));
+    assert_eq!(&*reading.refused[0].place.file, "empty.json");
+}
+
 #[test]
 fn what_is_no_plan_is_refused_and_a_torn_one_too() {
     let rules = PlanRules { seat_key: SeatKey::Position, ..PlanRules::default() };

@@ -242,3 +242,34 @@ fn the_example_feed_has_ten_clinics_and_three_hundred_slots_of_a_hundred() {
         assert_eq!(reading.oddities.len(), 300);
     }
 }
+
+/// A file of a feed may be empty by rights: a state without appointments. It is named, so that a broken download is seen.
+#[test]
+fn an_empty_file_among_others_is_named_and_nothing_at_all_is_refused() {
+    let location = r#"{"resourceType": "Location", "id": "l1"}"#;
+    let slot = r#"{"resourceType": "Slot", "id": "a", "schedule": {"reference": "Schedule/s1"}, "status": "free", "start": "2021-03-29T09:00:00Z"}"#;
+    let sources = [
+        source("slots-NJ.ndjson", slot),
+        source("slots-WY.ndjson", "\n"),
+        source("locations.ndjson", location),
+    ];
+    let reading = smart_slots::read(&sources, &SlotRules::default(), Reading::default());
+    assert_eq!((reading.slots.len(), codes(&reading)), (1, vec![]));
+    let empty: Vec<_> =
+        reading.oddities.iter().filter(|oddity| oddity.kind == OddityKind::EmptyFile).collect();
+    assert_eq!(empty.iter().map(|oddity| oddity.place.to_string()).collect::<Vec<_>>(), ["slots-WY.ndjson"]);
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let manifest = folder.path().join("bulk-publish.json");
+    for text in [
+        None,
+        Some(r#"{"output": []}"#),
+        Some(r#"{"output": [{"type": "Slot", "url": "http://x/slots.ndjson"}]}"#),
+    ] {
+        text.map(|text| fs::write(&manifest, text).expect("written"));
+        let mut reading = Reading::default();
+        let sources = smart_slots::gather(&[folder.path().to_owned()], &mut reading).expect("a folder");
+        let reading = smart_slots::read(&sources, &SlotRules::default(), reading);
+        assert_eq!(codes(&reading), [(0, "no-slots")], "{text:?}");
+    }
+}

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use crate::import::fhir::resources::{LocationRow, Reference, Resource, ScheduleRow, SlotRow};
 use crate::import::oddity::OddityKind;
 use crate::import::reading::Reading;
+use crate::import::source::Source;
 
 /// Resources that belong to a scheduling feed and say nothing a slot needs.
 const KNOWN_AND_UNUSED: [&str; 6] = [
@@ -17,6 +18,10 @@ const KNOWN_AND_UNUSED: [&str; 6] = [
     "OperationOutcome",
 ];
 
+/// How much there was before a file was read: resources, refused lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize, usize);
+
 /// All rows of an import.
 #[derive(Debug, Default)]
 pub struct Feed {
@@ -26,6 +31,7 @@ pub struct Feed {
     pub schedules: BTreeMap<String, ScheduleRow>,
     /// Locations by id.
     pub locations: BTreeMap<String, LocationRow>,
+    resources: usize,
     // A bundle's `fullUrl` to the id under which its resource is kept.
     aliases: BTreeMap<String, String>,
 }
@@ -33,6 +39,7 @@ pub struct Feed {
 impl Feed {
     /// Takes a resource in.
     pub fn add(&mut self, resource: &Resource, reading: &mut Reading) {
+        self.resources += 1;
         match resource.kind.as_str() {
             "Slot" => self.slots.push(SlotRow::read(resource)),
             "Schedule" => {
@@ -50,6 +57,21 @@ impl Feed {
                 kind,
                 format!("a {kind} is not a slot's concern"),
             ),
+        }
+    }
+
+    /// To be taken before a file is read.
+    #[must_use]
+    pub const fn mark(&self, reading: &Reading) -> Mark {
+        Mark(self.resources, reading.refused.len())
+    }
+
+    /// Names a file that has brought nothing since, not even a refused line. It is no refusal: a part of a feed may be empty by
+    /// rights, as that of a state without appointments, and a feed of nothing but such parts is refused as a whole.
+    pub fn note_if_empty(&self, source: &Source, before: Mark, reading: &mut Reading) {
+        if (self.resources, reading.refused.len()) == (before.0, before.1) {
+            let detail = "not one resource is in this file";
+            reading.note(OddityKind::EmptyFile, &source.place(0), source.file.to_string(), detail);
         }
     }
 

@@ -5,6 +5,7 @@
 //! xml      XML into trees                    feed       the rows of all files, by id
 //! venues   where a slot is                   assemble   rows into slots
 //! inspect  oddities of places and schedules  notes      oddities of slots
+//! pages    whether a search is here whole
 //! ```
 
 pub mod assemble;
@@ -12,6 +13,7 @@ pub mod element;
 pub mod feed;
 pub mod inspect;
 pub mod notes;
+pub mod pages;
 pub mod resources;
 pub mod venues;
 pub mod xml;

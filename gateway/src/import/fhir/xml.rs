@@ -8,6 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use crate::import::fhir::element::Element;
+use crate::import::fhir::pages::Page;
 use crate::import::fhir::resources::Resource;
 use crate::import::reading::Reading;
 use crate::import::source::Source;
@@ -15,8 +16,14 @@ use crate::import::source::Source;
 /// Far deeper than any resource; without a bound, a hostile file could exhaust the stack when its tree is dropped.
 const DEEPEST: usize = 128;
 
-/// Hands each resource of a bundle to `each`.
-pub fn read(source: &Source, reading: &mut Reading, mut each: impl FnMut(Resource, &mut Reading)) {
+/// Hands each resource of a bundle to `each`. What the bundle says of itself comes back, if it is one and whole.
+pub fn read(
+    source: &Source,
+    reading: &mut Reading,
+    mut each: impl FnMut(&Resource, &mut Reading),
+) -> Option<Page> {
+    let mut page = Page::new(source.place(1));
+    let mut is_bundle = false;
     let mut reader = Reader::from_str(&source.text);
     let mut lines = LineCounter::new(&source.text);
     // Elements that are open, with the line of each: the first is the document's root.
@@ -26,11 +33,9 @@ pub fn read(source: &Source, reading: &mut Reading, mut each: impl FnMut(Resourc
         let line = lines.at(usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX));
         match event {
             Ok(Event::Start(_)) if open.len() >= DEEPEST => {
-                return reading.refuse(
-                    source.place(line),
-                    "broken-xml",
-                    format!("nested deeper than {DEEPEST} elements"),
-                );
+                let detail = format!("nested deeper than {DEEPEST} elements");
+                reading.refuse(source.place(line), "broken-xml", detail);
+                return None;
             }
             Ok(Event::Start(start)) => open.push((element(&start), line)),
             Ok(Event::Empty(start)) => {
@@ -43,11 +48,15 @@ pub fn read(source: &Source, reading: &mut Reading, mut each: impl FnMut(Resourc
                 let Some((closed, line)) = open.pop() else { continue };
                 if open.len() == 1 && closed.name == "entry" {
                     for resource in resources(source, &closed, line) {
-                        each(resource, reading);
+                        page.count(closed.text(&["search", "mode"]), &resource);
+                        each(&resource, reading);
                     }
                 } else if let Some((parent, _)) = open.last_mut() {
                     parent.children.push(closed);
-                } else if closed.name != "Bundle" {
+                } else if closed.name == "Bundle" {
+                    page.describe(&closed);
+                    is_bundle = true;
+                } else {
                     let detail = format!("the document is a {}, not a Bundle", closed.name);
                     reading.refuse(source.place(line), "not-a-bundle", detail);
                 }
@@ -57,12 +66,13 @@ pub fn read(source: &Source, reading: &mut Reading, mut each: impl FnMut(Resourc
                     let detail = format!("the document ends inside <{}> of line {from}", element.name);
                     reading.refuse(source.place(line), "broken-xml", detail);
                 }
-                return;
+                return is_bundle.then_some(page);
             }
             // Text is only ever the narrative's, which is for people.
             Ok(_) => {}
             Err(error) => {
-                return reading.refuse(source.place(line), "broken-xml", format!("not well-formed: {error}"));
+                reading.refuse(source.place(line), "broken-xml", format!("not well-formed: {error}"));
+                return None;
             }
         }
     }
