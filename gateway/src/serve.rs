@@ -109,7 +109,9 @@ pub fn start_telling(
         );
     }
     let listener = server::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
-    let interim = server::answer_recovering(&listener, sockets).map_err(StartError::Threads)?;
+    let durability = config.ack.warning().and_then(|(mode, _)| HeaderValue::try_from(mode).ok());
+    let interim =
+        server::answer_recovering(&listener, sockets, durability.clone()).map_err(StartError::Threads)?;
     let engine = open_engine(config);
     interim.end();
     let engine = engine?;
@@ -119,7 +121,6 @@ pub fn start_telling(
     let passes = PassKeys::new(&engine.secret("passes"), &[]);
     let doorkeeper = Doorkeeper::new(ring, passes, |channel| wait(&engine, engine.channel(channel)))
         .map_err(|problem| StartError::Refused(problem.detail().to_owned()))?;
-    let durability = config.ack.warning().and_then(|(mode, _)| HeaderValue::try_from(mode).ok());
     let limits = Limits { connections: sockets, ..config.limits.clone() };
     let (shop, connector) = (config.shop.clone(), config.connector.clone());
     let app = App::new(Arc::clone(&engine), doorkeeper, limits, durability, shop, connector);

@@ -204,6 +204,7 @@ pub async fn get(call: Call) -> Outcome {
 /// `POST /v1/sales/{sale}/access-codes/revoke`
 pub async fn revoke(call: Call) -> Outcome {
     let caller = call.principal.operator()?;
+    idempotency::optional(&call.headers)?;
     let RevokeInput { wave, ids, reason } = call.json()?;
     let hashes = ids
         .iter()

@@ -70,7 +70,8 @@ fn asked<'a>(call: &'a Call, caller: Caller, sale: &str) -> Result<Asked<'a>, Pr
     if items.is_none() && access_code.is_none() && caller.holder.is_none() {
         return Err(Problem::malformed("missing field `items`: what the cart is to hold."));
     }
-    let wants = items.map_or(Ok(Vec::new()), |items| wants(items, || zone_of(call, sale)))?;
+    let wants =
+        items.map_or(Ok(Vec::new()), |items| wants(items, |venue| zone_of(call, sale, Some(venue))))?;
     if !metadata.is_empty() {
         twins::refuse(call.bytes())?;
     }

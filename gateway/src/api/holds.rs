@@ -19,17 +19,17 @@ fn hold(call: &Call, cart: CartId) -> Result<u8, Problem> {
     if id.cart == cart { Ok(id.ordinal) } else { Err(Refusal::NotFound(Missing::Hold).into()) }
 }
 
-/// A cart does not name its sale in the path; dates are meant in its time zone.
-fn zone(call: &Call, on: &onsale_engine::request::OnCart) -> Option<jiff::tz::TimeZone> {
+/// A cart does not name its sale in the path; dates are meant in its time zone, or the venue's.
+fn zone(call: &Call, on: &onsale_engine::request::OnCart, venue: &str) -> Option<jiff::tz::TimeZone> {
     let cart = call.engine().cart(on.caller, on.cart).result.ok()?;
-    zone_of(call, &cart.sale)
+    zone_of(call, &cart.sale, Some(venue))
 }
 
 /// `POST /v1/carts/{cart}/holds`
 pub async fn add(call: Call) -> Outcome {
     let on = on_cart(&call, IdKind::Cart)?;
     let MoreInput { items } = call.json()?;
-    let wants = wants(items, || zone(&call, &on))?;
+    let wants = wants(items, |venue| zone(&call, &on, venue))?;
     let cart = settle(call.engine(), call.engine().add_holds(on, &wants)).await?;
     Ok(written(StatusCode::CREATED, &cart))
 }
@@ -46,6 +46,6 @@ pub async fn exchange(call: Call) -> Outcome {
     let on = on_cart(&call, IdKind::Cart)?;
     let ordinal = hold(&call, on.cart)?;
     let ExchangeInput { item } = call.json()?;
-    let wants = wants(vec![item], || zone(&call, &on))?;
+    let wants = wants(vec![item], |venue| zone(&call, &on, venue))?;
     answer(&call, call.engine().exchange_hold(on, ordinal, &wants[0])).await
 }

@@ -57,7 +57,7 @@ pub async fn bundles(call: Call) -> Outcome {
     let input: BundlesInput = call.query()?;
     let sale = call.param(0);
     let limit = limit(input.limit.or(Some(20)))?;
-    let from = instant(&call, sale, "from", input.from.as_deref())?;
+    let from = instant(&call, (sale, input.venue.as_deref()), "from", input.from.as_deref())?;
     let rule = match input.rule {
         Some(rule) => rule,
         None => only_rule(&settle(call.engine(), call.engine().sale(sale)).await?.value.rules)?,

@@ -14,21 +14,23 @@ use crate::wire::slot_input::SlotChangeInput;
 use crate::wire::stock::{STATES, SlotQueryInput, WrittenSlot};
 use crate::wire::time::{Written, parse_time_or_date};
 
-/// The zone in which a sale's dates are meant.
-pub(super) fn zone_of(call: &Call, sale: &str) -> Option<TimeZone> {
+/// The zone in which a sale's dates are meant: the venue's own, where one is named that has one.
+pub(super) fn zone_of(call: &Call, sale: &str, venue: Option<&str>) -> Option<TimeZone> {
     // A zone is no secret and decides nothing by itself: nobody waits for it.
-    TimeZone::get(&call.engine().sale(sale).result.ok()?.rules.time_zone).ok()
+    let rules = call.engine().sale(sale).result.ok()?.rules;
+    let own = rules.venue_time_zones.iter().find(|(known, _)| Some(known.as_str()) == venue);
+    TimeZone::get(own.map_or(&rules.time_zone, |(_, zone)| zone)).ok()
 }
 
 /// Reads a `from` or `to` of the query string.
 pub(super) fn instant(
     call: &Call,
-    sale: &str,
+    (sale, venue): (&str, Option<&str>),
     field: &str,
     text: Option<&str>,
 ) -> Result<Option<WallTime>, Problem> {
     let Some(text) = text else { return Ok(None) };
-    parse_time_or_date(text, || zone_of(call, sale)).map(Some).ok_or_else(|| {
+    parse_time_or_date(text, || zone_of(call, sale, venue)).map(Some).ok_or_else(|| {
         Problem::malformed(format!("`{field}` is a date or an RFC 3339 time, as 2021-04-12T07:05:00Z."))
     })
 }
@@ -52,12 +54,13 @@ pub async fn list(call: Call) -> Outcome {
     if input.after.as_deref().is_some_and(|after| !is_slot_cursor(after)) {
         return Err(Problem::malformed("`after` is none of the texts that a page gave as its `next`."));
     }
+    let here = (sale, input.venue.as_deref());
     let query = SlotQuery {
         venue: input.venue.as_deref(),
         section: input.section.as_deref(),
         product: input.product.as_deref(),
-        from: instant(&call, sale, "from", input.from.as_deref())?,
-        to: instant(&call, sale, "to", input.to.as_deref())?,
+        from: instant(&call, here, "from", input.from.as_deref())?,
+        to: instant(&call, here, "to", input.to.as_deref())?,
         state,
         limit,
         after: input.after.as_deref(),

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::answer::{Outcome, json};
 use crate::call::{Call, Payload};
 use crate::durable::settle;
+use crate::idempotency;
 use crate::problem::{Code, More, Problem};
 use crate::wire::read;
 use crate::wire::slot::{ImportReport, RejectedLine, SlotInput};
@@ -64,6 +65,8 @@ pub async fn post(mut call: Call) -> Outcome {
         Payload::Stream(body) => stream(&call, body.into_inner()).await,
         whole @ Payload::Whole(_) => {
             call.body = whole;
+            // None is kept, for asked twice it does nothing the second time; but a mistake in one is told as everywhere.
+            idempotency::optional(&call.headers)?;
             all_or_nothing(&call).await
         }
     }

@@ -16,15 +16,16 @@ use super::{CommandError, say_error};
 
 /// The flags.
 pub fn command() -> Command {
-    let number = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u64)).help(help)
+    let number = |name: &'static str, variable: &'static str, help: &'static str| {
+        Arg::new(name).long(name).env(variable).value_name("N").value_parser(value_parser!(u64)).help(help)
     };
+    let facts = Arg::new("facts").long("facts").env("ONSALE_FACTS").action(ArgAction::SetTrue);
     Command::new("journal")
         .about("Print a journal: segments, frames, links, digests, and the first bad byte if there is one")
         .arg(Arg::new("data").required(true).value_name("DIR").value_parser(value_parser!(PathBuf)))
-        .arg(Arg::new("facts").long("facts").action(ArgAction::SetTrue).help("a line for each fact as well"))
-        .arg(number("from", "only what has this number or a later one"))
-        .arg(number("to", "only what has this number or an earlier one"))
+        .arg(facts.help("a line for each fact as well"))
+        .arg(number("from", "ONSALE_FROM", "only what has this number or a later one"))
+        .arg(number("to", "ONSALE_TO", "only what has this number or an earlier one"))
         .after_help("Exit code: 0 all good, or good up to a torn tail that the next start cuts; 1 something is damaged and named; 2 the folder cannot be read.")
 }
 

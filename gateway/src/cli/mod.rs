@@ -185,6 +185,26 @@ mod tests {
         command().debug_assert();
     }
 
+    /// Clap reads the environment itself, but for the settings, whose help says their names.
+    #[test]
+    fn every_flag_has_an_environment_name() {
+        fn check(command: &Command) {
+            for flag in
+                command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
+            {
+                let by_hand = flag.get_help().is_some_and(|help| help.to_string().contains("[env: ONSALE_"));
+                let by_clap = flag
+                    .get_env()
+                    .and_then(|name| name.to_str())
+                    .is_some_and(|name| name.starts_with("ONSALE_"));
+                let named = by_clap || by_hand || flag.get_long().is_none();
+                assert!(named, "`{} --{}` has none", command.get_name(), flag.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&command());
+    }
+
     #[test]
     fn flags_become_settings() {
         let matches = command().try_get_matches_from([

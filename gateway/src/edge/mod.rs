@@ -4,7 +4,7 @@
 //! (who are you, are you too fast, is there room, what do you send) would be spread over several files.
 
 mod body;
-mod cors;
+pub(crate) mod cors;
 pub mod guesses;
 mod hot;
 pub mod proxies;
@@ -37,7 +37,8 @@ use crate::auth::{Principal, Remembered};
 use crate::call::{Call, Payload, media_type};
 use crate::problem::{Code, Problem};
 
-const DURABILITY: HeaderName = HeaderName::from_static("onsale-durability");
+/// In which mode answers leave, where they do before they are on disk.
+pub(crate) const DURABILITY: HeaderName = HeaderName::from_static("onsale-durability");
 
 /// What is known of a connection.
 #[derive(Debug)]

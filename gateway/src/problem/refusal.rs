@@ -1,6 +1,8 @@
 //! The engine's refusals as problems: one exhaustive match, so that a new refusal does not compile until it has a code
 //! and a sentence.
 
+use std::borrow::Cow;
+
 use onsale_engine::ids::PublicId;
 use onsale_engine::refusal::{InTheWay, Missing, Refusal, Scope, Shortage};
 
@@ -99,21 +101,9 @@ impl From<Refusal> for Problem {
                 Self::new(Code::LimitReached, format!("At most {limit} {what}."))
                     .with(More { limit: Some(limit), ..More::default() })
             }
-            Refusal::SoldOut(shortage) => {
-                short(Code::SoldOut, "All units are sold or withdrawn", "of the slots named", shortage)
-            }
-            Refusal::AllHeld(shortage) => short(
-                Code::AllHeld,
-                "Nothing is free this instant, some units are only held,",
-                "of the slots named",
-                shortage,
-            ),
-            Refusal::SlotTaken(shortage) => short(
-                Code::SlotTaken,
-                "Fewer units are free than were asked for",
-                "of the slots named",
-                shortage,
-            ),
+            Refusal::SoldOut(shortage) => short(&SOLD_OUT, shortage),
+            Refusal::AllHeld(shortage) => short(&ALL_HELD, shortage),
+            Refusal::SlotTaken(shortage) => short(&SLOT_TAKEN, shortage),
             Refusal::BelowCommitted { in_the_way } => {
                 let in_the_way = in_the_way.into_iter().map(holder).collect();
                 Self::new(
@@ -127,16 +117,50 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// What fell short, and of what that is true: the slots named, or what the server looked through.
-fn short(code: Code, what: &str, of_named: &str, shortage: Shortage) -> Problem {
+/// What is said of a shortage, each of what it is true of: one slot fell short, several did (and the code is that of the worst
+/// of them), or the server looked through all it could choose from.
+struct Sentences {
+    code: Code,
+    /// Around the name of the slot.
+    one: (&'static str, &'static str),
+    several: &'static str,
+    /// Before what was looked through.
+    scope: &'static str,
+}
+
+const SOLD_OUT: Sentences = Sentences {
+    code: Code::SoldOut,
+    one: ("All units of slot", "are sold or withdrawn."),
+    several: "At least one of the slots named is sold out or withdrawn; `conflicts` names each that fell short.",
+    scope: "All units are sold or withdrawn",
+};
+const ALL_HELD: Sentences = Sentences {
+    code: Code::AllHeld,
+    one: ("Nothing of slot", "is free this instant; some of it is only held."),
+    several: "Of at least one of the slots named nothing is free this instant, and some is only held; `conflicts` names \
+              each that fell short.",
+    scope: "Nothing is free this instant, some units are only held,",
+};
+const SLOT_TAKEN: Sentences = Sentences {
+    code: Code::SlotTaken,
+    one: ("Fewer units of slot", "are free than were asked for."),
+    several: "Fewer units are free than were asked for of each slot that `conflicts` names.",
+    scope: "Fewer units are free than were asked for",
+};
+
+fn short(say: &Sentences, shortage: Shortage) -> Problem {
     let Shortage { conflicts, scope, back_in } = shortage;
-    let of_what = scope.as_deref().map_or_else(|| of_named.to_owned(), scope_sentence);
+    let detail: Cow<'static, str> = match (scope.as_deref(), conflicts.as_slice()) {
+        (Some(scope), _) => format!("{} {}.", say.scope, scope_sentence(scope)).into(),
+        (None, [only]) => format!("{} `{}` {}", say.one.0, only.slot, say.one.1).into(),
+        (None, _) => say.several.into(),
+    };
     let alternatives = scope.map_or_else(Vec::new, |scope| scope.elsewhere);
     let conflicts = conflicts
         .into_iter()
         .map(|conflict| ShortItem { slot: conflict.slot, wanted: conflict.wanted, free: conflict.free })
         .collect();
-    let problem = Problem::new(code, format!("{what} {of_what}."));
+    let problem = Problem::new(say.code, detail);
     let problem = problem.with(More { conflicts, alternatives, ..More::default() });
     match back_in {
         Some(back_in) => problem.retry_after(back_in.0),
@@ -250,6 +274,41 @@ mod tests {
             assert_eq!(problem.code().map(Code::name), Some(name));
             assert!(!problem.detail().is_empty());
             assert_ne!(problem.status().as_u16(), 403, "a lost slot is never forbidden");
+        }
+    }
+
+    /// "Nothing left" is only ever said of what it is true of: with two slots named, one may be sold out and the other not.
+    #[test]
+    fn what_is_gone_is_said_of_what_it_is_true_of() {
+        let other = onsale_engine::refusal::Conflict { slot: "s-2".to_owned(), wanted: 9, free: 0 };
+        let one = |free| Shortage {
+            conflicts: vec![onsale_engine::refusal::Conflict { free, ..conflict().conflicts[0].clone() }],
+            ..Shortage::default()
+        };
+        let mut two = conflict();
+        two.conflicts.push(other);
+        for (refusal, detail) in [
+            (Refusal::SoldOut(one(0)), "All units of slot `s-1` are sold or withdrawn."),
+            (
+                Refusal::SoldOut(two.clone()),
+                "At least one of the slots named is sold out or withdrawn; `conflicts` names each that fell short.",
+            ),
+            (
+                Refusal::AllHeld(one(0)),
+                "Nothing of slot `s-1` is free this instant; some of it is only held.",
+            ),
+            (
+                Refusal::AllHeld(two.clone()),
+                "Of at least one of the slots named nothing is free this instant, and some is only held; `conflicts` names \
+                 each that fell short.",
+            ),
+            (Refusal::SlotTaken(one(1)), "Fewer units of slot `s-1` are free than were asked for."),
+            (
+                Refusal::SlotTaken(two),
+                "Fewer units are free than were asked for of each slot that `conflicts` names.",
+            ),
+        ] {
+            assert_eq!(Problem::from(refusal).detail(), detail);
         }
     }
 

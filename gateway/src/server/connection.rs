@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,19 +23,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::clock::{Clock, Phase, Watched};
 use crate::app::Limits;
-use crate::edge::{Connection, Edge};
+use crate::edge::{Connection, Edge, cors, request_id};
+use crate::problem::{Code, Problem};
 use crate::wakes::Quiet;
 
 /// How long a refused client may take to read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
-    access-control-allow-origin: *\r\ncontent-type: application/problem+json\r\ncontent-length: 201\r\n\r\n\
-    {\"type\":\"/problems/overloaded\",\"title\":\"More work than can be done right now\",\"status\":503,\
-    \"detail\":\"Too many connections; nothing was done.\",\"code\":\"overloaded\",\"request_id\":\"-\",\
-    \"retry_after_ms\":1000}";
-
 enum End {
     /// The client has gone, or hyper has closed after an error or while draining.
     Closed,
@@ -102,7 +99,28 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, edge: Rc<Edge>, mut drain: w
 
 /// Tells a client why it is not served.
 pub async fn refuse(stream: TcpStream) {
-    last_words(stream, FULL).await;
+    last_words(stream, &full()).await;
+}
+
+/// What a socket beyond the cap is told, as it is for who was let in: with an id to name, and readable by pages.
+fn full() -> Vec<u8> {
+    let mut headers = HeaderMap::new();
+    let id = request_id::of(&headers);
+    let body = Problem::new(Code::Overloaded, "Too many connections; nothing was done.")
+        .document(id.to_str().unwrap_or_default());
+    cors::allow(&mut headers);
+    headers.insert(request_id::HEADER, id);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let mut words = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n".to_vec();
+    for (name, value) in &headers {
+        for piece in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            words.extend_from_slice(piece);
+        }
+    }
+    words.extend_from_slice(b"\r\n");
+    words.extend_from_slice(&body);
+    words
 }
 
 /// Writes, then reads what is still coming: closing with unread bytes would reset the connection and take the answer
@@ -184,10 +202,10 @@ mod tests {
 
     #[test]
     fn the_words_of_a_full_server_are_as_long_as_they_say() {
-        let text = std::str::from_utf8(FULL).unwrap();
+        let text = String::from_utf8(full()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["title"], crate::problem::Code::Overloaded.entry().title);
+        assert_eq!(body["title"], Code::Overloaded.entry().title);
     }
 }

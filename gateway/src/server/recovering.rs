@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::response::Response;
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::answer::text;
-use crate::edge::request_id;
+use crate::edge::{DURABILITY, cors, request_id};
 use crate::problem::{Code, Problem};
 
 /// Clients that are told at a time, at most; the others wait in the backlog.
@@ -38,7 +38,11 @@ pub struct Interim {
 ///
 /// # Errors
 /// When the socket cannot be copied or the thread not be made.
-pub fn answer_recovering(listener: &TcpListener, sockets: usize) -> io::Result<Interim> {
+pub fn answer_recovering(
+    listener: &TcpListener,
+    sockets: usize,
+    durability: Option<HeaderValue>,
+) -> io::Result<Interim> {
     let listener = listener.try_clone()?;
     let (end, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -46,7 +50,7 @@ pub fn answer_recovering(listener: &TcpListener, sockets: usize) -> io::Result<I
         runtime.block_on(async {
             tokio::select! {
                 _ = ended => {}
-                result = accept(listener, sockets.min(AT_A_TIME)) => {
+                result = accept(listener, sockets.min(AT_A_TIME), durability) => {
                     if let Err(error) = result {
                         tracing::warn!(%error, "nobody can be told that the server is recovering");
                     }
@@ -68,7 +72,7 @@ impl Interim {
     }
 }
 
-async fn accept(listener: TcpListener, sockets: usize) -> io::Result<()> {
+async fn accept(listener: TcpListener, sockets: usize, durability: Option<HeaderValue>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(sockets));
     loop {
@@ -77,28 +81,50 @@ async fn accept(listener: TcpListener, sockets: usize) -> io::Result<()> {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        let durability = durability.clone();
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
             http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
             // Whether the client heard it is its own affair.
-            let _ = http.serve_connection(TokioIo::new(stream), service_fn(answer)).await;
+            let _ = http
+                .serve_connection(
+                    TokioIo::new(stream),
+                    service_fn(|request| answer(request, durability.as_ref())),
+                )
+                .await;
             drop(place);
         });
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response, Infallible> {
-    let id = request_id::of(request.headers());
-    let mut response = if request.uri().path() == "/livez" {
-        text("text/plain; charset=utf-8", "ok\n")
-    } else {
-        let problem = Problem::new(Code::Recovering, "The server is reading its journal; nothing was done.");
-        problem.respond(id.to_str().unwrap_or_default())
+/// The headers are those of every answer: without the ones for pages of other origins a browser would only tell its page that
+/// something failed, and not when to come back.
+async fn answer(
+    request: Request<Incoming>,
+    durability: Option<&HeaderValue>,
+) -> Result<Response, Infallible> {
+    let (head, _) = request.into_parts();
+    let id = request_id::of(&head.headers);
+    let mut response = match cors::preflight(&head) {
+        Some(response) => response,
+        None if head.uri.path() == "/livez" => text("text/plain; charset=utf-8", "ok\n"),
+        None => {
+            let detail = "The server is reading its journal; nothing was done.";
+            Problem::new(Code::Recovering, detail).respond(id.to_str().unwrap_or_default())
+        }
     };
     debug_assert!(
-        response.status() == StatusCode::OK || response.status() == StatusCode::SERVICE_UNAVAILABLE
+        [StatusCode::OK, StatusCode::NO_CONTENT, StatusCode::SERVICE_UNAVAILABLE]
+            .contains(&response.status())
     );
-    response.headers_mut().insert(request_id::HEADER, id);
+    let headers = response.headers_mut();
+    headers.insert(request_id::HEADER, id);
+    if cors::applies(&head) {
+        cors::allow(headers);
+    }
+    if let Some(durability) = durability {
+        headers.insert(DURABILITY, durability.clone());
+    }
     Ok(response)
 }
 
@@ -111,18 +137,39 @@ mod tests {
     #[test]
     fn everybody_is_told_to_come_back_and_the_process_is_well() {
         let listener = super::super::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let interim = answer_recovering(&listener, 8).unwrap();
-        let ask = |path: &str| {
+        let mode = HeaderValue::from_static("interval:50ms");
+        let interim = answer_recovering(&listener, 8, Some(mode)).unwrap();
+        let send = |request: &str| {
             let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            write!(stream, "{request}\r\n\r\n").unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).unwrap();
             answer
         };
+        let ask = |path: &str| send(&format!("GET {path} HTTP/1.1\r\nhost: x"));
         assert!(ask("/livez").starts_with("HTTP/1.1 200"));
         let answer = ask("/readyz");
         assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("\"code\":\"recovering\""), "{answer}");
-        assert!(answer.contains("retry-after: 1"));
+        assert!(answer.contains("retry-after: 1") && !answer.contains("access-control"), "{answer}");
+        assert!(answer.contains("onsale-durability: interval:50ms"), "{answer}");
+        // A page of another origin reads why, and when to come back; else it would only see that something failed.
+        let page = "HTTP/1.1\r\nhost: x\r\norigin: https://shop.example";
+        let answer = send(&format!("POST /v1/sales/sh/carts {page}\r\ncontent-length: 0"));
+        assert!(
+            answer.starts_with("HTTP/1.1 503") && answer.contains("access-control-allow-origin: *"),
+            "{answer}"
+        );
+        assert!(
+            answer.contains("access-control-expose-headers") && answer.contains("retry-after"),
+            "{answer}"
+        );
+        let asked = format!("OPTIONS /v1/sales/sh/carts {page}\r\naccess-control-request-method: POST");
+        let answer = send(&asked);
+        assert!(
+            answer.starts_with("HTTP/1.1 204") && answer.contains("access-control-allow-methods"),
+            "{answer}"
+        );
+        assert!(answer.contains("access-control-allow-origin: *"), "{answer}");
         interim.end();
     }
 }

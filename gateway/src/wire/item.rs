@@ -49,11 +49,15 @@ struct BestInput {
 }
 
 impl ItemInput {
-    /// What it asks the engine for. `instant` reads a time or a date of the sale.
+    /// What it asks the engine for. `instant` reads a time or a date of the venue that is named.
     ///
     /// # Errors
     /// `malformed` or `too-large-number`, naming `items[place]`.
-    pub fn want(self, place: usize, instant: &dyn Fn(&str) -> Option<WallTime>) -> Result<Want, Problem> {
+    pub fn want(
+        self,
+        place: usize,
+        instant: &dyn Fn(&str, &str) -> Option<WallTime>,
+    ) -> Result<Want, Problem> {
         let Self { slot, quantity, bundle, best } = self;
         let wrong = |what: &str| Problem::malformed(format!("`items[{place}]`: {what}"));
         match (slot, bundle, best) {
@@ -79,7 +83,7 @@ impl ItemInput {
 }
 
 impl BundleInput {
-    fn want(self, place: usize, instant: &dyn Fn(&str) -> Option<WallTime>) -> Result<Want, Problem> {
+    fn want(self, place: usize, instant: &dyn Fn(&str, &str) -> Option<WallTime>) -> Result<Want, Problem> {
         let Self { rule, slots, venue, from, to } = self;
         let wrong = |what: &str| Problem::malformed(format!("`items[{place}].bundle`: {what}"));
         let rule = id(rule, place, "bundle.rule")?;
@@ -97,16 +101,12 @@ impl BundleInput {
             (None, Some(venue)) => {
                 let time = |field: &str, text: Option<String>| match text {
                     None => Ok(None),
-                    Some(text) => instant(&text).map(Some).ok_or_else(|| {
+                    Some(text) => instant(&text, &venue).map(Some).ok_or_else(|| {
                         wrong(&format!("`{field}` is a date or an RFC 3339 time, as 2021-04-12T07:05:00Z"))
                     }),
                 };
-                Ok(Want::AnyBundle {
-                    rule,
-                    venue: id(venue, place, "bundle.venue")?,
-                    from: time("from", from)?,
-                    to: time("to", to)?,
-                })
+                let (from, to) = (time("from", from)?, time("to", to)?);
+                Ok(Want::AnyBundle { rule, venue: id(venue, place, "bundle.venue")?, from, to })
             }
             _ => Err(wrong(
                 "expected either `slots`, which names the parts, or `venue`, where the server chooses",
@@ -135,18 +135,18 @@ fn units(quantity: Quantity, place: usize) -> Result<Quantity, Problem> {
     }
 }
 
-/// All items of a request.
+/// All items of a request. `zone` is asked for the venue whose dates are meant.
 ///
 /// # Errors
 /// The first item that makes no sense; `malformed` when there is none.
 pub fn wants(
     items: Vec<ItemInput>,
-    zone: impl Fn() -> Option<jiff::tz::TimeZone>,
+    zone: impl Fn(&str) -> Option<jiff::tz::TimeZone>,
 ) -> Result<Vec<Want>, Problem> {
     if items.is_empty() {
         return Err(Problem::malformed("`items` needs at least one item."));
     }
-    let instant = |text: &str| time::parse_time_or_date(text, &zone);
+    let instant = |text: &str, venue: &str| time::parse_time_or_date(text, || zone(venue));
     items.into_iter().enumerate().map(|(place, item)| item.want(place, &instant)).collect()
 }
 
@@ -176,7 +176,7 @@ mod tests {
     use crate::wire::read;
 
     fn parse(items: &str) -> Result<Vec<Want>, Problem> {
-        let zone = || jiff::tz::TimeZone::get("Europe/Berlin").ok();
+        let zone = |_: &str| jiff::tz::TimeZone::get("Europe/Berlin").ok();
         read::json::<Vec<ItemInput>>(items.as_bytes()).and_then(|items| wants(items, zone))
     }
 

@@ -83,20 +83,31 @@ fn classify(path: &str, reason: &str) -> Problem {
     Problem::new(code, format!("{place}{reason}"))
 }
 
-/// serde says `invalid value: integer `5000000000`, expected u32`, or `invalid type: floating point `1e20`` for what no
-/// integer type holds, or `number too large` for text in a query string.
+/// serde says `invalid value: integer `5000000000`, expected u32`, or `invalid type: floating point `1e20`, expected u32` for what
+/// no integer type holds, or `number too large` for text in a query string. A number where a list was expected is of the wrong
+/// type, however large it is; and so is `1000.0` where a whole number was.
 fn names_large_number(reason: &str) -> bool {
     if reason.contains("number too large to fit") {
         return true;
     }
-    let number = ["integer `", "floating point `"].iter().find_map(|lead| {
+    let Some((_, expected)) = reason.split_once(", expected ") else { return false };
+    let expected = expected.split_whitespace().next().unwrap_or_default();
+    let named = |lead: &str| {
         let start = reason.find(lead)? + lead.len();
         let end = reason[start..].find('`')? + start;
         reason[start..end].parse::<f64>().ok()
-    });
-    number.is_some_and(|number| number > 255.0 && number.fract() == 0.0 && reason.contains("expected"))
-        && !reason.contains("expected a string")
-        && !reason.contains("expected struct")
+    };
+    is_integer_type(expected)
+        && (named("integer `").is_some_and(|number| number > 255.0)
+            || named("floating point `").is_some_and(|number| number >= FIRST_BEYOND_U64))
+}
+
+/// 2 to the power of 64.
+const FIRST_BEYOND_U64: f64 = 18_446_744_073_709_551_616.0;
+
+fn is_integer_type(name: &str) -> bool {
+    let bits = name.strip_prefix(['u', 'i']).unwrap_or_default();
+    matches!(bits, "8" | "16" | "32" | "64" | "128" | "size")
 }
 
 #[cfg(test)]
@@ -109,6 +120,8 @@ mod tests {
         quantity: u32,
         slot: String,
         parts: Vec<Order>,
+        open: bool,
+        names: std::collections::BTreeMap<String, String>,
     }
 
     #[test]
@@ -119,6 +132,13 @@ mod tests {
             (r#"{"quantity": 1e999}"#, "too-large-number", "quantity"),
             (r#"{"quantity": -1}"#, "malformed", "`quantity`"),
             (r#"{"quantity": 1.5}"#, "malformed", "`quantity`"),
+            (r#"{"quantity": 1000.0}"#, "malformed", "`quantity`"),
+            (r#"{"quantity": 1e20}"#, "too-large-number", "`quantity`"),
+            (r#"{"parts": 300}"#, "malformed", "`parts`"),
+            (r#"{"parts": 5000000000}"#, "malformed", "`parts`"),
+            (r#"{"open": 300}"#, "malformed", "`open`"),
+            (r#"{"names": 1e20}"#, "malformed", "`names`"),
+            ("300", "malformed", ""),
             (r#"{"quantity": "2"}"#, "malformed", "`quantity`"),
             (r#"{"slot": 5}"#, "malformed", "`slot`"),
             (r#"{"slot": 5000}"#, "malformed", "`slot`"),

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::server_common::{OPERATOR, TestServer, WEB};
+use crate::server_common::{Answer, OPERATOR, TestServer, WEB};
 use serde_json::json;
 
 #[test]
@@ -156,7 +156,13 @@ fn at_the_cap_a_socket_is_told_to_come_back() {
     // Who was answered has been counted.
     open.iter_mut().for_each(ask_on);
     let refused = server.raw(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
-    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 1"), "{refused}");
+    let refused = Answer::read(&refused);
+    refused.problem(503, "overloaded");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(refused.header("x-request-id").is_some_and(|id| id.len() == 36), "{refused:?}");
+    assert!(
+        refused.header("access-control-expose-headers").is_some_and(|names| names.contains("x-request-id"))
+    );
     drop(open);
     // The server notices soon that they have gone.
     let started = Instant::now();

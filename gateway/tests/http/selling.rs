@@ -183,6 +183,73 @@ fn a_stream_keeps_what_is_good() {
     server.get("/v1/sales/sh/slots/n", OPERATOR).problem(404, "not-found");
 }
 
+/// Sending slots twice does nothing the second time, so no key is kept; but one that is none is a mistake here as everywhere.
+#[test]
+fn a_key_that_is_none_is_refused_by_imports_too() {
+    let server = TestServer::start(&[]);
+    sale(&server);
+    let body = r#"{"slots": [{"id": "n", "venue": "kiel", "capacity": 1}]}"#;
+    let long = "k".repeat(256);
+    let base = [("authorization", "Bearer op_test"), ("content-type", "application/json")];
+    for keys in [
+        &[("idempotency-key", long.as_str())][..],
+        &[("idempotency-key", "a"), ("idempotency-key", "b")],
+        &[("idempotency-key", "a"), ("x-idempotency-key", "b")],
+    ] {
+        let headers = [&base[..], keys].concat();
+        server.send("POST", "/v1/sales/sh/slots", &headers, body).problem(400, "malformed");
+    }
+    server.get("/v1/sales/sh/slots/n", OPERATOR).problem(404, "not-found");
+    assert_eq!(server.send("POST", "/v1/sales/sh/slots", &base, body).status, 200);
+}
+
+/// A venue may have its own time zone: a date that is asked of it is a day there.
+#[test]
+fn a_date_is_a_day_of_the_venue_that_is_named() {
+    let server = TestServer::start(&[]);
+    let settings = json!({"time_zone": "Europe/Berlin", "venues": {"madeira": {"time_zone": "Atlantic/Madeira"}},
+        "bundles": {"pair": {"parts": ["x", "y"], "same": "venue"}}});
+    assert_eq!(server.json("PUT", "/v1/sales/zones", OPERATOR, "k", &settings).status, 201);
+    // Half past eleven in the evening of the 11th in Madeira, half past midnight of the 12th in Berlin.
+    let slot = |id: &str, venue: &str, product: &str, hour: &str| json!({"id": id, "venue": venue, "product": product, "capacity": 5, "starts_at": format!("2030-{hour}:00Z")});
+    let mut slots = Vec::new();
+    for venue in ["madeira", "kiel"] {
+        for (product, day) in [("x", 11), ("y", 12)] {
+            slots.push(slot(&format!("{venue}-{product}"), venue, product, &format!("01-{day}T23:30")));
+        }
+    }
+    let slots = json!({"slots": slots});
+    assert_eq!(server.json("POST", "/v1/sales/zones/slots", OPERATOR, "k", &slots).value()["added"], 4);
+    let ids = |query: &str| -> Vec<String> {
+        let page = server.get(&format!("/v1/sales/zones/slots?{query}"), WEB).value();
+        page["items"].as_array().unwrap().iter().map(|slot| id(slot, "id")).collect()
+    };
+    assert_eq!(ids("venue=madeira&from=2030-01-12"), ["madeira-y"]);
+    assert_eq!(ids("venue=madeira&to=2030-01-12"), ["madeira-x"]);
+    assert_eq!(ids("venue=kiel&from=2030-01-12"), ["kiel-x", "kiel-y"]);
+    assert_eq!(ids("from=2030-01-12").len(), 4, "without a venue a day is the sale's");
+    let found = |venue: &str| {
+        let path = format!("/v1/sales/zones/bundles?venue={venue}&from=2030-01-12");
+        server.get(&path, WEB).value()["items"].as_array().unwrap().len()
+    };
+    let wait = std::time::Instant::now();
+    while found("kiel") == 0 && wait.elapsed().as_secs() < 5 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!((found("kiel"), found("madeira")), (1, 0));
+    let hold = |key: &str, venue: &str| {
+        let items =
+            json!([{"bundle": {"rule": "pair", "venue": venue, "from": "2030-01-12", "to": "2030-01-13"}}]);
+        server.json("POST", "/v1/sales/zones/carts", WEB, key, &json!({"customer": "c", "items": items}))
+    };
+    assert_eq!(hold("k1", "madeira").status, 409);
+    let cart = hold("k2", "kiel");
+    assert_eq!(cart.status, 201, "{cart:?}");
+    let more = json!({"items": [{"bundle": {"rule": "pair", "venue": "madeira", "from": "2030-01-12"}}]});
+    let path = format!("/v1/carts/{}/holds", id(&cart.value(), "cart"));
+    assert_eq!(server.json("POST", &path, WEB, "k3", &more).status, 409);
+}
+
 #[test]
 fn looking_is_exact_with_a_key_and_coarse_without() {
     let server = TestServer::with_sample();
