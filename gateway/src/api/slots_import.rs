@@ -2,7 +2,10 @@
 //!
 //! A stream is handed on in batches; each batch is durable before the next is read, so a slow disk slows the sender down
 //! and memory stays bounded by one batch. A line that makes no sense is reported with its number and costs nothing else.
-//! Repeating a stream is safe: slots are known by their ids.
+//! Repeating a stream is safe: slots are known by their ids. A batch that is refused after others were taken is no refusal of
+//! the whole: its lines and all later ones are reported under the code, so that the sender knows what to send again.
+
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Buf, BytesMut};
@@ -10,7 +13,7 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use onsale_engine::decide::{SlotRejection, SlotsAdded};
 use onsale_engine::inventory::SlotSpec;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::answer::{Outcome, json};
 use crate::call::{Call, Payload};
@@ -28,6 +31,11 @@ const BATCH: usize = 1_000;
 const MAX_LINE_BYTES: usize = 64 << 10;
 /// Rejected lines that are listed; the others are counted.
 const MAX_LISTED: usize = 1_000;
+
+/// How often a batch is tried for which there is no room.
+const TRIES: u32 = 5;
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(50);
 
 fn reject(report: &mut ImportReport, line: u64, problem: &Problem) {
     report.rejected_count += 1;
@@ -92,7 +100,7 @@ async fn all_or_nothing(call: &Call) -> Outcome {
 async fn stream(call: &Call, mut body: Body) -> Outcome {
     // A misspelt sale is told before anything is read.
     settle(call.engine(), call.engine().sale(call.param(0))).await?;
-    let mut report = ImportReport::default();
+    let mut progress = Progress::default();
     let mut lines = Lines::default();
     let mut batch = Batch::default();
     loop {
@@ -110,17 +118,21 @@ async fn stream(call: &Call, mut body: Body) -> Outcome {
             None => lines.finish(),
         }
         while let Some((number, line)) = lines.next() {
+            if let Some(refused) = &progress.refused {
+                reject(&mut progress.report, number, refused);
+                continue;
+            }
             match line.and_then(|line| slot_of(&line)) {
                 Ok(slot) => batch.push(number, slot.into()),
-                Err(problem) => reject(&mut report, number, &problem),
+                Err(problem) => reject(&mut progress.report, number, &problem),
             }
             if batch.slots.len() == BATCH {
-                batch.hand_over(call, &mut report).await?;
+                batch.hand_over(call, &mut progress).await?;
             }
         }
         if lines.finished {
-            batch.hand_over(call, &mut report).await?;
-            return answer(report);
+            batch.hand_over(call, &mut progress).await?;
+            return answer(progress.report);
         }
     }
 }
@@ -131,6 +143,41 @@ fn slot_of(line: &[u8]) -> Result<SlotInput, Problem> {
         twins::refuse(line)?;
     }
     Ok(slot)
+}
+
+/// How far a stream has come.
+#[derive(Default)]
+struct Progress {
+    report: ImportReport,
+    /// A batch was taken: the stream can no longer be refused as a whole.
+    begun: bool,
+    /// Why nothing more is taken.
+    refused: Option<Problem>,
+}
+
+impl Progress {
+    /// What became of a batch. A refusal goes to the sender as such only while it is true that nothing was done.
+    fn step(&mut self, outcome: Result<SlotsAdded, Problem>, lines: &[u64]) -> Result<(), Problem> {
+        match outcome {
+            Ok(done) => {
+                self.begun = true;
+                count(&mut self.report, done, |place| lines.get(place).copied().unwrap_or(0));
+            }
+            Err(problem) if !self.begun => return Err(problem),
+            Err(problem) => {
+                lines.iter().for_each(|line| reject(&mut self.report, *line, &problem));
+                self.refused = Some(problem);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a batch is tried again because the journal's buffer had no room for it: that lasts as long as a sync, and a stream
+/// in its middle would have to be sent anew.
+fn again<T>(outcome: &Result<T, Problem>, tried: u32) -> bool {
+    let full = |problem: &Problem| problem.code() == Some(Code::Overloaded);
+    tried < TRIES && outcome.as_ref().err().is_some_and(full)
 }
 
 #[derive(Default)]
@@ -145,14 +192,21 @@ impl Batch {
         self.lines.push(line);
     }
 
-    async fn hand_over(&mut self, call: &Call, report: &mut ImportReport) -> Result<(), Problem> {
+    async fn hand_over(&mut self, call: &Call, progress: &mut Progress) -> Result<(), Problem> {
         if self.slots.is_empty() {
             return Ok(());
         }
-        let added = call.engine().add_slots(call.param(0), &self.slots, false);
-        count(report, settle(call.engine(), added).await?.value, |place| {
-            self.lines.get(place).copied().unwrap_or(0)
-        });
+        let mut tried = 0;
+        let outcome = loop {
+            let added = call.engine().add_slots(call.param(0), &self.slots, false);
+            let outcome = settle(call.engine(), added).await;
+            tried += 1;
+            if !again(&outcome, tried) {
+                break outcome;
+            }
+            sleep(PAUSE).await;
+        };
+        progress.step(outcome.map(|done| done.value), &self.lines)?;
         self.slots.clear();
         self.lines.clear();
         // An import shares its worker with the sale; let others have a turn between two batches.
@@ -242,6 +296,31 @@ mod tests {
         lines.finish();
         take(&mut lines);
         out
+    }
+
+    fn refused(code: Code) -> Result<SlotsAdded, Problem> {
+        Err(Problem::new(code, "no room"))
+    }
+
+    #[test]
+    fn a_refusal_after_something_was_done_is_told_line_by_line() {
+        let mut progress = Progress::default();
+        let first = progress.step(refused(Code::DiskFull), &[1, 2]).unwrap_err();
+        assert_eq!(first.code(), Some(Code::DiskFull), "nothing was done, and the answer may say so");
+        let done = SlotsAdded { added: 2, ..SlotsAdded::default() };
+        progress.step(Ok(done), &[1, 2]).unwrap();
+        progress.step(refused(Code::DiskFull), &[3, 5]).unwrap();
+        let Progress { report, refused, .. } = progress;
+        assert_eq!((report.added, report.rejected_count), (2, 2));
+        let told: Vec<_> = report.rejected.iter().map(|line| (line.line, line.code.as_str())).collect();
+        assert_eq!(told, [(3, "disk-full"), (5, "disk-full")]);
+        assert_eq!(refused.and_then(|problem| problem.code()), Some(Code::DiskFull), "for all later lines");
+    }
+
+    #[test]
+    fn only_want_of_room_in_the_buffer_is_waited_for() {
+        assert!(again(&refused(Code::Overloaded), 1) && !again(&refused(Code::Overloaded), TRIES));
+        assert!(!again(&refused(Code::DiskFull), 1) && !again(&Ok(()), 1));
     }
 
     #[test]
