@@ -266,7 +266,9 @@ fn an_empty_file_among_others_is_named_and_nothing_at_all_is_refused() {
         Some(r#"{"output": []}"#),
         Some(r#"{"output": [{"type": "Slot", "url": "http://x/slots.ndjson"}]}"#),
     ] {
-        text.map(|text| fs::write(&manifest, text).expect("written"));
+        if let Some(text) = text {
+            fs::write(&manifest, text).expect("written");
+        }
         let mut reading = Reading::default();
         let sources = smart_slots::gather(&[folder.path().to_owned()], &mut reading).expect("a folder");
         let reading = smart_slots::read(&sources, &SlotRules::default(), reading);
