@@ -163,9 +163,10 @@ impl OddityKind {
             Self::Category => ("category", "seats and the plan's list of categories do not agree"),
             Self::LabelShortened => ("label-shortened", "a label has at most 100 bytes"),
             Self::NotUtf8 => ("not-utf8", "bytes that are not UTF-8 were replaced"),
-            Self::LineBreak => {
-                ("line-break", "quotation marks hold several lines together as one field; no row is in there")
-            }
+            Self::LineBreak => (
+                "line-break",
+                "quotation marks hold several lines together as one field: see that no row is among them",
+            ),
             Self::NoLineEnd => {
                 ("no-line-end", "the last line is not ended; if the file was cut, its last number may be too")
             }
