@@ -49,7 +49,7 @@ pub fn request(bytes: &[u8]) {
 }
 
 fn chosen(items: Vec<ItemInput>) -> Result<(), Problem> {
-    wants(items, || TimeZone::get("Europe/Berlin").ok()).map(|wants| assert!(!wants.is_empty()))
+    wants(items, |_| TimeZone::get("Europe/Berlin").ok()).map(|wants| assert!(!wants.is_empty()))
 }
 
 /// Settings that are good are the same when they were shown and sent again; so is a patch that says nothing.

@@ -17,7 +17,7 @@ use crate::idempotency;
 use crate::problem::{Code, Problem};
 use crate::wire;
 use crate::wire::cart::{CartInput, EmptyInput};
-use crate::wire::item::{is_customer, notes, wants_by_venue};
+use crate::wire::item::{is_customer, notes, wants};
 use crate::wire::{plain_cart, twins};
 
 /// A cart as it is answered everywhere.
@@ -70,8 +70,8 @@ fn asked<'a>(call: &'a Call, caller: Caller, sale: &str) -> Result<Asked<'a>, Pr
     if items.is_none() && access_code.is_none() && caller.holder.is_none() {
         return Err(Problem::malformed("missing field `items`: what the cart is to hold."));
     }
-    let wants = items
-        .map_or(Ok(Vec::new()), |items| wants_by_venue(items, |venue| zone_of(call, sale, Some(venue))))?;
+    let wants =
+        items.map_or(Ok(Vec::new()), |items| wants(items, |venue| zone_of(call, sale, Some(venue))))?;
     if !metadata.is_empty() {
         twins::refuse(call.bytes())?;
     }

@@ -11,7 +11,7 @@ use crate::call::Call;
 use crate::durable::settle;
 use crate::problem::Problem;
 use crate::wire::cart::{ExchangeInput, MoreInput};
-use crate::wire::item::wants_by_venue;
+use crate::wire::item::wants;
 
 /// The ordinal of the hold the path names. One of another cart is as unknown as one that never was.
 fn hold(call: &Call, cart: CartId) -> Result<u8, Problem> {
@@ -29,7 +29,7 @@ fn zone(call: &Call, on: &onsale_engine::request::OnCart, venue: &str) -> Option
 pub async fn add(call: Call) -> Outcome {
     let on = on_cart(&call, IdKind::Cart)?;
     let MoreInput { items } = call.json()?;
-    let wants = wants_by_venue(items, |venue| zone(&call, &on, venue))?;
+    let wants = wants(items, |venue| zone(&call, &on, venue))?;
     let cart = settle(call.engine(), call.engine().add_holds(on, &wants)).await?;
     Ok(written(StatusCode::CREATED, &cart))
 }
@@ -46,6 +46,6 @@ pub async fn exchange(call: Call) -> Outcome {
     let on = on_cart(&call, IdKind::Cart)?;
     let ordinal = hold(&call, on.cart)?;
     let ExchangeInput { item } = call.json()?;
-    let wants = wants_by_venue(vec![item], |venue| zone(&call, &on, venue))?;
+    let wants = wants(vec![item], |venue| zone(&call, &on, venue))?;
     answer(&call, call.engine().exchange_hold(on, ordinal, &wants[0])).await
 }

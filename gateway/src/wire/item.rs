@@ -135,22 +135,11 @@ fn units(quantity: Quantity, place: usize) -> Result<Quantity, Problem> {
     }
 }
 
-/// All items of a request, with one zone for the dates of all.
-///
-/// # Errors
-/// As [`wants_by_venue`].
-pub fn wants(
-    items: Vec<ItemInput>,
-    zone: impl Fn() -> Option<jiff::tz::TimeZone>,
-) -> Result<Vec<Want>, Problem> {
-    wants_by_venue(items, |_| zone())
-}
-
 /// All items of a request. `zone` is asked for the venue whose dates are meant.
 ///
 /// # Errors
 /// The first item that makes no sense; `malformed` when there is none.
-pub fn wants_by_venue(
+pub fn wants(
     items: Vec<ItemInput>,
     zone: impl Fn(&str) -> Option<jiff::tz::TimeZone>,
 ) -> Result<Vec<Want>, Problem> {
@@ -187,7 +176,7 @@ mod tests {
     use crate::wire::read;
 
     fn parse(items: &str) -> Result<Vec<Want>, Problem> {
-        let zone = || jiff::tz::TimeZone::get("Europe/Berlin").ok();
+        let zone = |_: &str| jiff::tz::TimeZone::get("Europe/Berlin").ok();
         read::json::<Vec<ItemInput>>(items.as_bytes()).and_then(|items| wants(items, zone))
     }
 

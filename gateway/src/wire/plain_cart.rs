@@ -166,7 +166,7 @@ mod tests {
         let alone =
             reference.is_none() && access_code.is_none() && metadata.is_empty() && is_customer(&customer);
         let items = items?;
-        alone.then(|| wants(items, || None).ok().map(|wants| (customer.into_owned(), wants)))?
+        alone.then(|| wants(items, |_| None).ok().map(|wants| (customer.into_owned(), wants)))?
     }
 
     const BODIES: [&str; 4] = [
