@@ -222,7 +222,9 @@ fn stock() -> Value {
     let mut line = json!({"venue": id(), "day": {"type": "string", "format": "date"}, "capacity": count()});
     for shape in [&mut slot, &mut line] {
         shape["state"] = words.clone();
-        for number in ["free", "held", "sold", "blocked"] {
+        shape["free"] = json!({"type": "integer", "minimum": 0, "description":
+            "Exact for callers with a key; for others the most of 0, 1, 2, 5, 10, 20, 50, … that is not more"});
+        for number in ["held", "sold", "blocked"] {
             shape[number] =
                 json!({"type": "integer", "minimum": 0, "description": "Only for callers with a key"});
         }

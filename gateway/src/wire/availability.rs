@@ -6,7 +6,7 @@ use onsale_engine::decide::{Availability, AvailabilityLine, BundleOffer};
 use onsale_engine::time::Now;
 use serde::{Deserialize, Serialize};
 
-use super::stock::{Exact, state_word};
+use super::stock::{Numbers, state_word};
 use super::time::{Written, day};
 
 /// `GET /v1/sales/{sale}/availability`
@@ -68,7 +68,7 @@ struct WrittenLine<'a> {
     day: Option<String>,
     capacity: u64,
     #[serde(flatten)]
-    exact: Option<Exact>,
+    numbers: Numbers,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_release_at: Option<Written>,
@@ -91,7 +91,7 @@ impl<'a> WrittenAvailability<'a> {
             venue: line.venue.as_deref(),
             day: line.day.and_then(day),
             capacity: line.counts.capacity,
-            exact: exact.then(|| Exact::of(&line.counts)),
+            numbers: Numbers::of(&line.counts, exact),
             state: state_word(line.state),
             next_release_at: line.next_release_at.map(Written),
             earliest_return_at: line.earliest_return_at.map(|at| Written(stock.as_of.wall_of(at))),

@@ -1,7 +1,7 @@
 //! Slots on the wire, and the words for how stock stands.
 //!
-//! Who shows a key sees exact numbers. A browser sees the state words only: exact numbers would tell a crowd where to
-//! click, and they are out of date before they are drawn.
+//! Who shows a key sees exact numbers. A browser sees the state words and about how many are free: exact numbers would tell a
+//! crowd where to click, and they are out of date before they are drawn.
 
 use onsale_engine::ids::Quantity;
 use onsale_engine::outcome::{Counts, SlotView, StockState};
@@ -56,18 +56,35 @@ pub const fn has_some(state: StockState) -> bool {
     matches!(state, StockState::Available | StockState::Few)
 }
 
-/// Exact numbers, for those who show a key.
+/// How many there are beside the word.
 #[derive(Debug, Serialize)]
-pub(super) struct Exact {
-    free: u64,
-    held: u64,
-    sold: u64,
-    blocked: u64,
+#[serde(untagged)]
+pub(super) enum Numbers {
+    /// For those who show a key.
+    Exact { free: u64, held: u64, sold: u64, blocked: u64 },
+    /// For everybody else.
+    Coarse { free: u64 },
 }
 
-impl Exact {
-    pub(super) const fn of(counts: &Counts) -> Self {
-        Self { free: counts.free(), held: counts.held, sold: counts.sold, blocked: counts.blocked }
+impl Numbers {
+    pub(super) fn of(counts: &Counts, exact: bool) -> Self {
+        let free = counts.free();
+        if exact {
+            Self::Exact { free, held: counts.held, sold: counts.sold, blocked: counts.blocked }
+        } else {
+            Self::Coarse { free: at_least(free) }
+        }
+    }
+}
+
+/// The most of 0, 1, 2, 5, 10, 20, 50, 100, … that is not more. Nothing is nothing, and something is something.
+fn at_least(number: u64) -> u64 {
+    let Some(digits) = number.checked_ilog10() else { return 0 };
+    let ten = 10_u64.pow(digits);
+    ten * match number / ten {
+        1 => 1,
+        2..5 => 2,
+        _ => 5,
     }
 }
 
@@ -90,7 +107,7 @@ pub struct WrittenSlot<'a> {
     labels: Labels<'a>,
     state: &'static str,
     #[serde(flatten)]
-    exact: Option<Exact>,
+    numbers: Numbers,
     next_release_at: Option<Written>,
     earliest_return_at: Option<Written>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,7 +128,7 @@ impl Serialize for Labels<'_> {
 }
 
 impl<'a> WrittenSlot<'a> {
-    /// The slot as seen at `now`, with exact numbers or without.
+    /// The slot as seen at `now`, with exact numbers or coarse.
     #[must_use]
     pub fn new(view: &'a SlotView, now: Now, exact: bool) -> Self {
         let slot = &view.slot;
@@ -131,7 +148,7 @@ impl<'a> WrittenSlot<'a> {
             accessible: slot.accessible,
             labels: Labels(&slot.labels),
             state: state_word(view.state),
-            exact: exact.then(|| Exact::of(&view.counts)),
+            numbers: Numbers::of(&view.counts, exact),
             next_release_at: view.next_release_at.map(Written),
             earliest_return_at: view.earliest_return_at.map(|at| Written(now.wall_of(at))),
             server_time: Some(Written(now.wall)),
@@ -151,8 +168,8 @@ mod tests {
     use onsale_engine::inventory::SlotSpec;
 
     #[test]
-    fn a_browser_sees_words_and_a_key_sees_numbers() {
-        let counts = Counts { capacity: 12, held: 2, sold: 3, blocked: 1 };
+    fn a_browser_sees_words_and_about_how_many_and_a_key_sees_numbers() {
+        let counts = Counts { capacity: 14, held: 2, sold: 3, blocked: 1 };
         let view = SlotView {
             slot: SlotSpec::new("a", "kiel", 12),
             counts,
@@ -162,9 +179,16 @@ mod tests {
         };
         let json = serde_json::to_value(WrittenSlot::new(&view, Now::default(), false)).unwrap();
         assert_eq!(json["state"], "available");
-        assert!(json.get("free").is_none() && json.get("held").is_none());
+        assert_eq!(json["free"], 5);
+        assert!(["held", "sold", "blocked"].iter().all(|number| json.get(number).is_none()));
         let json = serde_json::to_value(WrittenSlot::new(&view, Now::default(), true)).unwrap();
-        assert_eq!((json["free"].as_u64(), json["sold"].as_u64()), (Some(6), Some(3)));
+        assert_eq!((json["free"].as_u64(), json["sold"].as_u64()), (Some(8), Some(3)));
+    }
+
+    #[test]
+    fn about_is_never_more_and_never_nothing() {
+        let about = [0, 1, 2, 4, 5, 9, 10, 49, 50, 99, 199, 200, 7_654, u64::MAX].map(at_least);
+        assert_eq!(about, [0, 1, 2, 2, 5, 5, 10, 20, 50, 50, 100, 200, 5_000, 10_u64.pow(19)]);
     }
 
     #[test]
