@@ -26,6 +26,9 @@ const TRIES: u32 = 6;
 /// How long a checkout may wait for its confirmation in one request; the time-out of that request lies above it.
 const CHECKOUT_WAIT_S: u32 = 10;
 
+/// So long after its opening nobody may be told any longer that a sale is closed: what was shown may be 2 s old.
+const OPENS_WITHIN: Duration = Duration::from_secs(2);
+
 /// Where a buyer stands: the sale, the credential, the books.
 #[derive(Debug)]
 pub struct Desk {
@@ -86,6 +89,11 @@ impl Desk {
         Turn::at(Instant::now())
     }
 
+    /// Whether the sale is open to everybody at this instant, whatever they were shown before.
+    pub fn is_open(&self, instant: Instant) -> bool {
+        instant > self.ledger.borrow().t0() + OPENS_WITHIN
+    }
+
     /// Looks at what is left of a product, by venue and day.
     pub async fn look(
         &self,
@@ -96,7 +104,7 @@ impl Desk {
         let path = format!("/v1/sales/{}/availability?by=venue,day&product={product}", self.sale);
         let read = Call::get(path).key(&buyer.key);
         let told = self.insist(Kind::Look, turn, read, buyer).await;
-        let rows: wire::Dated<wire::Availability> = self.read_served("availability", told)?;
+        let rows: wire::Dated<wire::Availability> = self.read_served("availability", told, buyer)?;
         self.note_age("look", &rows);
         for untruth in rows.items.iter().filter_map(wire::Availability::untruth) {
             self.floor.measured.borrow_mut().breach(format!("look: {untruth}"));
@@ -114,7 +122,7 @@ impl Desk {
     ) -> Result<Vec<wire::Bundle>, Unserved> {
         let path = format!("/v1/sales/{}/bundles?rule={rule}&venue={venue}&limit=20", self.sale);
         let told = self.insist(Kind::Search, turn, Call::get(path).key(&buyer.key), buyer).await;
-        let rows: wire::Dated<wire::Bundle> = self.read_served("bundles", told)?;
+        let rows: wire::Dated<wire::Bundle> = self.read_served("bundles", told, buyer)?;
         self.note_age("search", &rows);
         Ok(rows.items)
     }
@@ -248,9 +256,13 @@ impl Desk {
         &self,
         what: &str,
         told: ToldAtLast,
+        buyer: &mut Buyer,
     ) -> Result<T, Unserved> {
         match told.answer {
-            Some(answer) if answer.status >= 400 => Err(Unserved::Refused),
+            Some(answer) if answer.status >= 400 => {
+                buyer.refused_with.clone_from(&told.code);
+                Err(Unserved::Refused)
+            }
             Some(answer) => self.read(what, &answer).ok_or(Unserved::Silent),
             None => Err(Unserved::Silent),
         }
@@ -284,7 +296,7 @@ pub struct Buyer {
     pub rng: ChaCha8Rng,
     /// Carts this buyer was given.
     pub carts: u32,
-    /// The code of the last refusal of a cart or a payment.
+    /// The code of the last refusal.
     pub refused_with: String,
     with_pass: bool,
     steps: u32,

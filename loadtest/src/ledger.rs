@@ -93,6 +93,11 @@ impl Ledger {
         }
     }
 
+    /// The instant of the opening.
+    pub fn t0(&self) -> Instant {
+        self.t0
+    }
+
     /// The server acknowledged a cart with these units. Who asks gets one final answer, so a cart that is known is somebody else's.
     /// From `deadline` on the units may be somebody else's, unless the cart was bought.
     pub fn held(&mut self, cart: &str, items: &[(String, u64)], at: Instant, deadline: Option<Instant>) {

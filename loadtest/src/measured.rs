@@ -130,7 +130,7 @@ impl Measured {
     /// Counts one request; gives back the code of a refusal.
     pub fn record(&mut self, kind: Kind, turn: Turn, call: &Call, sent: &Sent) -> Option<String> {
         let (phase, second) = self.place(turn.intended);
-        if phase == Phase::Rush {
+        if phase == Phase::Rush && turn.waits {
             self.waited_for_place.record(turn.intended.saturating_duration_since(turn.due));
         }
         let lane = self.lanes.entry((phase, kind)).or_default();
@@ -197,6 +197,10 @@ impl Measured {
         if let Some(what) = refusals::breach(answer.status, code.as_deref(), answer.retry_after) {
             self.breach(format!("{}: {what}", kind.word()));
         }
+        // A passage that has ended is told otherwise: with the keys of a run nobody is a stranger.
+        if answer.status == 401 {
+            self.breach(format!("{}: 401: a credential of this run is refused", kind.word()));
+        }
         (Told::Answer(answer.status, code.clone().unwrap_or_default()), code)
     }
 }
@@ -215,6 +219,10 @@ mod tests {
         let granted =
             Answer { status: 201, retry_after: false, replayed: false, etag: None, body: Bytes::new() };
         let sent = Sent { sent_at: at(2_500), done_at: at(2_501), outcome: Ok(granted) };
+        measured.record(Kind::Look, Turn::at(at(500)), &Call::get("/"), &sent);
+        assert_eq!(measured.waited_for_place.spread().count, 0, "a page view waits for nothing");
+        measured.record(Kind::Look, Turn::of(at(500), at(400)), &Call::get("/"), &sent);
+        assert_eq!(measured.waited_for_place.spread().count, 1);
         let turn = Turn { first: at(1_000), ..Turn::at(at(2_500)) };
         measured.record(Kind::Hold, turn, &Call::get("/"), &sent);
         assert_eq!(measured.granted.latency().spread().max_us / 1_000, 1_501, "asked for in the rush");

@@ -23,6 +23,8 @@ pub struct Turn {
     pub intended: Instant,
     /// When the step was due by the visitor's own clock.
     pub due: Instant,
+    /// Whether it was somebody's step, who had to wait for a place; a page view fills a place that nobody wanted.
+    pub waits: bool,
     /// Where the first try was intended of a request that is asked again; else the same as `intended`.
     pub first: Instant,
 }
@@ -30,12 +32,12 @@ pub struct Turn {
 impl Turn {
     /// A turn that is due and intended at the same instant.
     pub fn at(instant: Instant) -> Self {
-        Self::of(instant, instant)
+        Self { waits: false, ..Self::of(instant, instant) }
     }
 
     /// A turn at this place of the plan, for a step that was due then.
     pub fn of(place: Instant, due: Instant) -> Self {
-        Self { intended: place, due, first: place }
+        Self { intended: place, due, first: place, waits: true }
     }
 }
 

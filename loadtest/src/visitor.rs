@@ -2,7 +2,7 @@
 //! choose, hold, fill in the form, then pay, give back or walk away. Somebody who finds it gone looks again, as often as
 //! their patience allows, and leaves when told that nothing is left.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -98,6 +98,24 @@ pub struct Shop {
     pub seed: u64,
     /// How the visits ended.
     pub endings: RefCell<BTreeMap<Ending, u64>>,
+    /// With what code visits ended that were refused by a rule.
+    pub refused: RefCell<BTreeMap<String, u64>>,
+    /// Visitors who held a cart and went on to pay for it.
+    pub meant_to_pay: Cell<u64>,
+}
+
+impl Shop {
+    /// Notes with what code a visit ended, if it ended so.
+    pub fn note_if_refused(&self, ending: Ending, buyer: &Buyer) {
+        if ending == Ending::Refused {
+            self.note_refused(&buyer.refused_with);
+        }
+    }
+
+    /// Notes with what words somebody was refused for good.
+    pub fn note_refused(&self, code: &str) {
+        *self.refused.borrow_mut().entry(code.to_owned()).or_default() += 1;
+    }
 }
 
 /// Streams 0 and 1 of a seed are the plan's; people come after.
@@ -109,7 +127,8 @@ pub async fn visit(shop: Rc<Shop>, number: usize, first: Turn) {
     let person = shop.behaviour.person(&mut rng);
     let key = if person.by_phone { &shop.phone_key } else { &shop.web_key };
     let buyer = Buyer::new(format!("{}-{number}", shop.desk.run), key, rng);
-    let ending = Visit { shop: &shop, person, buyer }.make(first).await;
+    let (ending, buyer) = shop_around(&shop, person, buyer, first).await;
+    shop.note_if_refused(ending, &buyer);
     shop.desk.floor.measured.borrow_mut().visits.record(first.due.elapsed());
     *shop.endings.borrow_mut().entry(ending).or_default() += 1;
 }
@@ -191,7 +210,7 @@ impl Visit<'_> {
             Holding::Refused(code) => match code.as_str() {
                 "slot-taken" | "all-held" | "sold-out" | "bundle-incomplete" => Found::Lost,
                 // A fast clock: the sale opens in a moment.
-                "sale-closed" | "not-released" => Found::Nothing,
+                "sale-closed" | "not-released" if !self.shop.desk.is_open(turn.intended) => Found::Nothing,
                 _ => Found::End(Ending::Refused),
             },
         }
@@ -248,6 +267,7 @@ impl Visit<'_> {
             }
             Intention::Buy => {
                 let turn = self.pause(form).await;
+                self.shop.meant_to_pay.set(self.shop.meant_to_pay.get() + 1);
                 match self.shop.desk.pay(turn, cart, &mut self.buyer).await {
                     Paying::Ordered(_) => Ending::Ordered,
                     Paying::Refused(_) => Ending::Refused,

@@ -15,7 +15,8 @@ use onsale_loadtest::{compare, summary};
 use stub::shop::{self, Fault};
 
 fn at(url: String) -> Where {
-    let keys = Keys { operator: Some("op_test".into()), server: "sk_test".into(), phone: None };
+    let keys =
+        Keys { operator: Some("op_test".into()), server: "sk_test".into(), phone: Some("sk_phone".into()) };
     Where { target: Some(url), data: None, keys: Some(keys), server: None }
 }
 
@@ -74,6 +75,9 @@ fn each_fault_is_found_by_its_check() {
         (Fault::ForgetsKeys, "same key, same order"),
         (Fault::Fails, "every answer within the contract"),
         (Fault::HidesItsAge, "every answer within the contract"),
+        (Fault::RefusesByRule, "nobody refused by a rule"),
+        (Fault::RejectsPayments, "nobody refused by a rule"),
+        (Fault::ForgetsThePhone, "every answer within the contract"),
     ];
     std::thread::scope(|scope| {
         let runs = table.map(|(fault, check)| scope.spawn(move || (fault, check, s1_against(fault, 150.0))));

@@ -7,6 +7,7 @@ mod answers;
 pub mod books;
 mod pairs;
 pub mod replays;
+pub mod rules;
 
 use std::ops::RangeInclusive;
 

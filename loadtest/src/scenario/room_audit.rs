@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::json;
 
 use super::s1_inventory;
-use crate::audit::{self, Check, Evidence, PairRule, books::Books, replays};
+use crate::audit::{self, Check, Evidence, PairRule, books::Books, replays, rules};
 use crate::client::Call;
 use crate::failure::Failure;
 use crate::operator::Operator;
@@ -62,6 +62,7 @@ pub(super) async fn audited(
         visits,
     });
     checks.push(replayed);
+    checks.push(rules::nobody_is_refused_by_one(&room.shop.refused.borrow(), visits));
     let stock: u64 = slots.iter().map(|slot| slot.place.capacity).sum();
     let sold: u64 = books.sold_by_slot().values().sum();
     let cases = if sold == stock { vec![] } else { vec![format!("{sold} of {stock} units sold")] };

@@ -3,7 +3,6 @@
 //! its script.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -258,7 +257,9 @@ fn room(
         web_key: at.web_key.clone(),
         phone_key: at.phone_key.clone(),
         seed: script.seed,
-        endings: RefCell::new(BTreeMap::new()),
+        endings: RefCell::default(),
+        refused: RefCell::default(),
+        meant_to_pay: Cell::new(0),
     };
     (script.slots, Room::new(shop, t0, script.everybody, script.claim_ms), mark)
 }

@@ -2,14 +2,13 @@
 //! room. The run has four parts: set up, warm up (before t0, nothing can be booked), rush, audit.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::s1_locks::Locks;
 use super::{AtTarget, Where, pre_opening, s1_expectations, s1_inventory};
 use crate::arrivals::Opening;
-use crate::audit::{self, Check, Evidence, PairRule, books::Books, replays};
+use crate::audit::{self, Check, Evidence, PairRule, books::Books, replays, rules};
 use crate::behaviour::Behaviour;
 use crate::client::{Call, Client};
 use crate::desk::Desk;
@@ -116,7 +115,7 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
     let limited = report::limited_by_tester(figures.get("all"));
     let mut expectations = s1_expectations::all(s1, &shop, &figures);
     expectations.extend(restarts.iter().map(s1_expectations::start_up));
-    expectations.extend(locks.iter().flat_map(Locks::expectations));
+    expectations.extend(locks.iter().flat_map(|locks| locks.expectations(slots)));
     expectations.push(s1_expectations::beside_the_disk(&figures, &probes));
     Ok(Report {
         format: FORMAT,
@@ -223,7 +222,9 @@ fn shop(s1: &S1, at: &AtTarget, stock: crate::stock::Stock, plan: &Plan, run: &s
         web_key: at.web_key.clone(),
         phone_key: at.phone_key.clone(),
         seed: s1.seed,
-        endings: RefCell::new(BTreeMap::new()),
+        endings: RefCell::default(),
+        refused: RefCell::default(),
+        meant_to_pay: Cell::new(0),
     })
 }
 
@@ -273,6 +274,7 @@ async fn audited(
         visits: endings.values().sum::<u64>() + unfinished,
     });
     checks.push(replayed);
+    checks.push(rules::nobody_is_refused_by_one(&shop.refused.borrow(), endings.values().sum()));
     Ok(checks)
 }
 

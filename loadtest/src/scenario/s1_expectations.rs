@@ -10,7 +10,7 @@ use crate::disk::Probe;
 use crate::draw;
 use crate::report;
 use crate::verdict::Expectation;
-use crate::visitor::Shop;
+use crate::visitor::{Ending, Shop};
 
 /// "More than 4,000 appointments in carts within one minute", at this scale.
 pub(super) fn wanted_held(scale: f64) -> u64 {
@@ -57,11 +57,25 @@ pub(super) fn all(s1: &S1, shop: &Shop, figures: &AllFigures) -> Vec<Expectation
         ),
         None => Expectation::told("age of a read", "at most 2 s", "no answer told its age"),
     });
+    all.push(who_held_has_an_order(shop));
     let (clicks, gone) = (shop.desk.clicks.get(), shop.desk.gone.get());
     let share = (gone * 100).checked_div(clicks).unwrap_or(0);
     let got = format!("{gone} of {clicks} clicks ({share} %)");
     all.push(Expectation::told("shown free but gone on click", "only told without a waiting room", got));
     all
+}
+
+/// In S1 a hold outlasts every form: whoever held a cart and went to pay for it has bought it.
+fn who_held_has_an_order(shop: &Shop) -> Expectation {
+    let meant = shop.meant_to_pay.get();
+    let ordered = shop.endings.borrow().get(&Ending::Ordered).copied().unwrap_or_default();
+    let held = shop.desk.ledger.borrow().carts.len();
+    Expectation::asked(
+        "whoever held a cart and meant to pay has an order",
+        "all of them",
+        format!("{ordered} of {meant}, {held} carts were held"),
+        ordered == meant && held > 0,
+    )
 }
 
 fn p99(name: &str, figures: Option<&report::Figures>, limit_ms: u64) -> Expectation {

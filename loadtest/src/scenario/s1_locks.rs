@@ -1,12 +1,14 @@
 //! What the server counts of its locks: whether the venues of the day share them, and how many a pair takes.
 
-use super::s1_inventory::VENUES;
+use std::collections::BTreeSet;
+
+use super::s1_inventory::NewSlot;
 use crate::client::Call;
 use crate::failure::Failure;
 use crate::operator::{Operator, unreadable};
 use crate::verdict::Expectation;
 
-/// Of 15 venues so many must lie in shards of their own.
+/// Of the venues that have slots so many must lie in shards of their own: at a great scale fewer have any.
 const SHARDS: u64 = 12;
 
 /// What `/metrics` says of locks.
@@ -38,14 +40,16 @@ impl Locks {
     }
 
     /// What is asked of it. Nobody holds anything but pairs.
-    pub(super) fn expectations(&self) -> [Expectation; 2] {
+    pub(super) fn expectations(&self, slots: &[NewSlot]) -> [Expectation; 2] {
+        let venues: BTreeSet<&str> = slots.iter().map(|slot| slot.place.venue.as_str()).collect();
+        let wanted = u64::try_from(venues.len()).unwrap_or(SHARDS).min(SHARDS);
         let Self { stocked_shards, opened, locks } = *self;
         [
             Expectation::asked(
                 "the venues lie in shards of their own",
-                format!("{SHARDS} of {}", VENUES.len()),
+                format!("{wanted} of {}", venues.len()),
                 format!("{stocked_shards} shards have slots"),
-                stocked_shards >= SHARDS,
+                stocked_shards >= wanted,
             ),
             Expectation::asked(
                 "inventory locks that a pair takes",
@@ -59,6 +63,7 @@ impl Locks {
 
 #[cfg(test)]
 mod tests {
+    use super::super::s1_inventory;
     use super::*;
     use crate::verdict::Came;
 
@@ -70,12 +75,15 @@ mod tests {
                  onsale_stocked_shards {shards}\n"
             )
         };
-        let came = |shards, locks| {
+        let came = |scale, shards, locks| {
             let read = Locks::of(&text(shards, locks)).expect("all three are there");
-            read.expectations().map(|expectation| expectation.came)
+            read.expectations(&s1_inventory::opening(scale)).map(|expectation| expectation.came)
         };
-        assert_eq!(came(12, 7), [Came::True, Came::True]);
-        assert_eq!(came(11, 8), [Came::Missed, Came::Missed]);
+        assert_eq!(came(1.0, 12, 7), [Came::True, Came::True]);
+        assert_eq!(came(1.0, 11, 8), [Came::Missed, Came::Missed]);
+        // Seven pairs are at seven venues.
+        assert_eq!(came(300.0, 7, 7), [Came::True, Came::True]);
+        assert_eq!(came(300.0, 6, 7), [Came::Missed, Came::True]);
         assert_eq!(Locks::of("onsale_carts_opened_total 7\n"), None);
     }
 }

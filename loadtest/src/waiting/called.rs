@@ -30,7 +30,9 @@ pub async fn visit(room: &Rc<Room>, number: u32, pass: &str) {
             let mut buyer = Buyer::with_pass(format!("{}-{number}", shop.desk.run), &key, rng);
             let pause = shop.behaviour.think(&mut buyer.rng);
             let turn = shop.desk.turn(Instant::now() + pause).await;
-            visitor::shop_around(shop, person, buyer, turn).await.0
+            let (ending, buyer) = visitor::shop_around(shop, person, buyer, turn).await;
+            shop.note_if_refused(ending, &buyer);
+            ending
         }
         Err(_) => {
             shop.desk.floor.measured.borrow_mut().breach("ticket: a pass that is not printable");

@@ -18,6 +18,7 @@ use super::walk_in;
 use crate::client::{Answer, Call};
 use crate::draw;
 use crate::measured::Kind;
+use crate::refusals::Problem;
 use crate::turns::Turn;
 use crate::visitor::{Ending, Shop};
 
@@ -186,6 +187,8 @@ impl Room {
                 let breach = format!("poll: {} for a ticket that was given", answer.status);
                 self.shop.desk.floor.measured.borrow_mut().breach(breach);
             }
+            let code = answer.read::<Problem>().map(|problem| problem.code).unwrap_or_default();
+            self.shop.note_refused(&format!("{} of the line: {code}", asked.word()));
             self.end(number, Ending::Refused);
             return None;
         }

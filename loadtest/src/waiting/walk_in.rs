@@ -25,6 +25,7 @@ pub async fn visit(room: &Rc<Room>, number: u32, due: Instant) {
     if ending == Ending::Refused && buyer.carts == 0 && buyer.refused_with == "not-admitted" {
         return room.is_sent_to_the_line(number);
     }
+    shop.note_if_refused(ending, &buyer);
     if buyer.carts > 0 {
         let mut seen = room.seen.borrow_mut();
         seen.carts_without_pass += 1;

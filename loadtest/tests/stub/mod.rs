@@ -34,6 +34,7 @@ pub struct Asked {
     pub path: String,
     pub query: String,
     pub once: Option<String>,
+    pub key: Option<String>,
     pub body: Bytes,
 }
 
@@ -72,12 +73,14 @@ where
 
 async fn read(request: Request<Incoming>) -> Asked {
     let (parts, body) = request.into_parts();
-    let once = parts.headers.get("idempotency-key").map(|key| key.to_str().unwrap().to_owned());
+    let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (once, key) = (header("idempotency-key"), header("authorization"));
     Asked {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         once,
+        key,
         body: body.collect().await.map(|body| body.to_bytes()).unwrap_or_default(),
     }
 }

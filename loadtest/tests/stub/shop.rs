@@ -29,6 +29,12 @@ pub enum Fault {
     Fails,
     /// Does not say of what instant its counts are.
     HidesItsAge,
+    /// Tells everybody who wants a cart of a limit.
+    RefusesByRule,
+    /// Rejects every checkout.
+    RejectsPayments,
+    /// Does not know the key of the phone desk.
+    ForgetsThePhone,
 }
 
 #[derive(Clone)]
@@ -113,6 +119,9 @@ impl Shop {
     }
 
     fn decide(&mut self, asked: &Asked) -> (u16, Value) {
+        if self.fault == Fault::ForgetsThePhone && asked.key.as_deref() == Some("Bearer sk_phone") {
+            return problem(401, "credentials");
+        }
         let parts: Vec<&str> = asked.path.trim_matches('/').split('/').collect();
         match (asked.method.as_str(), parts.as_slice()) {
             ("PUT", ["v1", "sales", _]) if self.created => problem(428, "if-match-required"),
@@ -245,6 +254,9 @@ impl Shop {
         if self.fault == Fault::Fails && self.asked.is_multiple_of(40) {
             return problem(500, "oops");
         }
+        if self.fault == Fault::RefusesByRule {
+            return problem(422, "limit-reached");
+        }
         let body: Value = serde_json::from_slice(&asked.body).unwrap();
         let item = &body["items"][0];
         let slots = match (item["slot"].as_str(), &item["bundle"]) {
@@ -271,6 +283,9 @@ impl Shop {
         let Some(found) = self.carts.get_mut(cart) else { return problem(404, "not-found") };
         if found.state != "open" {
             return problem(409, "cart-not-open");
+        }
+        if self.fault == Fault::RejectsPayments {
+            return (201, json!({"checkout": format!("co_{cart}"), "state": "rejected"}));
         }
         found.state = "ordered";
         let mut slots = found.slots.clone();
