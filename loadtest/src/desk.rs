@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, Method};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::{Answer, Call};
 use crate::draw;
@@ -20,6 +20,7 @@ use crate::ledger::{Fate, Ledger};
 use crate::measured::Kind;
 use crate::turns::Turn;
 use crate::wire;
+use crate::wish::Wish;
 
 /// How often one request is asked in all before its visitor gives up.
 const TRIES: u32 = 6;
@@ -138,8 +139,9 @@ impl Desk {
         }
     }
 
-    /// Makes a cart with one item; `units` is what is at stake if no answer comes.
-    pub async fn hold(&self, turn: Turn, item: &Value, units: u64, buyer: &mut Buyer) -> Holding {
+    /// Makes a cart with one item.
+    pub async fn hold(&self, turn: Turn, wish: &Wish, buyer: &mut Buyer) -> Holding {
+        let item = wish.json();
         let body = match buyer.with_pass {
             // The pass has a customer of its own.
             true => json!({"items": [item]}),
@@ -153,7 +155,7 @@ impl Desk {
         }
         match told.answer {
             Some(answer) if answer.status == 201 => {
-                let holding = self.note_held(&answer, turn.intended);
+                let holding = self.note_held(&answer, turn.intended, wish);
                 buyer.carts += u32::from(matches!(holding, Holding::Held(_)));
                 holding
             }
@@ -166,7 +168,7 @@ impl Desk {
                 Holding::Refused(told.code)
             }
             None => {
-                self.ledger.borrow_mut().unsure_units += units;
+                self.ledger.borrow_mut().unsure_units += wish.units();
                 Holding::Silent
             }
         }
@@ -207,7 +209,7 @@ impl Desk {
             call = Call::get(format!("/v1/checkouts/{}", checkout.checkout)).key(&buyer.key);
             turn = self.turn(Instant::now()).await;
         }
-        self.ledger.borrow_mut().became(cart, Fate::Unsure);
+        self.ledger.borrow_mut().payment_unanswered(cart, &buyer.key, &key);
         Paying::Silent
     }
 
@@ -225,13 +227,16 @@ impl Desk {
     }
 
     /// `asked` is at or before the instant at which the server counted the cart's time from.
-    fn note_held(&self, answer: &Answer, asked: Instant) -> Holding {
+    fn note_held(&self, answer: &Answer, asked: Instant, wish: &Wish) -> Holding {
         let Some(cart) = self.read::<wire::Cart>("cart", answer) else { return Holding::Silent };
+        let stranger = wish.differs(&cart.items, self.ledger.borrow().stock());
         let units: Vec<(String, u64)> =
             cart.items.into_iter().map(|item| (item.slot, item.quantity)).collect();
         self.floor.pulse.held();
         let deadline = cart.expires_in_ms.map(|ms| asked + Duration::from_millis(ms));
-        self.ledger.borrow_mut().held(&cart.cart, &units, Instant::now(), deadline);
+        let mut ledger = self.ledger.borrow_mut();
+        ledger.held(&cart.cart, &units, Instant::now(), deadline);
+        ledger.not_as_asked.extend(stranger.map(|why| format!("{}: {why}", cart.cart)));
         Holding::Held(cart.cart)
     }
 

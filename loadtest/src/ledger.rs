@@ -35,7 +35,7 @@ pub struct HeldCart {
     pub units: Vec<(usize, u64)>,
     /// What became of it.
     pub fate: Fate,
-    /// The credential and idempotency key it was paid with.
+    /// The credential and idempotency key it was paid with, answered or not.
     pub paid_with: Option<(HeaderValue, String)>,
     /// Until when it was promised, at least.
     pub deadline: Option<Instant>,
@@ -66,6 +66,8 @@ pub struct Ledger {
     pub unsure_units: u64,
     /// When each order was acknowledged, after t0.
     pub ordered_after: Vec<Duration>,
+    /// Carts that are not what was asked for, in words.
+    pub not_as_asked: Vec<String>,
     /// Answers naming slots or carts that cannot be, in words.
     pub oddities: Vec<String>,
 }
@@ -89,6 +91,7 @@ impl Ledger {
             overdrawn: BTreeMap::new(),
             unsure_units: 0,
             ordered_after: Vec::new(),
+            not_as_asked: Vec::new(),
             oddities: Vec::new(),
         }
     }
@@ -160,6 +163,13 @@ impl Ledger {
                 self.add(slot, quantity, after);
             }
         }
+    }
+
+    /// A payment was asked for with this credential and key, and no final answer came: it may have happened.
+    pub fn payment_unanswered(&mut self, cart: &str, credential: &HeaderValue, key: &str) {
+        self.became(cart, Fate::Unsure);
+        let Some(number) = self.by_cart.get(cart).copied() else { return };
+        self.carts[number].paid_with = Some((credential.clone(), key.to_owned()));
     }
 
     /// Units in live acknowledged carts and orders now.

@@ -45,3 +45,4 @@ pub mod verdict;
 pub mod visitor;
 pub mod waiting;
 pub mod wire;
+pub mod wish;

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::behaviour::{Behaviour, Intention, Person};
 use crate::desk::{Buyer, Desk, Holding, Paying, Unserved};
 use crate::draw;
 use crate::turns::Turn;
 use crate::wire;
+use crate::wish::Wish;
 
 /// How a visit ended. All but `Silent` are final answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -202,9 +202,9 @@ impl Visit<'_> {
             turn = self.think().await;
             item
         } else {
-            json!({"bundle": {"rule": self.shop.rule, "venue": venue}})
+            Wish::Anywhere { rule: self.shop.rule, venue }
         };
-        match self.shop.desk.hold(turn, &item, 2, &mut self.buyer).await {
+        match self.shop.desk.hold(turn, &item, &mut self.buyer).await {
             Holding::Held(cart) => Found::Cart(cart),
             Holding::Silent => Found::End(Ending::Silent),
             Holding::Refused(code) => match code.as_str() {
@@ -245,13 +245,13 @@ impl Visit<'_> {
         Some(inviting[self.buyer.rng.random_range(0..inviting.len())].clone())
     }
 
-    fn choose_bundle(&mut self, bundles: &[wire::Bundle]) -> Option<Value> {
+    fn choose_bundle(&mut self, bundles: &[wire::Bundle]) -> Option<Wish> {
         if bundles.is_empty() {
             return None;
         }
         let chosen = &bundles[self.buyer.rng.random_range(0..bundles.len())];
-        let slots: Vec<&str> = chosen.slots.iter().map(wire::Part::slot).collect();
-        Some(json!({"bundle": {"rule": self.shop.rule, "slots": slots}}))
+        let slots = chosen.slots.iter().map(|part| part.slot().to_owned()).collect();
+        Some(Wish::Named { rule: self.shop.rule, slots })
     }
 
     async fn finish(&mut self, cart: &str) -> Ending {

@@ -75,17 +75,25 @@ fn each_fault_is_found_by_its_check() {
         (Fault::ForgetsKeys, "same key, same order"),
         (Fault::Fails, "every answer within the contract"),
         (Fault::HidesItsAge, "every answer within the contract"),
+        (Fault::LosesASlot, "all that was loaded is there"),
+        (Fault::GivesElsewhere, "what was given is what was asked for"),
+        (Fault::GivesTwoOfEach, "what was given is what was asked for"),
+        (Fault::InventsOrders, "every order in the books was told"),
+        (Fault::TakesPaymentsBack, "same key, same order"),
         (Fault::RefusesByRule, "nobody refused by a rule"),
         (Fault::RejectsPayments, "nobody refused by a rule"),
         (Fault::ForgetsThePhone, "every answer within the contract"),
     ];
     std::thread::scope(|scope| {
         let runs = table.map(|(fault, check)| scope.spawn(move || (fault, check, s1_against(fault, 150.0))));
+        let mut unseen = Vec::new();
         for run in runs {
             let (fault, check, report) = run.join().unwrap();
-            assert!(failed(&report).contains(&check), "{fault:?}: {}", summary::of(&report));
-            assert_eq!(report.verdict, Verdict::Missed, "{fault:?}");
+            if !failed(&report).contains(&check) || report.verdict != Verdict::Missed {
+                unseen.push(format!("{fault:?}: {}", summary::of(&report)));
+            }
         }
+        assert!(unseen.is_empty(), "{}", unseen.join("\n"));
     });
 }
 

@@ -19,8 +19,14 @@ pub(super) fn nothing_acknowledged_twice(ledger: &Ledger) -> Check {
     Check::no_cases("nothing acknowledged twice", &cases, counted)
 }
 
+/// Every cart holds what was asked for: the slots that were named, or parts at the venue, and so many units.
+pub(super) fn given_is_what_was_asked_for(ledger: &Ledger) -> Check {
+    let counted = format!("{} carts", ledger.carts.len());
+    Check::no_cases("what was given is what was asked for", &ledger.not_as_asked, counted)
+}
+
 /// Only statuses and codes of the closed list, no server error but a deliberate 503, no unreadable answer.
-pub(super) fn every_answer_within_the_contract(measured: &Measured) -> Check {
+pub fn every_answer_within_the_contract(measured: &Measured) -> Check {
     let cases: Vec<String> =
         measured.breaches.iter().map(|(what, times)| format!("{times} x {what}")).collect();
     let answers: u64 = measured.told.values().sum();

@@ -14,13 +14,15 @@ use crate::wire::{Availability, Cart, Item, Order, Slot};
 /// What the server says it has.
 #[derive(Debug, Default)]
 pub struct Books {
-    orders: HashMap<String, Order>,
-    rows: Vec<Availability>,
-    slots: Vec<Slot>,
+    pub(super) orders: HashMap<String, Order>,
+    /// Counts by venue and day.
+    pub(super) rows: Vec<Availability>,
+    /// Slots, if they were wanted.
+    pub(super) slots: Option<Vec<Slot>>,
     /// State of each cart asked for; absent if the server does not know it.
-    carts: HashMap<String, String>,
+    pub(super) carts: HashMap<String, String>,
     /// When all of it had been read.
-    read_at: Option<Instant>,
+    pub(super) read_at: Option<Instant>,
 }
 
 impl Order {
@@ -42,9 +44,9 @@ impl Books {
         let rows: Vec<Availability> =
             operator.read_all(&format!("/v1/sales/{sale}/availability?by=venue,day")).await?;
         let slots = if with_slots {
-            operator.read_all(&format!("/v1/sales/{sale}/slots?limit=1000")).await?
+            Some(operator.read_all(&format!("/v1/sales/{sale}/slots?limit=1000")).await?)
         } else {
-            Vec::new()
+            None
         };
         let mut carts = HashMap::new();
         for cart in undecided {
@@ -207,7 +209,7 @@ pub fn sold_to_the_last(ledger: &Ledger, books: &Books) -> Check {
             (units != place.capacity).then(|| format!("{}: {units} of {} sold", place.id, place.capacity))
         })
         .collect();
-    for slot in &books.slots {
+    for slot in books.slots.iter().flatten() {
         let may_be_sold = slot.capacity.saturating_sub(slot.blocked.unwrap_or_default());
         if let Some(told) = slot.sold.filter(|told| *told != may_be_sold) {
             cases.push(format!("{}: the slot itself says {told} of {may_be_sold} sold", slot.id));

@@ -5,9 +5,11 @@
 
 mod answers;
 pub mod books;
+pub mod loaded;
 mod pairs;
 pub mod replays;
 pub mod rules;
+mod told;
 
 use std::ops::RangeInclusive;
 
@@ -16,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::Ledger;
 use crate::measured::Measured;
 
+pub use answers::every_answer_within_the_contract;
 use books::Books;
+use loaded::Loaded;
 
 /// One named check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +67,8 @@ pub struct Evidence<'a> {
     pub measured: &'a Measured,
     /// The server's books.
     pub books: &'a Books,
+    /// What the run itself has loaded; nothing is known of a sale that was there before.
+    pub loaded: Option<&'a Loaded>,
     /// The rule of bundles, if the sale has one.
     pub pairs: Option<&'a PairRule>,
     /// True if nobody else buys in this sale: only then must the held units agree too.
@@ -77,19 +83,24 @@ pub struct Evidence<'a> {
 pub fn run(evidence: &Evidence<'_>) -> Vec<Check> {
     let mut checks = vec![
         answers::nothing_acknowledged_twice(evidence.ledger),
+        answers::given_is_what_was_asked_for(evidence.ledger),
         books::nothing_sold_twice(evidence),
         books::nothing_acknowledged_lost(evidence),
         books::walked_away_carts_are_kept(evidence),
         books::add_up(evidence.books),
         books::sold_is_what_orders_say(evidence.books),
     ];
+    if let Some(loaded) = evidence.loaded {
+        checks.push(loaded::all_of_it_is_there(loaded, evidence.books));
+    }
     if let Some(rule) = evidence.pairs {
         checks.push(pairs::no_half_bundle(evidence, rule));
     }
     if evidence.alone {
         checks.push(books::held_is_what_carts_say(evidence));
+        checks.push(told::every_order_was_told(evidence));
     }
-    checks.push(answers::every_answer_within_the_contract(evidence.measured));
+    checks.push(every_answer_within_the_contract(evidence.measured));
     checks.push(answers::every_visit_got_a_final_answer(evidence));
     checks
 }

@@ -11,20 +11,19 @@ pub(super) fn no_half_bundle(evidence: &Evidence<'_>, rule: &PairRule) -> Check 
     let stock = evidence.ledger.stock();
     let mut cases = Vec::new();
     for cart in &evidence.ledger.carts {
-        let slots: Vec<usize> = cart.units.iter().map(|(slot, _)| *slot).collect();
-        if let Err(why) = whole(stock, rule, &slots) {
+        if let Err(why) = whole(stock, rule, &cart.units) {
             cases.push(format!("{}: {why}", cart.cart));
         }
     }
     for order in evidence.books.live_orders() {
         // Orders of other sales' products cannot be in this list; a slot we do not know makes its bundle half.
-        let mut bundles: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut bundles: BTreeMap<&str, Vec<(usize, u64)>> = BTreeMap::new();
         for item in order.live_items() {
             let bundle = bundles.entry(item.bundle.as_deref().unwrap_or("")).or_default();
-            bundle.extend(stock.number(&item.slot));
+            bundle.extend(stock.number(&item.slot).map(|slot| (slot, item.quantity)));
         }
-        for slots in bundles.values() {
-            if let Err(why) = whole(stock, rule, slots) {
+        for parts in bundles.values() {
+            if let Err(why) = whole(stock, rule, parts) {
                 cases.push(format!("{}: {why}", order.order));
             }
         }
@@ -34,8 +33,11 @@ pub(super) fn no_half_bundle(evidence: &Evidence<'_>, rule: &PairRule) -> Check 
     Check::no_cases("no half bundle", &cases, counted)
 }
 
-fn whole(stock: &Stock, rule: &PairRule, slots: &[usize]) -> Result<(), String> {
-    let [a, b] = slots else { return Err(format!("{} parts instead of 2", slots.len())) };
+fn whole(stock: &Stock, rule: &PairRule, parts: &[(usize, u64)]) -> Result<(), String> {
+    let [(a, one), (b, other)] = parts else { return Err(format!("{} parts instead of 2", parts.len())) };
+    if (*one, *other) != (1, 1) {
+        return Err(format!("{one} and {other} units instead of one of each part"));
+    }
     let (a, b) = (&stock.places()[*a], &stock.places()[*b]);
     let (first, second) = if a.product == rule.first { (a, b) } else { (b, a) };
     if first.product != rule.first || second.product != rule.second {
@@ -69,10 +71,12 @@ mod tests {
             place("d", "kiel", "dose2", 29),
         ]);
         let rule = PairRule { first: "dose1", second: "dose2", gap_days: 21..=28 };
-        assert_eq!(whole(&stock, &rule, &[0, 1]), Ok(()));
-        assert_eq!(whole(&stock, &rule, &[1, 0]), Ok(()));
+        assert_eq!(whole(&stock, &rule, &[(0, 1), (1, 1)]), Ok(()));
+        assert_eq!(whole(&stock, &rule, &[(1, 1), (0, 1)]), Ok(()));
         for half in [&[0][..], &[0, 2], &[0, 3], &[1, 3], &[0, 1, 3]] {
-            assert!(whole(&stock, &rule, half).is_err(), "{half:?}");
+            let half: Vec<(usize, u64)> = half.iter().map(|slot| (*slot, 1)).collect();
+            assert!(whole(&stock, &rule, &half).is_err(), "{half:?}");
         }
+        assert!(whole(&stock, &rule, &[(0, 2), (1, 2)]).is_err(), "two pairs in one");
     }
 }

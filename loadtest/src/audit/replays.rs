@@ -23,6 +23,14 @@ pub struct Payment {
     call: Call,
 }
 
+impl Payment {
+    /// In what this checkout is not the one that was told, if it is not.
+    fn differs(&self, told: &Checkout) -> Option<String> {
+        let same = told.state == "confirmed" && told.order.as_deref() == Some(&self.order);
+        (!same).then(|| format!("{} became {} {:?}", self.order, told.state, told.order))
+    }
+}
+
 /// The payments at both ends of a run.
 pub fn payments(carts: &[HeldCart]) -> Vec<Payment> {
     let all: Vec<Payment> = carts.iter().filter_map(payment).collect();
@@ -49,13 +57,43 @@ pub async fn same_key_same_order(operator: &Operator, payments: &[Payment]) -> R
             too_late += 1;
             continue;
         }
-        match answer.read::<Checkout>().ok().filter(|_| answer.status < 300) {
-            // An answer that was kept while the checkout was still queued names no order yet.
-            Some(checkout) if checkout.order.as_ref().is_none_or(|order| *order == payment.order) => {}
-            Some(checkout) => cases.push(format!("{} became {:?}", payment.order, checkout.order)),
+        let mut told = answer.read::<Checkout>().ok().filter(|_| answer.status < 300);
+        // An answer that was kept while the checkout was still queued names no order yet: the checkout itself does.
+        if let Some(queued) = told.as_ref().filter(|told| matches!(told.state.as_str(), "queued" | "running"))
+        {
+            let mut read = Call::get(format!("/v1/checkouts/{}", queued.checkout));
+            read.key.clone_from(&payment.call.key);
+            let now = operator.ask(read).await?;
+            told = now.read::<Checkout>().ok().filter(|_| now.status < 300);
+        }
+        match told {
+            Some(told) => cases.extend(payment.differs(&told)),
             None => cases.push(format!("{} was answered {}", payment.order, answer.status)),
         }
     }
     let asked = payments.len() - too_late;
     Ok(Check::no_cases("same key, same order", &cases, format!("{asked} payments asked again")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payment_asked_again_is_the_same_order_and_confirmed() {
+        let payment = Payment { order: "order_1".into(), call: Call::get("/") };
+        let told = |state: &str, order: Option<&str>| {
+            let (state, order) = (state.to_owned(), order.map(str::to_owned));
+            payment.differs(&Checkout { checkout: "co_1".into(), state, order })
+        };
+        assert_eq!(told("confirmed", Some("order_1")), None);
+        for (state, order) in [
+            ("confirmed", None),
+            ("confirmed", Some("order_2")),
+            ("rejected", Some("order_1")),
+            ("queued", None),
+        ] {
+            assert!(told(state, order).is_some(), "{state} {order:?}");
+        }
+    }
 }

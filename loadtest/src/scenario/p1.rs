@@ -79,7 +79,7 @@ pub async fn run(p1: &P1) -> Result<Report, Failure> {
     };
     let mut lived = ready.live(tries, None).await?;
     let mut audit = std::mem::take(&mut lived.checks);
-    audit.extend(audited(&ready.at.operator(), &ready.room, &ready.slots).await?);
+    audit.extend(audited(&ready.at.operator(), &ready.room, &ready.loaded).await?);
     let estimates: told::Estimates =
         ready.at.operator().read(&format!("/v1/sales/{}/estimates", p1.sale)).await?;
     let expectations = p1_expectations::all(&Day {
@@ -91,7 +91,7 @@ pub async fn run(p1: &P1) -> Result<Report, Failure> {
         estimates: &estimates,
         nearly_all: ready.mark,
     });
-    let load = load_words(p1, &terms, &ready.room, ready.loaded);
+    let load = load_words(p1, &terms, &ready.room, ready.loaded.slots());
     Ok(ready.report(&lived, Judged { audit, expectations, load }))
 }
 

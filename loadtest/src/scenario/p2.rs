@@ -95,7 +95,7 @@ pub async fn run(p2: &P2) -> Result<Report, Failure> {
     let operator = ready.at.operator();
     let changes: Vec<Change> = operator.read_all(&format!("/v1/audit?sale={}&limit=1000", p2.sale)).await?;
     let mut audit = vec![once_by_itself(&changes)];
-    audit.extend(audited(&operator, &ready.room, &ready.slots).await?);
+    audit.extend(audited(&operator, &ready.room, &ready.loaded).await?);
     let estimates: told::Estimates = operator.read(&format!("/v1/sales/{}/estimates", p2.sale)).await?;
     let mut expectations = p2_expectations::all(&Day {
         room: &ready.room,
@@ -106,7 +106,7 @@ pub async fn run(p2: &P2) -> Result<Report, Failure> {
         switched: switched(&changes, &ready.room),
     });
     expectations.extend(room_expectations::promises(&ready.room, &estimates));
-    let load = load_words(p2, &terms, &ready.room, &views, ready.loaded);
+    let load = load_words(p2, &terms, &ready.room, &views, ready.loaded.slots());
     Ok(ready.report(&lived, Judged { audit, expectations, load }))
 }
 

@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::s1_inventory::{self, GAP_DAYS, NewSlot};
-use crate::audit::Check;
+use crate::audit::{Check, loaded::Loaded};
 use crate::client::Call;
 use crate::draw;
 use crate::failure::Failure;
@@ -43,19 +43,20 @@ pub(super) fn settings(season: bool, opens_at: jiff::Timestamp) -> Value {
     settings
 }
 
-/// Creates the sale and loads its slots; gives back how many slots were loaded.
+/// Creates the sale and loads its slots; gives back what was loaded.
 pub(super) async fn load(
     operator: &Operator,
     sale: &str,
     settings: &Value,
     slots: &[NewSlot],
     season: Option<f64>,
-) -> Result<usize, Failure> {
+) -> Result<Loaded, Failure> {
     let today = jiff::Timestamp::now();
     let create = Call::new(Method::PUT, format!("/v1/sales/{sale}")).json(settings);
     operator.expect(create, &[201]).await?;
     let opening_day = today.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut upload = Upload { operator, sale, opening_day, lines: Vec::new(), waiting: 0, loaded: 0 };
+    let mut upload =
+        Upload { operator, sale, opening_day, lines: Vec::new(), waiting: 0, loaded: Loaded::default() };
     upload.add(slots).await?;
     if let Some(scale) = season {
         for day in s1_inventory::season(scale) {
@@ -129,7 +130,7 @@ struct Upload<'a> {
     opening_day: jiff::civil::Date,
     lines: Vec<u8>,
     waiting: usize,
-    loaded: usize,
+    loaded: Loaded,
 }
 
 impl Upload<'_> {
@@ -138,6 +139,10 @@ impl Upload<'_> {
             let Some(json) = slot.json(self.opening_day) else {
                 return Err(unreadable("the inventory", "a day lies outside the calendar"));
             };
+            let (Some(day), place) = (slot.date(self.opening_day), &slot.place) else {
+                return Err(unreadable("the inventory", "a day lies outside the calendar"));
+            };
+            self.loaded.add(&place.id, &place.venue, &day.to_string(), place.capacity);
             self.lines.extend_from_slice(json.to_string().as_bytes());
             self.lines.push(b'\n');
             self.waiting += 1;
@@ -165,7 +170,6 @@ impl Upload<'_> {
                 "look into the server's log; the slots of this scenario are within the contract",
             ));
         }
-        self.loaded += self.waiting;
         self.waiting = 0;
         Ok(())
     }

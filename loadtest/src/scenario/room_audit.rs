@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::json;
 
 use super::s1_inventory;
-use crate::audit::{self, Check, Evidence, PairRule, books::Books, replays, rules};
+use crate::audit::{self, Check, Evidence, PairRule, books::Books, loaded::Loaded, replays, rules};
 use crate::client::Call;
 use crate::failure::Failure;
 use crate::operator::Operator;
@@ -39,14 +39,14 @@ pub(super) async fn nobody_without_a_pass(
 pub(super) async fn audited(
     operator: &Operator,
     room: &Room,
-    slots: &[s1_inventory::NewSlot],
+    loaded: &Loaded,
 ) -> Result<Vec<Check>, Failure> {
     // Asked before the books are read: an order made twice by asking again must show in them. And at once: passes end.
     let payments = replays::payments(&room.shop.desk.ledger.borrow().carts);
     let replayed = replays::same_key_same_order(operator, &payments).await?;
     tokio::time::sleep(COUNTS_SETTLE).await;
     let undecided = room.shop.desk.ledger.borrow().undecided();
-    let books = Books::read(operator, &room.shop.desk.sale, &undecided, false).await?;
+    let books = Books::read(operator, &room.shop.desk.sale, &undecided, true).await?;
     let ledger = room.shop.desk.ledger.borrow();
     let endings = room.shop.endings.borrow();
     let unended = u64::try_from(room.unended()).unwrap_or(u64::MAX);
@@ -56,6 +56,7 @@ pub(super) async fn audited(
         ledger: &ledger,
         measured: &room.shop.desk.floor.measured.borrow(),
         books: &books,
+        loaded: Some(loaded),
         pairs: Some(&PairRule { first: "dose1", second: "dose2", gap_days }),
         alone: true,
         without_final_answer: endings.get(&Ending::Silent).copied().unwrap_or_default() + unended,
@@ -63,7 +64,7 @@ pub(super) async fn audited(
     });
     checks.push(replayed);
     checks.push(rules::nobody_is_refused_by_one(&room.shop.refused.borrow(), visits));
-    let stock: u64 = slots.iter().map(|slot| slot.place.capacity).sum();
+    let stock = loaded.units();
     let sold: u64 = books.sold_by_slot().values().sum();
     let cases = if sold == stock { vec![] } else { vec![format!("{sold} of {stock} units sold")] };
     checks.push(Check::no_cases("every unit is sold", &cases, format!("{sold} units")));

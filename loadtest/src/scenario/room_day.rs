@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::room_use::Readings;
 use super::s1_inventory::{self, NewSlot};
 use super::{AtTarget, Where, pre_opening};
-use crate::audit::Check;
+use crate::audit::{Check, loaded::Loaded};
 use crate::behaviour::Behaviour;
 use crate::client::Client;
 use crate::desk::Desk;
@@ -74,13 +74,12 @@ pub(super) struct Script<'a> {
 pub(super) struct Ready<'a> {
     pub at: AtTarget,
     pub room: Rc<Room>,
-    pub slots: Vec<NewSlot>,
     /// The first who comes.
     pub begin: Instant,
     /// A name no other run has.
     pub name: String,
-    /// Slots that were loaded.
-    pub loaded: usize,
+    /// What was loaded.
+    pub loaded: Loaded,
     /// Units that are `nearly_all`.
     pub mark: u64,
     scenario: &'a str,
@@ -126,11 +125,10 @@ impl<'a> Ready<'a> {
         let name = pre_opening::run_name();
         stage(&format!("the first come in a moment, the day's own instant is {t0_wall}"));
         let Script { scenario, sale, scale, speed, seed, patience, .. } = script;
-        let (slots, room, mark) = room(script, &at, &name, (begin, t0));
+        let (room, mark) = room(script, &at, &name, (begin, t0));
         Ok(Self {
             at,
             room,
-            slots,
             begin,
             name,
             loaded,
@@ -227,12 +225,7 @@ pub(super) fn spread(connections: usize, scale: f64) -> usize {
     draw::whole(all / scale).clamp(1, connections)
 }
 
-fn room(
-    script: Script<'_>,
-    at: &AtTarget,
-    run: &str,
-    times: (Instant, Instant),
-) -> (Vec<NewSlot>, Rc<Room>, u64) {
+fn room(script: Script<'_>, at: &AtTarget, run: &str, times: (Instant, Instant)) -> (Rc<Room>, u64) {
     let (begin, t0) = times;
     let stock = s1_inventory::stock(&script.slots);
     let units = f64::from(u32::try_from(stock.units()).unwrap_or(u32::MAX));
@@ -261,5 +254,5 @@ fn room(
         refused: RefCell::default(),
         meant_to_pay: Cell::new(0),
     };
-    (script.slots, Room::new(shop, t0, script.everybody, script.claim_ms), mark)
+    (Room::new(shop, t0, script.everybody, script.claim_ms), mark)
 }

@@ -54,9 +54,14 @@ pub struct NewSlot {
 }
 
 impl NewSlot {
+    /// Its day, which is the same in UTC and in Berlin.
+    pub fn date(&self, opening_day: jiff::civil::Date) -> Option<jiff::civil::Date> {
+        opening_day.checked_add(jiff::Span::new().try_days(self.place.day).ok()?).ok()
+    }
+
     /// The slot as the API takes it, with days counted from `opening_day`.
     pub fn json(&self, opening_day: jiff::civil::Date) -> Option<Value> {
-        let day = opening_day.checked_add(jiff::Span::new().try_days(self.place.day).ok()?).ok()?;
+        let day = self.date(opening_day)?;
         let time = |minute: u64| format!("{day}T{:02}:{:02}:00Z", 7 + minute / 60, minute % 60);
         Some(json!({
             "id": self.place.id,

@@ -95,9 +95,9 @@ pub async fn run(s1: &S1Room) -> Result<Report, Failure> {
     };
     let mut lived = ready.live(tries, None).await?;
     let mut audit = std::mem::take(&mut lived.checks);
-    audit.extend(audited(&ready.at.operator(), &ready.room, &ready.slots).await?);
+    audit.extend(audited(&ready.at.operator(), &ready.room, &ready.loaded).await?);
     let expectations = expectations(&ready.room, ready.mark);
-    let load = load_words(s1, &dials, &ready.room, ready.loaded);
+    let load = load_words(s1, &dials, &ready.room, ready.loaded.slots());
     Ok(ready.report(&lived, Judged { audit, expectations, load }))
 }
 

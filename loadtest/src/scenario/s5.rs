@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::s5_invited::{Crowd, Found};
 use super::s5_terms::{Terms, WAVES};
 use super::{AtTarget, Where, pre_opening};
-use crate::audit::Check;
+use crate::audit::{self, Check};
 use crate::client::{Call, Client};
 use crate::disk;
 use crate::draw;
@@ -340,6 +340,10 @@ async fn audited(operator: &Operator, sale: &str, crowd: &Crowd) -> Result<Vec<C
         })
         .map(|slot| slot["id"].to_string())
         .collect();
+    let there_are: u64 = slots.iter().filter_map(|slot| slot["capacity"].as_u64()).sum();
+    let loaded = u64::try_from(crowd.terms.invited.len()).unwrap_or(u64::MAX);
+    let short =
+        if there_are == loaded { vec![] } else { vec![format!("{there_are} units of {loaded} loaded")] };
     let sold: u64 = slots.iter().filter_map(|slot| slot["sold"].as_u64()).sum();
     let other = if sold == told { vec![] } else { vec![format!("{sold} units sold for {told} orders")] };
     let joined = line["lanes"][0]["called_up_to"].as_u64().unwrap_or(0)
@@ -358,7 +362,9 @@ async fn audited(operator: &Operator, sale: &str, crowd: &Crowd) -> Result<Vec<C
             &unequal,
             format!("{} slots", slots.len()),
         ),
+        Check::no_cases("all that was loaded is there", &short, format!("{there_are} units")),
         Check::no_cases("a unit for each order", &other, format!("{sold} units")),
         Check::no_cases("nobody without a code stands in the line", &crowded, format!("{joined} places")),
+        audit::every_answer_within_the_contract(&crowd.floor.measured.borrow()),
     ])
 }

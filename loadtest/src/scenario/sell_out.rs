@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use rand::seq::SliceRandom;
-use serde_json::json;
 
 use super::{AtTarget, Where, pre_opening};
 use crate::audit::{self, Evidence, books, books::Books};
@@ -31,6 +30,7 @@ use crate::usage::Watch;
 use crate::verdict::{Expectation, Verdict};
 use crate::visitor::Ending;
 use crate::wire;
+use crate::wish::Wish;
 
 /// Public counts may be 2 s old.
 const COUNTS_SETTLE: Duration = Duration::from_millis(2_200);
@@ -103,6 +103,7 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
         ledger: &ledger,
         measured: &measured,
         books: &books,
+        loaded: None,
         pairs: None,
         alone: false,
         without_final_answer: endings.get(&Ending::Silent).copied().unwrap_or_default() + unfinished,
@@ -248,8 +249,8 @@ async fn buy(counter: &Counter, number: usize, turn: Turn) {
     let stream = 16 + u64::try_from(number).unwrap_or_default();
     let name = format!("{}-{number}", counter.desk.run);
     let mut buyer = Buyer::new(name, &counter.key, draw::stream(counter.seed, stream));
-    let item = json!({"slot": counter.errands[number], "quantity": 1});
-    let ending = match counter.desk.hold(turn, &item, 1, &mut buyer).await {
+    let wish = Wish::Slot { slot: counter.errands[number].clone(), quantity: 1 };
+    let ending = match counter.desk.hold(turn, &wish, &mut buyer).await {
         Holding::Held(cart) => {
             let turn = counter.desk.turn(Instant::now()).await;
             match counter.desk.pay(turn, &cart, &mut buyer).await {

@@ -33,6 +33,16 @@ pub enum Fault {
     RefusesByRule,
     /// Rejects every checkout.
     RejectsPayments,
+    /// Takes every slot and keeps all but the last.
+    LosesASlot,
+    /// Gives those who let it choose a pair of another venue.
+    GivesElsewhere,
+    /// Gives two units of each part.
+    GivesTwoOfEach,
+    /// Has an order without units in its books for every fifth that was told.
+    InventsOrders,
+    /// Says of a payment that is asked for again that it was rejected.
+    TakesPaymentsBack,
     /// Does not know the key of the phone desk.
     ForgetsThePhone,
 }
@@ -109,7 +119,11 @@ fn problem(status: u16, code: &str) -> (u16, Value) {
 impl Shop {
     fn answer(&mut self, asked: &Asked) -> (u16, Value) {
         if let Some(kept) = asked.once.as_ref().and_then(|key| self.answered.get(key)) {
-            return kept.clone();
+            let mut kept = kept.clone();
+            if self.fault == Fault::TakesPaymentsBack && asked.path.ends_with("checkout") {
+                kept.1 = json!({"checkout": kept.1["checkout"], "state": "rejected"});
+            }
+            return kept;
         }
         let answer = self.decide(asked);
         if let (Some(key), true) = (&asked.once, answer.0 < 400 && self.fault != Fault::ForgetsKeys) {
@@ -167,6 +181,9 @@ impl Shop {
             };
             self.slots.insert(word("id"), new);
             added += 1;
+        }
+        if self.fault == Fault::LosesASlot {
+            self.slots.pop_last();
         }
         let counts =
             json!({"added": added, "updated": 0, "unchanged": 0, "rejected_count": 0, "rejected": []});
@@ -242,6 +259,15 @@ impl Shop {
             .collect()
     }
 
+    /// A pair at this venue, or where the fault has it.
+    fn pair_at(&self, venue: &str) -> Option<Vec<String>> {
+        let elsewhere = match self.fault {
+            Fault::GivesElsewhere => self.slots.values().find(|slot| slot.venue != venue),
+            _ => None,
+        };
+        self.free_pairs(elsewhere.map_or(venue, |slot| &slot.venue), 1).pop()
+    }
+
     fn closed(&self) -> bool {
         self.opens_at.is_some_and(|at| jiff::Timestamp::now() < at)
     }
@@ -263,7 +289,7 @@ impl Shop {
             (Some(slot), _) => vec![slot.to_owned()],
             (None, bundle) => match bundle["slots"].as_array() {
                 Some(named) => named.iter().map(|slot| slot.as_str().unwrap().to_owned()).collect(),
-                None => match self.free_pairs(bundle["venue"].as_str().unwrap(), 1).pop() {
+                None => match self.pair_at(bundle["venue"].as_str().unwrap()) {
                     Some(pair) => pair,
                     None => return problem(409, "all-held"),
                 },
@@ -274,7 +300,10 @@ impl Shop {
         }
         slots.iter().for_each(|slot| self.slots.get_mut(slot).unwrap().held += 1);
         let cart = format!("cart_{}", self.asked);
-        let answer = json!({"cart": cart, "state": "open", "items": lines(&slots)});
+        let mut answer = json!({"cart": cart, "state": "open", "items": lines(&slots)});
+        if self.fault == Fault::GivesTwoOfEach {
+            answer["items"].as_array_mut().unwrap().iter_mut().for_each(|line| line["quantity"] = json!(2));
+        }
         self.carts.insert(cart, Cart { slots, state: "open" });
         (201, answer)
     }
@@ -297,6 +326,10 @@ impl Shop {
         let order = format!("order_{cart}");
         if self.fault == Fault::HalvesBundles {
             slots.truncate(1);
+        }
+        if self.fault == Fault::InventsOrders && self.orders.len() % 5 == 4 {
+            let row = json!({"order": format!("extra_{cart}"), "state": "confirmed", "items": []});
+            self.orders.insert(format!("extra_{cart}"), row);
         }
         if self.fault != Fault::LosesOrders || self.orders.len() % 5 != 4 {
             let row = json!({"order": order, "state": "confirmed", "items": lines(&slots)});
@@ -329,6 +362,7 @@ impl Shop {
 }
 
 fn lines(slots: &[String]) -> Vec<Value> {
-    let line = |slot| json!({"hold": format!("hold_{slot}"), "bundle": "bdl_1", "slot": slot, "quantity": 1});
+    let bundle = (slots.len() > 1).then_some("bdl_1");
+    let line = |slot| json!({"hold": format!("hold_{slot}"), "bundle": bundle, "slot": slot, "quantity": 1});
     slots.iter().map(line).collect()
 }
