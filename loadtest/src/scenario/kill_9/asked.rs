@@ -46,6 +46,21 @@ impl Asked {
         call
     }
 
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What was sent with it; null if nothing was.
+    pub fn body(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
     /// For words.
     pub fn name(&self) -> String {
         let body = String::from_utf8_lossy(&self.body);

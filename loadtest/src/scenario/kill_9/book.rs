@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::asked::{Ack, Asked};
+use super::granted;
 use super::line::LineBook;
 use super::view::View;
 use crate::client::Answer;
@@ -115,7 +116,7 @@ pub struct Book {
 }
 
 impl Book {
-    /// Writes an acknowledgement down; the cart it is about and how it stands now.
+    /// Writes an acknowledgement down; the cart it is about and how it stands now, or why the answer is none.
     pub fn acknowledge(
         &mut self,
         asked: Asked,
@@ -126,9 +127,12 @@ impl Book {
         let read = self.read(deed, &body);
         let (cart, sale, view) =
             read.ok_or_else(|| format!("{}: cannot be understood: {body}", asked.name()))?;
+        let nothing = View::default();
+        let before = self.carts.get(&cart).map_or(&nothing, |known| &known.view);
+        let wrong = granted::differs(&asked, deed, sale, before, &view);
         self.fresh.push(Ack::new(asked, answer));
         self.stands(&cart, sale, view.clone());
-        Ok((cart, view))
+        wrong.map_or(Ok((cart, view)), Err)
     }
 
     /// The cart, its sale and how it stands after this answer.

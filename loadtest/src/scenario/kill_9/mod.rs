@@ -10,6 +10,7 @@ mod book;
 mod crowd;
 mod findings;
 mod floor;
+mod granted;
 mod line;
 mod line_audit;
 mod lists;

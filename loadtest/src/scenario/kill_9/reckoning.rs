@@ -7,7 +7,7 @@
 //! for again.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::rc::Rc;
 
@@ -77,6 +77,8 @@ impl Audit {
                 all.push((sale, slot));
             }
         }
+        let missing = missing(&self.floor.book.borrow().terms, &all);
+        missing.into_iter().for_each(|slot| self.look(LOST, Some(slot)));
         self.floor.book.borrow_mut().terms_unanswered = None;
         Ok(all)
     }
@@ -220,6 +222,13 @@ impl Audit {
     }
 }
 
+/// Slots of the shelves that are in no list.
+fn missing(terms: &BTreeMap<String, Terms>, listed: &[(Sale, Slot)]) -> Vec<String> {
+    let there: BTreeSet<&str> = listed.iter().map(|(_, slot)| slot.id.as_str()).collect();
+    let gone = terms.keys().filter(|slot| !there.contains(slot.as_str()));
+    gone.map(|slot| format!("{slot} is not in the list of its sale")).collect()
+}
+
 /// Whether a cart stands as it was told: exactly, but for a hold that has lapsed since.
 pub fn stands_as(sale: Sale, told: &View, now: &View) -> bool {
     told == now
@@ -250,4 +259,21 @@ where
         })??;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_is_gone_shows() {
+        let terms = |capacity| Terms { capacity, blocked: 0 };
+        let book = BTreeMap::from([("keep-0".to_owned(), terms(1)), ("keep-1".to_owned(), terms(1))]);
+        let slot = |id: &str| {
+            let json = serde_json::json!({"id": id, "venue": "kiel", "capacity": 1});
+            (Sale::Keep, serde_json::from_value(json).unwrap())
+        };
+        assert!(missing(&book, &[slot("keep-0"), slot("keep-1")]).is_empty());
+        assert_eq!(missing(&book, &[slot("keep-0")]), ["keep-1 is not in the list of its sale"]);
+    }
 }

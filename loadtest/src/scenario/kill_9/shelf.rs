@@ -71,6 +71,11 @@ fn dose_id(sale: Sale, venue: &str, dose: &str, number: usize) -> String {
     format!("{}-{venue}-{dose}-{number}", sale.id())
 }
 
+/// Whether a slot gives this dose at this venue.
+pub fn is_dose(slot: &str, sale: Sale, venue: &str, dose: &str) -> bool {
+    (0..DOSES).any(|number| slot == dose_id(sale, venue, dose, number))
+}
+
 /// An item somebody wants.
 pub fn wish(sale: Sale, rng: &mut ChaCha8Rng) -> Value {
     let venue = VENUES.choose(rng).copied().unwrap_or_default();
