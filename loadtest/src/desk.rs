@@ -18,6 +18,7 @@ use crate::draw;
 use crate::driver::Floor;
 use crate::ledger::{Fate, Ledger};
 use crate::measured::Kind;
+use crate::shown;
 use crate::turns::Turn;
 use crate::wire;
 use crate::wish::Wish;
@@ -105,11 +106,8 @@ impl Desk {
         let path = format!("/v1/sales/{}/availability?by=venue,day&product={product}", self.sale);
         let read = Call::get(path).key(&buyer.key);
         let told = self.insist(Kind::Look, turn, read, buyer).await;
-        let rows: wire::Dated<wire::Availability> = self.read_served("availability", told, buyer)?;
-        self.note_age("look", &rows);
-        for untruth in rows.items.iter().filter_map(wire::Availability::untruth) {
-            self.floor.measured.borrow_mut().breach(format!("look: {untruth}"));
-        }
+        let (rows, answer) = self.read_served("availability", told, buyer)?;
+        shown::counts(&mut self.floor.measured.borrow_mut(), &rows, &answer);
         Ok(rows.items)
     }
 
@@ -123,20 +121,9 @@ impl Desk {
     ) -> Result<Vec<wire::Bundle>, Unserved> {
         let path = format!("/v1/sales/{}/bundles?rule={rule}&venue={venue}&limit=20", self.sale);
         let told = self.insist(Kind::Search, turn, Call::get(path).key(&buyer.key), buyer).await;
-        let rows: wire::Dated<wire::Bundle> = self.read_served("bundles", told, buyer)?;
-        self.note_age("search", &rows);
+        let (rows, answer): (wire::Dated<wire::Bundle>, _) = self.read_served("bundles", told, buyer)?;
+        shown::dated(&mut self.floor.measured.borrow_mut(), "search", &rows, &answer);
         Ok(rows.items)
-    }
-
-    /// What everybody may read says how old it is.
-    fn note_age<T>(&self, what: &str, rows: &wire::Dated<T>) {
-        let mut measured = self.floor.measured.borrow_mut();
-        match (rows.as_of, rows.server_time) {
-            (Some(as_of), Some(now)) => {
-                measured.aged(Duration::try_from(now.duration_since(as_of)).unwrap_or_default());
-            }
-            _ => measured.breach(format!("{what}: an answer that does not tell its age")),
-        }
     }
 
     /// Makes a cart with one item.
@@ -229,6 +216,9 @@ impl Desk {
     /// `asked` is at or before the instant at which the server counted the cart's time from.
     fn note_held(&self, answer: &Answer, asked: Instant, wish: &Wish) -> Holding {
         let Some(cart) = self.read::<wire::Cart>("cart", answer) else { return Holding::Silent };
+        if let Some(now) = cart.server_time {
+            self.floor.measured.borrow_mut().ages.told(now, answer.times.1);
+        }
         let stranger = wish.differs(&cart.items, self.ledger.borrow().stock());
         let units: Vec<(String, u64)> =
             cart.items.into_iter().map(|item| (item.slot, item.quantity)).collect();
@@ -262,13 +252,16 @@ impl Desk {
         what: &str,
         told: ToldAtLast,
         buyer: &mut Buyer,
-    ) -> Result<T, Unserved> {
+    ) -> Result<(T, Answer), Unserved> {
         match told.answer {
             Some(answer) if answer.status >= 400 => {
                 buyer.refused_with.clone_from(&told.code);
                 Err(Unserved::Refused)
             }
-            Some(answer) => self.read(what, &answer).ok_or(Unserved::Silent),
+            Some(answer) => match self.read(what, &answer) {
+                Some(read) => Ok((read, answer)),
+                None => Err(Unserved::Silent),
+            },
             None => Err(Unserved::Silent),
         }
     }

@@ -14,6 +14,7 @@ use crate::measured::{Kind, Measured};
 use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::progress::Pulse;
+use crate::shown;
 use crate::turns::{Turn, Turns};
 
 /// How long the wind-down may take before visits count as left without an answer.
@@ -92,7 +93,10 @@ impl Floor {
 
     /// A page view by somebody who only looks.
     pub fn view(self: &Rc<Self>, turn: Turn, call: &Rc<Call>) {
-        self.begin(Kind::Look, turn, call, drop);
+        let floor = Rc::clone(self);
+        self.begin(Kind::Look, turn, call, move |answer| {
+            shown::page(&mut floor.measured.borrow_mut(), &answer);
+        });
     }
 
     /// Waits for what is on the way: page views are not visits, but a stall at the very end must not slip out of the table.

@@ -11,6 +11,7 @@
 //! least its time-out; a run in which the tester was the limit says so and ends with its own exit code. It never depends on
 //! the engine: what it knows of the server is what the contract says ([`wire`]).
 
+pub mod ages;
 pub mod arrivals;
 pub mod audit;
 pub mod behaviour;
@@ -36,6 +37,7 @@ pub mod progress;
 pub mod refusals;
 pub mod report;
 pub mod scenario;
+pub mod shown;
 pub mod stock;
 pub mod summary;
 pub mod terminal;

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ages::Ages;
 use crate::client::{Answer, Call, Lost, Sent};
 use crate::latency::{Lane, Times};
 use crate::refusals::{self, Problem};
+use crate::shown::SoldOut;
 use crate::turns::Turn;
 
 /// What a request is for.
@@ -102,8 +104,10 @@ pub struct Measured {
     pub visits: Times,
     /// How long visitors' steps waited for a place after they were due, in the rush.
     pub waited_for_place: Times,
-    /// Greatest age of a read that told its age, and how many did.
-    pub stalest: Option<(Duration, u64)>,
+    /// How old what was read was.
+    pub ages: Ages,
+    /// Of what it was said that nothing is left.
+    pub sold_out: SoldOut,
 }
 
 impl Measured {
@@ -118,7 +122,8 @@ impl Measured {
             breaches: BTreeMap::new(),
             visits: Times::default(),
             waited_for_place: Times::default(),
-            stalest: None,
+            ages: Ages::new(),
+            sold_out: SoldOut::new(),
         }
     }
 
@@ -166,12 +171,6 @@ impl Measured {
         *self.breaches.entry(what.into()).or_default() += 1;
     }
 
-    /// Notes how old a read was when it was answered.
-    pub fn aged(&mut self, age: Duration) {
-        let (oldest, count) = self.stalest.unwrap_or_default();
-        self.stalest = Some((oldest.max(age), count + 1));
-    }
-
     /// The merged lane of some kinds in one phase.
     pub fn lane(&self, phase: Phase, kinds: &[Kind]) -> Lane {
         let mut all = Lane::default();
@@ -216,8 +215,14 @@ mod tests {
         let t0 = Instant::now();
         let at = |ms| t0 + Duration::from_millis(ms);
         let mut measured = Measured::new(t0, Duration::from_secs(2));
-        let granted =
-            Answer { status: 201, retry_after: false, replayed: false, etag: None, body: Bytes::new() };
+        let granted = Answer {
+            status: 201,
+            retry_after: false,
+            replayed: false,
+            times: (t0, t0),
+            etag: None,
+            body: Bytes::new(),
+        };
         let sent = Sent { sent_at: at(2_500), done_at: at(2_501), outcome: Ok(granted) };
         measured.record(Kind::Look, Turn::at(at(500)), &Call::get("/"), &sent);
         assert_eq!(measured.waited_for_place.spread().count, 0, "a page view waits for nothing");

@@ -174,6 +174,9 @@ pub struct Cart {
     /// How long it lives, as of the answer.
     #[serde(default)]
     pub expires_in_ms: Option<u64>,
+    /// When it was answered.
+    #[serde(default)]
+    pub server_time: Option<jiff::Timestamp>,
     /// Its holds.
     #[serde(default)]
     pub items: Vec<Item>,

@@ -1,8 +1,13 @@
 //! The checks that need the answers alone, as an outsider could make them.
 
+use std::time::Duration;
+
 use super::{Check, Evidence};
 use crate::ledger::Ledger;
 use crate::measured::Measured;
+
+/// What two clocks and the way between them may come to.
+const MAY_LAG: Duration = Duration::from_secs(2);
 
 /// At no moment were more units of a slot acknowledged than it has.
 pub(super) fn nothing_acknowledged_twice(ledger: &Ledger) -> Check {
@@ -31,6 +36,14 @@ pub fn every_answer_within_the_contract(measured: &Measured) -> Check {
         measured.breaches.iter().map(|(what, times)| format!("{times} x {what}")).collect();
     let answers: u64 = measured.told.values().sum();
     Check::no_cases("every answer within the contract", &cases, format!("{answers} answers"))
+}
+
+/// No read is of long before it was asked for, by the tester's own clock.
+pub(super) fn reads_are_of_now(measured: &Measured) -> Check {
+    let (behind, reads) = (measured.ages.behind(), measured.ages.reads());
+    let words = format!("{:.2} s older than its request at most, of {reads} reads", behind.as_secs_f64());
+    let cases = if behind <= MAY_LAG { vec![] } else { vec![words.clone()] };
+    Check::no_cases("reads are of when they were asked for", &cases, words)
 }
 
 /// Losers are told; silence is nobody's final answer.

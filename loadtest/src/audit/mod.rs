@@ -99,7 +99,9 @@ pub fn run(evidence: &Evidence<'_>) -> Vec<Check> {
     if evidence.alone {
         checks.push(books::held_is_what_carts_say(evidence));
         checks.push(told::every_order_was_told(evidence));
+        checks.push(told::nothing_left_was_true(&evidence.measured.sold_out, evidence.books));
     }
+    checks.push(answers::reads_are_of_now(evidence.measured));
     checks.push(every_answer_within_the_contract(evidence.measured));
     checks.push(answers::every_visit_got_a_final_answer(evidence));
     checks

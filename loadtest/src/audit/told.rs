@@ -1,10 +1,12 @@
 //! The way back from the books to the answers: whoever has an order was told so. Only a payment that never got its answer may
 //! have become an order nobody knows of.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::books::Books;
 use super::{Check, Evidence};
 use crate::ledger::{Fate, HeldCart};
+use crate::shown::SoldOut;
 use crate::stock::Stock;
 use crate::wire::Order;
 
@@ -37,6 +39,22 @@ pub(super) fn every_order_was_told(evidence: &Evidence<'_>) -> Check {
     Check::no_cases("every order in the books was told", &cases, counted)
 }
 
+/// Where people were told that nothing is left and nothing will come back, all is sold in the end.
+pub(super) fn nothing_left_was_true(told: &SoldOut, books: &Books) -> Check {
+    let mut cases = Vec::new();
+    for (venue, day) in told.iter().flat_map(|(venue, days)| days.iter().map(move |day| (venue, day))) {
+        let here = |name: &Option<String>, wanted: &str| name.as_deref() == Some(wanted);
+        let row = books.rows.iter().find(|row| here(&row.venue, venue) && here(&row.day, day));
+        let left = row.and_then(|row| Some(row.free_units()? + row.held?));
+        if left != Some(0) {
+            cases
+                .push(format!("{venue} {day} was told sold out, at the end {left:?} units are free or held"));
+        }
+    }
+    let counted = format!("{} venues and days", told.values().map(BTreeSet::len).sum::<usize>());
+    Check::no_cases("nothing left was only said of what is sold", &cases, counted)
+}
+
 fn units_of<'a>(cart: &HeldCart, stock: &'a Stock) -> BTreeMap<&'a str, u64> {
     let mut units = BTreeMap::new();
     for (slot, quantity) in &cart.units {
@@ -52,7 +70,6 @@ mod tests {
 
     use http::HeaderValue;
 
-    use super::super::books::Books;
     use super::*;
     use crate::ledger::Ledger;
     use crate::measured::Measured;

@@ -47,8 +47,6 @@ pub struct Call {
     pub if_match: Option<HeaderValue>,
     /// After this the request is lost.
     pub timeout: Duration,
-    /// Whether a good answer is read by the caller; a look-only view throws it away.
-    pub keep_body: bool,
 }
 
 impl Call {
@@ -68,7 +66,6 @@ impl Call {
             wait_s: None,
             if_match: None,
             timeout: PATIENCE,
-            keep_body: true,
         }
     }
 
@@ -134,9 +131,11 @@ pub struct Answer {
     pub retry_after: bool,
     /// Whether it says that it is the kept answer of an earlier request.
     pub replayed: bool,
+    /// When it was asked for and when it was complete.
+    pub times: (Instant, Instant),
     /// The version of the document, where it has one.
     pub etag: Option<HeaderValue>,
-    /// The body, if the caller wanted it or the status was an error.
+    /// The body.
     pub body: Bytes,
 }
 
@@ -200,8 +199,9 @@ impl Client {
         let result = tokio::time::timeout(call.timeout, self.exchange(call)).await;
         let done_at = Instant::now();
         let outcome = match result {
-            Ok(Ok((answer, connection))) => {
+            Ok(Ok((mut answer, connection))) => {
                 self.pool.give_back(connection);
+                answer.times = (sent_at, done_at);
                 Ok(answer)
             }
             Ok(Err(lost)) => Err(lost),
@@ -215,7 +215,7 @@ impl Client {
             let mut connection = self.pool.take().await?;
             match connection.send(call.request(&self.host)?).await {
                 Ok(response) => {
-                    let answer = read_answer(response, call.keep_body).await?;
+                    let answer = read_answer(response).await?;
                     return Ok((answer, connection));
                 }
                 // The server closed an idle connection just then and hyper tells that nothing was sent: take another.
@@ -226,19 +226,15 @@ impl Client {
     }
 }
 
-async fn read_answer(response: http::Response<hyper::body::Incoming>, keep: bool) -> Result<Answer, Lost> {
+async fn read_answer(response: http::Response<hyper::body::Incoming>) -> Result<Answer, Lost> {
     let status = response.status().as_u16();
     let retry_after = response.headers().contains_key(RETRY_AFTER);
     let replayed = response.headers().get(&REPLAYED).is_some_and(|value| value == "true");
     let etag = response.headers().get(ETAG).cloned();
-    let keep = keep || status >= 400;
     let mut body = response.into_body();
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Lost::Broken)?.into_data() else { continue };
-        if !keep {
-            continue;
-        }
         // Nearly every answer is one frame: that one is kept as it is, without a copy.
         if first.is_empty() {
             first = data;
@@ -247,5 +243,6 @@ async fn read_answer(response: http::Response<hyper::body::Incoming>, keep: bool
         }
     }
     let body = if rest.is_empty() { first } else { [first.as_ref(), rest.as_ref()].concat().into() };
-    Ok(Answer { status, retry_after, replayed, etag, body })
+    let now = Instant::now();
+    Ok(Answer { status, retry_after, replayed, times: (now, now), etag, body })
 }

@@ -237,8 +237,7 @@ struct Rushed {
 
 async fn rush(shop: &Rc<Shop>, at: &AtTarget, plan: &Plan) -> Rushed {
     let path = format!("/v1/sales/{}/availability?by=venue,day&product=dose1", shop.desk.sale);
-    let mut view = Call::get(path).key(&shop.web_key);
-    view.keep_body = false;
+    let view = Call::get(path).key(&shop.web_key);
     let visits = |number, turn| visitor::visit(Rc::clone(shop), number, turn);
     let watch = Watch::begin(at.own.as_ref().map(OwnServer::pid));
     let line = ProgressLine::start(&shop.desk.floor.pulse);

@@ -48,11 +48,12 @@ pub(super) fn all(s1: &S1, shop: &Shop, figures: &AllFigures) -> Vec<Expectation
         p99("honest p99 of a granted hold", figures.get("granted"), 25),
         p99("honest p99 of a read", figures.get("read"), 15),
     ];
-    all.push(match shop.desk.floor.measured.borrow().stalest {
-        Some((age, reads)) => Expectation::asked(
+    let measured = shop.desk.floor.measured.borrow();
+    all.push(match measured.ages.oldest() {
+        Some(age) => Expectation::asked(
             "age of a read",
             "at most 2 s",
-            format!("{:.2} s at most, of {reads} that told", age.as_secs_f64()),
+            format!("{:.2} s at most, of {} that told", age.as_secs_f64(), measured.ages.reads()),
             age <= Duration::from_secs(2),
         ),
         None => Expectation::told("age of a read", "at most 2 s", "no answer told its age"),

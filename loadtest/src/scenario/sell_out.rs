@@ -215,8 +215,7 @@ fn plan(wish: &SellOut, buyers: usize) -> Plan {
 }
 
 async fn open_loop(counter: &Rc<Counter>, plan: &Plan, sale: &str) -> driver::Shares {
-    let mut view = Call::get(format!("/v1/sales/{sale}/availability?by=venue")).key(&counter.key);
-    view.keep_body = false;
+    let view = Call::get(format!("/v1/sales/{sale}/availability?by=venue")).key(&counter.key);
     let visits = |number, turn| {
         let counter = Rc::clone(counter);
         async move { buy(&counter, number, turn).await }

@@ -69,8 +69,7 @@ impl Views {
         }
         let desk = &room.shop.desk;
         let path = format!("/v1/sales/{}/availability?by=venue,day&product={}", desk.sale, room.shop.product);
-        let mut view = Call::get(path).key(&room.shop.web_key);
-        view.keep_body = false;
+        let view = Call::get(path).key(&room.shop.web_key);
         let view = Rc::new(view);
         for _ in 0..due {
             desk.floor.view(Turn::at(at), &view);

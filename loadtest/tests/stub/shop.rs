@@ -43,6 +43,12 @@ pub enum Fault {
     InventsOrders,
     /// Says of a payment that is asked for again that it was rejected.
     TakesPaymentsBack,
+    /// Answers everybody who looks with the first page it made after the opening.
+    KeepsItsPage,
+    /// Shows no rows to who asks for a product.
+    ShowsNothing,
+    /// Says of the first venue that it is sold out, whatever is left there.
+    SaysSoldOut,
     /// Does not know the key of the phone desk.
     ForgetsThePhone,
 }
@@ -72,6 +78,8 @@ struct Shop {
     orders: BTreeMap<String, Value>,
     answered: HashMap<String, (u16, Value)>,
     asked: u64,
+    /// The page of `Fault::KeepsItsPage`.
+    page: Option<Value>,
 }
 
 /// Opens a shop; gives back its URL.
@@ -98,6 +106,7 @@ pub fn open_with(fault: Fault, slots: &[(&str, u64)]) -> String {
         orders: BTreeMap::new(),
         answered: HashMap::new(),
         asked: 0,
+        page: None,
     });
     serve(move |asked| {
         let (status, body) = shop.lock().unwrap().answer(&asked);
@@ -143,7 +152,7 @@ impl Shop {
             ("GET", ["v1", "sales", _]) => (200, json!({})),
             ("POST", ["v1", "sales", _, "slots"]) => self.load(asked),
             ("GET", ["v1", "sales", _, "slots"]) => (200, json!({"items": self.slot_rows(), "next": null})),
-            ("GET", ["v1", "sales", _, "availability"]) => self.availability(asked),
+            ("GET", ["v1", "sales", _, "availability"]) => self.page_of_counts(asked),
             ("GET", ["v1", "sales", _, "bundles"]) => self.bundles(asked),
             ("GET", ["v1", "sales", _, "orders"]) => self.page_of_orders(asked),
             ("POST", ["v1", "sales", _, "carts"]) => self.hold(asked),
@@ -204,6 +213,25 @@ impl Shop {
                 "free": self.free(slot), "state": "available"})
         };
         self.slots.iter().map(row).collect()
+    }
+
+    /// The counts as a fault shows them; whoever asks for all products is the audit.
+    fn page_of_counts(&mut self, asked: &Asked) -> (u16, Value) {
+        let (status, mut page) = self.availability(asked);
+        if !asked.query.contains("product=") || self.closed() {
+            return (status, page);
+        }
+        match self.fault {
+            Fault::ShowsNothing => page["items"] = json!([]),
+            Fault::KeepsItsPage => page = self.page.get_or_insert(page).clone(),
+            Fault::SaysSoldOut => {
+                let row = &mut page["items"][0];
+                (row["free"], row["held"], row["sold"]) = (json!(0), json!(0), row["capacity"].clone());
+                row["state"] = json!("sold_out");
+            }
+            _ => {}
+        }
+        (status, page)
     }
 
     fn availability(&self, asked: &Asked) -> (u16, Value) {
@@ -300,7 +328,8 @@ impl Shop {
         }
         slots.iter().for_each(|slot| self.slots.get_mut(slot).unwrap().held += 1);
         let cart = format!("cart_{}", self.asked);
-        let mut answer = json!({"cart": cart, "state": "open", "items": lines(&slots)});
+        let now = jiff::Timestamp::now().to_string();
+        let mut answer = json!({"cart": cart, "state": "open", "items": lines(&slots), "server_time": now});
         if self.fault == Fault::GivesTwoOfEach {
             answer["items"].as_array_mut().unwrap().iter_mut().for_each(|line| line["quantity"] = json!(2));
         }

@@ -142,7 +142,8 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, replayed: bool, body: &str) -> Answer {
-        Answer { status, retry_after: false, replayed, etag: None, body: body.to_owned().into() }
+        let times = (std::time::Instant::now(), std::time::Instant::now());
+        Answer { status, retry_after: false, replayed, times, etag: None, body: body.to_owned().into() }
     }
 
     #[test]
