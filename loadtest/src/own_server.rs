@@ -1,10 +1,12 @@
 //! A server of the tester's own, when no target is given: found, started on a free port with fresh keys and an empty data
 //! folder, waited for, and stopped as an operator would stop it, with SIGTERM. A run against it starts from nothing, so its
-//! figures can be compared with those of other days.
+//! figures can be compared with those of other days. Its data and log are evidence: they stay unless the run says that nobody
+//! needs them.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -13,6 +15,7 @@ use crate::child;
 use crate::client::{Call, Client, Target};
 use crate::failure::Failure;
 use crate::keys::{self, Keys};
+use crate::progress::stage;
 
 /// Names the server's program.
 const PROGRAM: &str = "ONSALE_BIN";
@@ -21,12 +24,22 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// How long a stop may take before it is forced.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// A started server; dropped, it is stopped and a data folder made for it is removed.
+/// Set when the person at the terminal has ended the run.
+static NOBODY_WILL_LOOK: AtomicBool = AtomicBool::new(false);
+
+/// The run was stopped by its person: what it has left is no evidence of anything.
+pub fn nobody_will_look() {
+    NOBODY_WILL_LOOK.store(true, Ordering::Relaxed);
+}
+
+/// A started server; dropped, it is stopped, and a data folder made for it is removed if it was discarded.
 #[derive(Debug)]
 pub struct OwnServer {
     program: PathBuf,
     data: PathBuf,
     made_data: bool,
+    discarded: bool,
+    was_ready: bool,
     keys: Keys,
     port: u16,
     child: Child,
@@ -35,7 +48,7 @@ pub struct OwnServer {
 }
 
 impl OwnServer {
-    /// Starts a server. Without a data folder one is made among the temporary files and removed afterwards.
+    /// Starts a server. Without a data folder one is made among the temporary files.
     pub async fn start(program: PathBuf, keys: &Keys, data: Option<&Path>) -> Result<Self, Failure> {
         let data_or_made = match data {
             Some(data) => data.to_owned(),
@@ -51,6 +64,8 @@ impl OwnServer {
             program,
             data: data_or_made,
             made_data: data.is_none(),
+            discarded: false,
+            was_ready: false,
             keys: keys.clone(),
             port,
             child,
@@ -102,9 +117,9 @@ impl OwnServer {
         Ok(())
     }
 
-    /// From now on its data folder is somebody's evidence: it stays when the server has gone.
-    pub fn keep_data(&mut self) {
-        self.made_data = false;
+    /// Nothing was found: a data folder that was made for it goes with the server.
+    pub fn discard_data(&mut self) {
+        self.discarded = true;
     }
 
     /// Whether it is still there; if not, its last words.
@@ -129,6 +144,7 @@ impl OwnServer {
             let ready = client.send(&Call::get("/readyz")).await.outcome;
             if ready.is_ok_and(|answer| answer.status == 200) {
                 self.start_up = begun.elapsed();
+                self.was_ready = true;
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -137,7 +153,12 @@ impl OwnServer {
     }
 
     fn not_ready(&self, why: &str) -> Failure {
-        self.last_words("The server the tester started did not get ready.", why)
+        let what = if self.was_ready {
+            "The server did not get ready again."
+        } else {
+            "The server the tester started did not get ready."
+        };
+        self.last_words(what, why)
     }
 
     fn last_words(&self, what: &str, why: &str) -> Failure {
@@ -148,10 +169,13 @@ impl OwnServer {
             what,
             format!("{why}; its last words:\n        {last}"),
             format!(
-                "keep its data and log with `--data DIR`, or try it by hand: `{} serve`",
-                self.program.display()
+                "look into its log, {}, or try it by hand: `{} serve --data {}`",
+                log_file(&self.data).display(),
+                self.program.display(),
+                self.data.join("data").display(),
             ),
         )
+        .of_the_server(self.was_ready)
     }
 
     fn stop(&mut self) {
@@ -162,7 +186,12 @@ impl OwnServer {
 impl Drop for OwnServer {
     fn drop(&mut self) {
         self.stop();
-        if self.made_data {
+        if !self.made_data {
+            return;
+        }
+        if !self.discarded && !NOBODY_WILL_LOOK.load(Ordering::Relaxed) {
+            stage(&format!("the server's data and log are kept in {}", self.data.display()));
+        } else {
             // What cannot be removed among the temporary files is the system's to clean.
             let _ = fs::remove_dir_all(&self.data);
         }

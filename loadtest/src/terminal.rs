@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::behaviour::Behaviour;
 use crate::cli::{Cli, Command, Common, Kill9Args, P1Args, P2Args, S1Args, S5Args, Scenario, SellOutArgs};
 use crate::failure::Failure;
+use crate::own_server;
 use crate::report::Report;
 use crate::scenario::kill_9::{self, Kill9};
 use crate::scenario::p2::{self, P2};
@@ -18,13 +19,13 @@ use crate::{compare, summary};
 /// Connections at most where the command line says nothing.
 const CONNECTIONS: usize = 2_048;
 
-/// Does it; the exit code is that of the verdict, or 1 if the run could not be made.
+/// Does it; the exit code is that of the verdict, or of the failure if it did not come to one.
 pub fn obey(cli: Cli) -> ExitCode {
     match done(cli) {
         Ok(code) => code.into(),
         Err(failure) => {
             eprintln!("loadtest: {failure}");
-            ExitCode::FAILURE
+            failure.exit_code().into()
         }
     }
 }
@@ -85,7 +86,11 @@ pub fn in_runtime<T>(run: impl Future<Output = Result<T, Failure>>) -> Result<T,
 /// A run that is told to end takes the server with it that it has started, and its temporary data.
 fn to_its_end<T>(run: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     in_runtime(async {
-        let stop = told_to_stop();
+        let stop = async {
+            let signal = told_to_stop().await;
+            own_server::nobody_will_look();
+            signal
+        };
         tokio::select! {
             biased;
             outcome = run => outcome,

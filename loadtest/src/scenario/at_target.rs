@@ -9,6 +9,8 @@ use crate::failure::Failure;
 use crate::keys::{Keys, bearer};
 use crate::operator::Operator;
 use crate::own_server::{self, OwnServer};
+use crate::report::Report;
+use crate::verdict::Verdict;
 
 /// As asked for on the command line.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +73,26 @@ impl AtTarget {
             probe_in,
             own,
         })
+    }
+
+    /// What it comes to: of a run that missed nothing nothing is kept, and a failure of a server that has died is its death.
+    pub fn end(mut self, outcome: Result<Report, Failure>) -> Result<Report, Failure> {
+        match (outcome, &mut self.own) {
+            (Ok(report), Some(own)) if report.verdict != Verdict::Missed => {
+                own.discard_data();
+                Ok(report)
+            }
+            (Err(failure), _) => Err(self.the_cause(failure)),
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// A server that does not answer may have died: then that is what there is to say.
+    pub fn the_cause(&mut self, failure: Failure) -> Failure {
+        match self.own.as_mut().map(OwnServer::still_runs) {
+            Some(Err(death)) if !failure.is_of_the_server() => death,
+            _ => failure,
+        }
     }
 
     /// Somebody who sets up and reads books: with the operator key if there is one, else the shop's.

@@ -10,7 +10,7 @@ use super::p1_expectations::{self, Day, NEARLY_ALL};
 use super::p1_terms::Terms;
 use super::room_audit::{audited, nobody_without_a_pass};
 use super::room_day::{Judged, Ready, Script, spread};
-use super::{Where, p1_inventory};
+use super::{AtTarget, Where, p1_inventory};
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::waiting::crowd::Crowd;
@@ -44,10 +44,15 @@ pub struct P1 {
 
 /// Runs it.
 pub async fn run(p1: &P1) -> Result<Report, Failure> {
+    let mut at = AtTarget::reach(&p1.place, true).await?;
+    let outcome = day(p1, &mut at).await;
+    at.end(outcome)
+}
+
+async fn day(p1: &P1, at: &mut AtTarget) -> Result<Report, Failure> {
     let terms = Terms::new(p1.scale, p1.speed);
     let script = Script {
         scenario: "p1",
-        place: &p1.place,
         sale: &p1.sale,
         scale: p1.scale,
         speed: p1.speed,
@@ -63,7 +68,7 @@ pub async fn run(p1: &P1) -> Result<Report, Failure> {
         claim_ms: terms.claim_ms,
         nearly_all: NEARLY_ALL,
     };
-    let mut ready = Ready::load(script, |opens_at| terms.settings(opens_at)).await?;
+    let mut ready = Ready::load(at, script, |opens_at| terms.settings(opens_at)).await?;
     // The room is open a second before the hour begins.
     let early = ready.begin.checked_sub(Duration::from_millis(500)).unwrap_or(ready.begin);
     tokio::time::sleep_until(early.into()).await;

@@ -9,7 +9,7 @@ use super::p2_expectations::{self, Day};
 use super::p2_terms::Terms;
 use super::room_audit::audited;
 use super::room_day::{Judged, Ready, Script, spread};
-use super::{Where, p2_inventory, room_expectations};
+use super::{AtTarget, Where, p2_inventory, room_expectations};
 use crate::audit::Check;
 use crate::behaviour::Behaviour;
 use crate::draw;
@@ -69,11 +69,16 @@ struct Turned {
 
 /// Runs it.
 pub async fn run(p2: &P2) -> Result<Report, Failure> {
+    let mut at = AtTarget::reach(&p2.place, true).await?;
+    let outcome = day(p2, &mut at).await;
+    at.end(outcome)
+}
+
+async fn day(p2: &P2, at: &mut AtTarget) -> Result<Report, Failure> {
     let terms = Terms::new(p2.scale, p2.speed, &p2.behaviour);
     let lead = draw::seconds(terms.wave.before_s);
     let script = Script {
         scenario: "p2",
-        place: &p2.place,
         sale: &p2.sale,
         scale: p2.scale,
         speed: p2.speed,
@@ -89,7 +94,7 @@ pub async fn run(p2: &P2) -> Result<Report, Failure> {
         claim_ms: terms.dials.claim_ms,
         nearly_all: 0.99,
     };
-    let mut ready = Ready::load(script, |_| terms.settings()).await?;
+    let mut ready = Ready::load(at, script, |_| terms.settings()).await?;
     let views = Views::up_to(move |at_s| terms.offered(at_s));
     let lived = ready.live(async { Ok(Vec::new()) }, Some(&views)).await?;
     let operator = ready.at.operator();

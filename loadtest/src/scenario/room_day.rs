@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::room_use::Readings;
 use super::s1_inventory::{self, NewSlot};
-use super::{AtTarget, Where, pre_opening};
+use super::{AtTarget, pre_opening};
 use crate::audit::{Check, loaded::Loaded};
 use crate::behaviour::Behaviour;
 use crate::client::Client;
@@ -38,8 +38,6 @@ pub const CONNECTIONS: usize = 8_000;
 pub(super) struct Script<'a> {
     /// Its name in the report.
     pub scenario: &'a str,
-    /// Against what.
-    pub place: &'a Where,
     /// The sale's id.
     pub sale: &'a str,
     /// Divides visitors, rates and inventory; for the report.
@@ -72,7 +70,7 @@ pub(super) struct Script<'a> {
 
 /// A day that can begin.
 pub(super) struct Ready<'a> {
-    pub at: AtTarget,
+    pub at: &'a mut AtTarget,
     pub room: Rc<Room>,
     /// The first who comes.
     pub begin: Instant,
@@ -109,13 +107,13 @@ pub(super) struct Judged {
 }
 
 impl<'a> Ready<'a> {
-    /// Finds the server and loads the slots; from now on the day comes by itself. `settings` are those of the sale whose t0 is that instant.
+    /// Loads the slots; from now on the day comes by itself. `settings` are those of the sale whose t0 is that instant.
     pub(super) async fn load(
+        at: &'a mut AtTarget,
         script: Script<'a>,
         settings: impl FnOnce(jiff::Timestamp) -> Value,
     ) -> Result<Self, Failure> {
         let started_at = jiff::Timestamp::now().to_string();
-        let at = AtTarget::reach(script.place, true).await?;
         let probes = vec![disk::probe(at.probe_in(), "before")?];
         stage("loading the slots");
         let (t0_wall, t0) = pre_opening::opening_instant(script.lead.as_secs_f64() + 2.0);
@@ -125,7 +123,7 @@ impl<'a> Ready<'a> {
         let name = pre_opening::run_name();
         stage(&format!("the first come in a moment, the day's own instant is {t0_wall}"));
         let Script { scenario, sale, scale, speed, seed, patience, .. } = script;
-        let (room, mark) = room(script, &at, &name, (begin, t0));
+        let (room, mark) = room(script, at, &name, (begin, t0));
         Ok(Self {
             at,
             room,

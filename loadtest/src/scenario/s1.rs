@@ -72,8 +72,13 @@ impl S1 {
 
 /// Runs it.
 pub async fn run(s1: &S1) -> Result<Report, Failure> {
-    let started_at = jiff::Timestamp::now().to_string();
     let mut at = AtTarget::reach(&s1.place, true).await?;
+    let outcome = day(s1, &mut at).await;
+    at.end(outcome)
+}
+
+async fn day(s1: &S1, at: &mut AtTarget) -> Result<Report, Failure> {
+    let started_at = jiff::Timestamp::now().to_string();
     if s1.crash && at.own.is_none() {
         return Err(Failure::new(
             "Only a server of the tester's own can be killed.",
@@ -81,7 +86,7 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
             "leave `--target` or `--crash` away",
         ));
     }
-    let prepared = prepare(s1, &mut at).await?;
+    let prepared = prepare(s1, at).await?;
     let plan = plan(s1);
     let mut probes = vec![disk::probe(at.probe_in(), "before")?];
     let (opens_at, t0) = pre_opening::opening_instant(WARM_UP_S / s1.speed);
@@ -89,24 +94,18 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
     let slots = &prepared.slots;
     let closed = pre_opening::nothing_bookable(&at.shop(), &s1.sale, &prepared.name, slots).await?;
 
-    let shop = shop(s1, &at, s1_inventory::stock(slots), &plan, &prepared.name, t0);
+    let shop = shop(s1, at, s1_inventory::stock(slots), &plan, &prepared.name, t0);
     stage(&format!("the sale opens at {opens_at}"));
-    let rushed = rush(&shop, &at, &plan).await;
+    let rushed = rush(&shop, at, &plan).await;
     probes.push(disk::probe(at.probe_in(), "after")?);
-    // Counted since the server's start, and of nobody else's carts, where the server is the tester's own.
-    let locks = if at.own.is_some() { Some(Locks::read(&at.operator()).await?) } else { None };
-    let mut restarts = prepared.restart.into_iter().collect::<Vec<_>>();
-    if let Some(own) = &mut at.own {
-        own.still_runs()?;
-        if s1.crash {
-            stage("killing the server and starting it again");
-            own.crash_and_restart().await?;
-            restarts.push(Restart { after: "a kill", took: own.start_up });
-        }
+    let mut after =
+        Aftermath { restarts: prepared.restart.into_iter().collect(), checks: vec![closed], locks: None };
+    if let Err(failure) = after.look(s1, at, &shop, &prepared.loaded, rushed.shares.unfinished).await {
+        // A server that dies has missed all that is left to ask; what the rush came to is told nevertheless.
+        let case = at.the_cause(failure).to_string();
+        after.checks.push(Check::no_cases("the server lives and its books can be read", &[case], ""));
     }
-    stage("reading the books for the audit");
-    let mut audit = vec![closed];
-    audit.extend(audited(s1, &at.operator(), &shop, &prepared.loaded, rushed.shares.unfinished).await?);
+    let Aftermath { restarts, checks: audit, locks } = after;
 
     let floor = &shop.desk.floor;
     let measured = floor.measured.borrow();
@@ -156,6 +155,39 @@ pub async fn run(s1: &S1) -> Result<Report, Failure> {
 pub(super) struct Restart {
     pub(super) after: &'static str,
     pub(super) took: Duration,
+}
+
+/// What is learnt of the server after the rush, as far as it goes.
+struct Aftermath {
+    restarts: Vec<Restart>,
+    checks: Vec<Check>,
+    locks: Option<Locks>,
+}
+
+impl Aftermath {
+    async fn look(
+        &mut self,
+        s1: &S1,
+        at: &mut AtTarget,
+        shop: &Shop,
+        loaded: &Loaded,
+        unfinished: usize,
+    ) -> Result<(), Failure> {
+        let operator = at.operator();
+        if let Some(own) = &mut at.own {
+            own.still_runs()?;
+            // Counted since the server's start, and of nobody else's carts, where the server is the tester's own.
+            self.locks = Some(Locks::read(&operator).await?);
+            if s1.crash {
+                stage("killing the server and starting it again");
+                own.crash_and_restart().await?;
+                self.restarts.push(Restart { after: "a kill", took: own.start_up });
+            }
+        }
+        stage("reading the books for the audit");
+        self.checks.extend(audited(s1, &at.operator(), shop, loaded, unfinished).await?);
+        Ok(())
+    }
 }
 
 /// What is there before the opening.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::dials::Dials;
 use super::room_audit::{audited, nobody_without_a_pass};
 use super::room_day::{Judged, Ready, Script, spread};
-use super::{Where, pre_opening, room_expectations, s1_inventory};
+use super::{AtTarget, Where, pre_opening, room_expectations, s1_inventory};
 use crate::arrivals::{BuildUp, Opening};
 use crate::behaviour::Behaviour;
 use crate::draw;
@@ -64,11 +64,16 @@ impl S1Room {
 
 /// Runs it.
 pub async fn run(s1: &S1Room) -> Result<Report, Failure> {
+    let mut at = AtTarget::reach(&s1.place, true).await?;
+    let outcome = day(s1, &mut at).await;
+    at.end(outcome)
+}
+
+async fn day(s1: &S1Room, at: &mut AtTarget) -> Result<Report, Failure> {
     let dials = Dials::new(ADMITTED_PER_S * s1.speed / s1.scale, HOLD_S / s1.speed, &s1.behaviour);
     let lead = draw::seconds(REGISTRATION.from_s / s1.speed);
     let script = Script {
         scenario: "s1, with a waiting room",
-        place: &s1.place,
         sale: &s1.sale,
         scale: s1.scale,
         speed: s1.speed,
@@ -84,7 +89,7 @@ pub async fn run(s1: &S1Room) -> Result<Report, Failure> {
         claim_ms: dials.claim_ms,
         nearly_all: NEARLY_ALL,
     };
-    let mut ready = Ready::load(script, |opens_at| settings(&dials, lead, opens_at)).await?;
+    let mut ready = Ready::load(at, script, |opens_at| settings(&dials, lead, opens_at)).await?;
     let tries = {
         let (shop, room, sale) = (ready.at.shop(), Rc::clone(&ready.room), s1.sale.clone());
         async move {

@@ -58,8 +58,13 @@ pub struct S5 {
 
 /// Runs it.
 pub async fn run(s5: &S5) -> Result<Report, Failure> {
-    let started_at = jiff::Timestamp::now().to_string();
     let mut at = AtTarget::reach(&s5.place, true).await?;
+    let outcome = days(s5, &mut at).await;
+    at.end(outcome)
+}
+
+async fn days(s5: &S5, at: &mut AtTarget) -> Result<Report, Failure> {
+    let started_at = jiff::Timestamp::now().to_string();
     let terms = Terms::new(s5.scale, s5.speed, s5.seed);
     let mut probes = vec![disk::probe(at.probe_in(), "before")?];
     stage("setting up the sale");

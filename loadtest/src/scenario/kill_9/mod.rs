@@ -95,12 +95,17 @@ pub async fn run(wish: &Kill9) -> Result<Outcome, Failure> {
     while rounds < wish.times && findings.none() {
         (book, findings) = match course.round(rounds, book, findings).await {
             Ok(both) => both,
-            Err(failure) => return Err(course.keep_after(rounds, &failure)),
+            Err(failure) => {
+                return Err(course.broke_off(&format!("Kill {} of the run", rounds + 1), &failure));
+            }
         };
         rounds += 1;
     }
     if findings.none() {
-        (book, findings) = course.last_audit(book, findings).await?;
+        (book, findings) = match course.last_audit(book, findings).await {
+            Ok(both) => both,
+            Err(failure) => return Err(course.broke_off("The run's end", &failure)),
+        };
     }
     course.line.finish_and_clear();
     let outcome = Outcome {
@@ -117,8 +122,8 @@ pub async fn run(wish: &Kill9) -> Result<Outcome, Failure> {
         data: course.server.data().to_owned(),
         lasted: started.elapsed(),
     };
-    if !outcome.passed() {
-        course.server.keep_data();
+    if outcome.passed() {
+        course.server.discard_data();
     }
     Ok(outcome)
 }
@@ -236,11 +241,13 @@ impl Course {
         }
     }
 
-    fn keep_after(&mut self, round: u32, failure: &Failure) -> Failure {
-        self.server.keep_data();
-        let data = self.server.data().display();
-        let what = format!("Kill {} of the run could not be audited; its data is kept in {data}.", round + 1);
-        Failure::new(what, failure, format!("repeat it with `loadtest run kill-9 --seed {}`", self.seed))
+    /// A server that is dead when nobody has killed it is the server's miss.
+    fn broke_off(&mut self, when: &str, failure: &Failure) -> Failure {
+        let died = self.server.still_runs().is_err() || failure.is_of_the_server();
+        let (data, seed) = (self.server.data().display(), self.seed);
+        let what = format!("{when} could not be audited; its data and log are kept in {data}.");
+        Failure::new(what, failure, format!("repeat it with `loadtest run kill-9 --seed {seed}`"))
+            .of_the_server(died)
     }
 }
 
