@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::client::{Answer, Call};
 use crate::draw;
-use crate::driver::Floor;
+use crate::driver::{Floor, Heard};
 use crate::ledger::{Fate, Ledger};
 use crate::measured::Kind;
 use crate::shown;
@@ -233,12 +233,14 @@ impl Desk {
     /// Asks until there is a final answer or the buyer gives up.
     async fn insist(&self, kind: Kind, turn: Turn, call: Call, buyer: &mut Buyer) -> ToldAtLast {
         let mut turn = turn;
-        let mut tries = 1;
+        let (mut tries, mut never_sent) = (1, true);
         loop {
-            let (answer, code) = self.floor.send(kind, turn, &call).await;
+            let Heard { answer, code, not_sent } = self.floor.send(kind, turn, &call).await;
+            never_sent &= not_sent;
             let final_answer =
                 answer.filter(|answer| answer.status < 500 && !matches!(answer.status, 408 | 425 | 429));
             if final_answer.is_some() || tries == TRIES || !draw::chance(&mut buyer.rng, 0.95) {
+                buyer.not_sent = final_answer.is_none() && never_sent;
                 return ToldAtLast { answer: final_answer, code: code.unwrap_or_default() };
             }
             tries += 1;
@@ -296,6 +298,8 @@ pub struct Buyer {
     pub carts: u32,
     /// The code of the last refusal.
     pub refused_with: String,
+    /// The last thing this buyer wanted to ask was never sent: the tester had no connection.
+    pub not_sent: bool,
     with_pass: bool,
     steps: u32,
 }
@@ -309,6 +313,7 @@ impl Buyer {
             rng,
             carts: 0,
             refused_with: String::new(),
+            not_sent: false,
             with_pass: false,
             steps: 0,
         }

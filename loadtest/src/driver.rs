@@ -9,7 +9,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::client::{Call, Client};
+use crate::client::{Answer, Call, Client, Lost};
 use crate::measured::{Kind, Measured};
 use crate::pace::Pace;
 use crate::plan::Plan;
@@ -19,6 +19,17 @@ use crate::turns::{Turn, Turns};
 
 /// How long the wind-down may take before visits count as left without an answer.
 const WIND_DOWN: Duration = Duration::from_secs(60);
+
+/// What somebody who asked has heard.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// The answer, if one came.
+    pub answer: Option<Answer>,
+    /// The code, if it was a refusal.
+    pub code: Option<String>,
+    /// No connection was to be had: it was never asked.
+    pub not_sent: bool,
+}
 
 /// What all tasks of a run share.
 #[derive(Debug)]
@@ -50,27 +61,18 @@ impl Floor {
         })
     }
 
-    /// Sends and counts one request; gives back the answer if one came, and the code if it was a refusal.
-    pub async fn send(
-        &self,
-        kind: Kind,
-        turn: Turn,
-        call: &Call,
-    ) -> (Option<crate::client::Answer>, Option<String>) {
+    /// Sends and counts one request.
+    pub async fn send(&self, kind: Kind, turn: Turn, call: &Call) -> Heard {
         self.pulse.sent();
         self.answered(kind, turn, call).await
     }
 
-    async fn answered(
-        &self,
-        kind: Kind,
-        turn: Turn,
-        call: &Call,
-    ) -> (Option<crate::client::Answer>, Option<String>) {
+    async fn answered(&self, kind: Kind, turn: Turn, call: &Call) -> Heard {
         let sent = self.client.send(call).await;
         self.pulse.answered();
         let code = self.measured.borrow_mut().record(kind, turn, call, &sent);
-        (sent.outcome.ok(), code)
+        let not_sent = matches!(sent.outcome, Err(Lost::NoConnection));
+        Heard { answer: sent.outcome.ok(), code, not_sent }
     }
 
     /// Sends a request that nobody waits for but [`Floor::settle`], and `hear`s the answer if one comes. It counts as sent from now
@@ -80,12 +82,12 @@ impl Floor {
         kind: Kind,
         turn: Turn,
         call: &Rc<Call>,
-        hear: impl FnOnce(crate::client::Answer) + 'static,
+        hear: impl FnOnce(Answer) + 'static,
     ) {
         self.pulse.sent();
         let (floor, call) = (Rc::clone(self), Rc::clone(call));
         tokio::task::spawn_local(async move {
-            if let (Some(answer), _) = floor.answered(kind, turn, &call).await {
+            if let Some(answer) = floor.answered(kind, turn, &call).await.answer {
                 hear(answer);
             }
         });
@@ -119,6 +121,8 @@ pub struct Shares {
     pub views: usize,
     /// Visits that had no final answer when the wind-down was over.
     pub unfinished: usize,
+    /// Visits that the tester itself had not begun by then.
+    pub never_begun: usize,
 }
 
 /// Runs a plan. `visit` makes the visit of a number whose first step has this turn; `view` is the look-only page view.
@@ -173,7 +177,8 @@ where
         place += gap;
     }
     floor.settle().await;
-    shares.unfinished = floor.in_progress.get() + arrivals.count();
+    shares.unfinished = floor.in_progress.get();
+    shares.never_begun = arrivals.count();
     shares
 }
 

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use crate::draw;
 use crate::latency::Spread;
-use crate::report::{Figures, Report};
+use crate::report::{self, Figures, Report};
 use crate::verdict::{Came, Verdict};
 
 /// The rows of the latency table in their order; a report has those that were made.
@@ -196,11 +196,14 @@ fn word(out: &mut String, report: &Report) -> fmt::Result {
         Verdict::Passed => "PASSED: everything expected came true and the audit is clean.",
         Verdict::Missed => "MISSED: see the lines marked MISS.",
         Verdict::Void => {
-            "VOID: the tester was the limit (p99 of the send lag over 10 ms, or more than 0.1 % not sent). \
-             The figures say nothing about the server; use a greater --scale or more cores."
+            "VOID: the tester was the limit (p99 of the send lag over 10 ms, more than 0.1 % not sent, or visits that could not \
+             ask). The figures say nothing about the server; use a greater --scale or more cores."
         }
     };
     writeln!(out, "\n{words}")?;
+    if report.verdict != Verdict::Passed {
+        own_limit(out, report)?;
+    }
     match report.stolen_permille {
         Some(stolen) if report.verdict != Verdict::Passed && stolen >= 10 => writeln!(
             out,
@@ -210,6 +213,28 @@ fn word(out: &mut String, report: &Report) -> fmt::Result {
         ),
         _ => Ok(()),
     }
+}
+
+/// What of it is the tester's own. In a run that missed something as well it excuses no line of the audit but those it explains.
+fn own_limit(out: &mut String, report: &Report) -> fmt::Result {
+    let all = report.figures.get("all");
+    if report.verdict == Verdict::Missed && report::limited_by_tester(all) {
+        writeln!(
+            out,
+            "The tester was the limit as well: figures of time say nothing of the server, what the audit found stands."
+        )?;
+    }
+    let not_sent = all.map_or(0, |all| all.not_sent);
+    if not_sent > 0 {
+        writeln!(
+            out,
+            "{not_sent} requests were never sent: there was no connection to be had (--connections, `ulimit -n`)."
+        )?;
+    }
+    for check in report.audit.iter().filter(|check| check.of_the_tester) {
+        writeln!(out, "The tester's own, not the server's: {}: {}.", check.name, check.detail)?;
+    }
+    Ok(())
 }
 
 fn ms(micros: u64) -> String {

@@ -1,7 +1,8 @@
 //! What a run comes to, as a word and an exit code: 0 passed, 99 missed, 3 the tester was the limit.
 //!
 //! A run in which the tester could not send as planned says nothing about speed, so missed figures are void with it. What the
-//! audit found is true however slowly the tester sent: a unit sold twice is a miss in every run.
+//! audit found is true however slowly the tester sent: a unit sold twice is a miss in every run. Only where what the tester could
+//! not send explains all that was missed, and nothing else was, the run says nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,9 +34,10 @@ impl Verdict {
     pub fn of(checks: &[Check], expectations: &[Expectation], limited: bool) -> Self {
         let missed = expectations.iter().any(|expectation| expectation.came == Came::Missed);
         match () {
-            () if checks.iter().any(|check| !check.holds) => Self::Missed,
+            () if checks.iter().any(|check| !check.holds && !check.of_the_tester) => Self::Missed,
             () if limited => Self::Void,
             () if missed => Self::Missed,
+            () if checks.iter().any(|check| !check.holds) => Self::Void,
             () => Self::Passed,
         }
     }
@@ -92,6 +94,12 @@ mod tests {
         assert_eq!(Verdict::of(both.0, &[], true), Verdict::Missed);
         assert_eq!(Verdict::of(&[], both.1, true), Verdict::Void);
         assert_eq!(Verdict::of(&[], both.1, false), Verdict::Missed);
+        // Somebody could not ask, and that is all.
+        let own = Check::no_cases("every visit got a final answer", &["1".into()], "").explained(true);
+        assert_eq!(Verdict::of(std::slice::from_ref(&own), &[], false), Verdict::Void);
+        assert_eq!(Verdict::of(std::slice::from_ref(&own), both.1, true), Verdict::Void);
+        assert_eq!(Verdict::of(std::slice::from_ref(&own), both.1, false), Verdict::Missed);
+        assert_eq!(Verdict::of(&[own, bad], &[], true), Verdict::Missed, "the server's own stands");
         assert_eq!(Verdict::of(&[], &[Expectation::told("gone", "", "")], false).exit_code(), 0);
     }
 }

@@ -18,7 +18,7 @@ use crate::turns::Turn;
 use crate::wire;
 use crate::wish::Wish;
 
-/// How a visit ended. All but `Silent` are final answers.
+/// How a visit ended. All but `Silent` and `NotSent` are final answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
@@ -46,6 +46,8 @@ pub enum Ending {
     CalledTooLate,
     /// Got no final answer.
     Silent,
+    /// Could not ask for want of a connection: that is the tester's own doing.
+    NotSent,
 }
 
 impl Ending {
@@ -64,6 +66,7 @@ impl Ending {
             Self::HasBought => "left, having bought on another device",
             Self::CalledTooLate => "heard of the call too late",
             Self::Silent => "no final answer",
+            Self::NotSent => "could not ask, the tester had no connection",
         }
     }
 }
@@ -137,7 +140,10 @@ pub async fn visit(shop: Rc<Shop>, number: usize, first: Turn) {
 /// Gives back the buyer, who knows what was held and refused.
 pub async fn shop_around(shop: &Shop, person: Person, buyer: Buyer, first: Turn) -> (Ending, Buyer) {
     let mut visit = Visit { shop, person, buyer };
-    let ending = visit.make(first).await;
+    let ending = match visit.make(first).await {
+        Ending::Silent if visit.buyer.not_sent => Ending::NotSent,
+        ending => ending,
+    };
     (ending, visit.buyer)
 }
 

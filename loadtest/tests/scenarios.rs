@@ -3,6 +3,8 @@
 
 mod stub;
 
+use std::time::Duration;
+
 use onsale_loadtest::behaviour::Behaviour;
 use onsale_loadtest::keys::Keys;
 use onsale_loadtest::report::{Report, limited_by_tester};
@@ -22,9 +24,13 @@ fn at(url: String) -> Where {
 
 /// At scale 100: 21 pairs for 330 people in 3 s.
 fn s1_against(fault: Fault, scale: f64) -> Report {
+    in_runtime(s1::run(&wish(fault, scale, 512))).unwrap()
+}
+
+fn wish(fault: Fault, scale: f64, connections: usize) -> s1::S1 {
     let hasty =
         Behaviour { think_median_s: 0.1, form_median_s: 0.5, refresh_median_s: 0.3, ..Behaviour::default() };
-    let s1 = s1::S1 {
+    s1::S1 {
         place: at(shop::open(fault)),
         sale: "s1".into(),
         scale,
@@ -32,10 +38,29 @@ fn s1_against(fault: Fault, scale: f64) -> Report {
         seed: 1,
         season: false,
         crash: false,
-        connections: 512,
+        connections,
         behaviour: hasty,
+    }
+}
+
+/// The tester has one connection to a shop that takes 20 ms for an answer: next to nobody gets through.
+#[test]
+fn a_tester_without_connections_says_that_it_was_the_limit() {
+    let run = |fault| {
+        let place = at(shop::open_slow(fault, Duration::from_millis(20)));
+        in_runtime(s1::run(&s1::S1 { place, ..wish(fault, 100.0, 1) })).unwrap()
     };
-    in_runtime(s1::run(&s1)).unwrap()
+    let report = run(Fault::None);
+    let text = summary::of(&report);
+    assert!(report.endings.contains_key(&Ending::NotSent), "{text}");
+    assert!(report.audit.iter().all(|check| check.holds || check.of_the_tester), "{text}");
+    assert_eq!(report.verdict.exit_code(), 3, "{text}");
+    assert!(text.contains("no connection to be had") && text.contains("The tester's own"), "{text}");
+    // What the server does wrong is a miss nevertheless.
+    let report = run(Fault::HidesItsAge);
+    let text = summary::of(&report);
+    assert_eq!(report.verdict.exit_code(), 99, "{text}");
+    assert!(text.contains("The tester was the limit as well"), "{text}");
 }
 
 fn failed(report: &Report) -> Vec<&str> {

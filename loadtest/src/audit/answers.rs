@@ -48,7 +48,15 @@ pub(super) fn reads_are_of_now(measured: &Measured) -> Check {
 
 /// Losers are told; silence is nobody's final answer.
 pub(super) fn every_visit_got_a_final_answer(evidence: &Evidence<'_>) -> Check {
-    let silent = evidence.without_final_answer;
-    let cases = if silent == 0 { vec![] } else { vec![format!("{silent} of {} got none", evidence.visits)] };
-    Check::no_cases("every visit got a final answer", &cases, format!("{} visits", evidence.visits))
+    let Evidence { without_final_answer: silent, not_asked, visits, .. } = *evidence;
+    let mut cases = Vec::new();
+    if silent > 0 {
+        cases.push(format!("{silent} of {visits} got none"));
+    }
+    if not_asked > 0 {
+        cases
+            .push(format!("{not_asked} of {visits} could not ask: the tester had no connection, or no time"));
+    }
+    let check = Check::no_cases("every visit got a final answer", &cases, format!("{visits} visits"));
+    check.explained(silent == 0)
 }

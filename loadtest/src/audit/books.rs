@@ -75,6 +75,11 @@ impl Books {
         sold
     }
 
+    /// Units of the stock that are in no live order.
+    pub fn unsold(&self, ledger: &Ledger) -> u64 {
+        ledger.stock().units().saturating_sub(self.sold_by_slot().values().sum())
+    }
+
     fn total(&self, count: impl Fn(&Availability) -> Option<u64>) -> Option<u64> {
         self.rows.iter().map(count).sum()
     }

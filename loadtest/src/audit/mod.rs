@@ -11,12 +11,14 @@ pub mod replays;
 pub mod rules;
 mod told;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::Ledger;
 use crate::measured::Measured;
+use crate::visitor::Ending;
 
 pub use answers::every_answer_within_the_contract;
 use books::Books;
@@ -32,6 +34,9 @@ pub struct Check {
     pub holds: bool,
     /// What was counted, or the first cases that break it.
     pub detail: String,
+    /// What breaks it is the tester's own: requests that it could not send. Then it says nothing of the server.
+    #[serde(default)]
+    pub of_the_tester: bool,
 }
 
 impl Check {
@@ -43,7 +48,13 @@ impl Check {
             let more = if cases.len() > 5 { format!("; {} more", cases.len() - 5) } else { String::new() };
             format!("{}{more}", cases[..cases.len().min(5)].join("; "))
         };
-        Self { name: name.to_owned(), holds: cases.is_empty(), detail }
+        Self { name: name.to_owned(), holds: cases.is_empty(), detail, of_the_tester: false }
+    }
+
+    /// If it does not hold, what the tester could not send explains all of that.
+    pub fn explained(mut self, by_the_tester: bool) -> Self {
+        self.of_the_tester = !self.holds && by_the_tester;
+        self
     }
 }
 
@@ -75,8 +86,16 @@ pub struct Evidence<'a> {
     pub alone: bool,
     /// Visits begun or due that got no final answer.
     pub without_final_answer: u64,
+    /// Visits that could not ask, or did not begin, for want of connections or of time of the tester's.
+    pub not_asked: u64,
     /// Visits in all.
     pub visits: u64,
+}
+
+/// Visits that the tester itself cut off or never began.
+pub fn not_asked(endings: &BTreeMap<Ending, u64>, never_begun: usize) -> u64 {
+    let cut_off = endings.get(&Ending::NotSent).copied().unwrap_or_default();
+    cut_off + u64::try_from(never_begun).unwrap_or(u64::MAX)
 }
 
 /// Makes all checks.

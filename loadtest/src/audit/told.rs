@@ -112,6 +112,7 @@ mod tests {
                 pairs: None,
                 alone: true,
                 without_final_answer: 0,
+                not_asked: 0,
                 visits: 4,
             })
             .holds

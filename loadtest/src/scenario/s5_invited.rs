@@ -80,7 +80,7 @@ impl Crowd {
 
     /// Sends what was due at an instant.
     async fn send_at(&self, kind: Kind, due: Instant, call: &Call) -> Option<Answer> {
-        self.floor.send(kind, Turn::at(due), call).await.0
+        self.floor.send(kind, Turn::at(due), call).await.answer
     }
 
     fn cart(&self, key: &HeaderValue, once: String, body: &Value) -> Call {

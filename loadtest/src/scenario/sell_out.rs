@@ -99,6 +99,7 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
     let endings = counter.endings.borrow();
     let measured = floor.measured.borrow();
     let unfinished = u64::try_from(shares.unfinished).unwrap_or(u64::MAX);
+    let not_asked = audit::not_asked(&endings, shares.never_begun);
     let mut audit = audit::run(&Evidence {
         ledger: &ledger,
         measured: &measured,
@@ -107,9 +108,10 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
         pairs: None,
         alone: false,
         without_final_answer: endings.get(&Ending::Silent).copied().unwrap_or_default() + unfinished,
+        not_asked,
         visits: u64::try_from(counter.errands.len()).unwrap_or(u64::MAX),
     });
-    audit.push(books::sold_to_the_last(&ledger, &books));
+    audit.push(books::sold_to_the_last(&ledger, &books).explained(not_asked >= books.unsold(&ledger)));
     let mut figures = report::figures(&measured, if wish.rate.is_some() { rush } else { lasted });
     if wish.rate.is_some() {
         report::count_missing(&mut figures, places.rush_places());
@@ -264,6 +266,7 @@ async fn buy(counter: &Counter, number: usize, turn: Turn) {
         Holding::Refused(_) => Ending::Refused,
         Holding::Silent => Ending::Silent,
     };
+    let ending = if ending == Ending::Silent && buyer.not_sent { Ending::NotSent } else { ending };
     counter.desk.floor.measured.borrow_mut().visits.record(turn.due.elapsed());
     *counter.endings.borrow_mut().entry(ending).or_default() += 1;
 }

@@ -120,6 +120,8 @@ pub struct Device {
     pub was_away: bool,
     /// Requests in a row without a final answer.
     pub tries: u8,
+    /// Of these, the ones that were never sent.
+    pub not_sent: u8,
 }
 
 impl Device {
@@ -200,6 +202,7 @@ impl Crowd {
                 told_to_ask_ms: 0,
                 was_away: false,
                 tries: 0,
+                not_sent: 0,
             });
         }
         for (person, joined) in people.iter_mut().zip(last_join) {

@@ -17,6 +17,7 @@ use super::told::{self, State};
 use super::walk_in;
 use crate::client::{Answer, Call};
 use crate::draw;
+use crate::driver::Heard;
 use crate::measured::Kind;
 use crate::refusals::Problem;
 use crate::turns::Turn;
@@ -105,12 +106,12 @@ impl Room {
             return walk_in::visit(&self, number, due).await;
         }
         let Some((kind, call)) = self.next_call(number, due) else { return };
-        let (answer, _) = self.shop.desk.floor.send(kind, Turn::at(due), &call).await;
+        let Heard { answer, not_sent, .. } = self.shop.desk.floor.send(kind, Turn::at(due), &call).await;
         let answered = |answer: &Answer| answer.status < 500 && !matches!(answer.status, 408 | 425 | 429);
         let pass = match answer.filter(answered) {
             Some(answer) => self.hear(number, kind, &answer),
             None => {
-                self.try_again(number);
+                self.try_again(number, not_sent);
                 None
             }
         };
@@ -160,14 +161,15 @@ impl Room {
         }
     }
 
-    fn try_again(&self, number: u32) {
-        let tries = {
+    fn try_again(&self, number: u32, not_sent: bool) {
+        let (tries, never) = {
             let device = &mut self.devices.borrow_mut()[number as usize];
             device.tries += 1;
-            device.tries
+            device.not_sent += u8::from(not_sent);
+            (device.tries, device.tries == device.not_sent)
         };
         if tries >= TRIES {
-            return self.end(number, Ending::Silent);
+            return self.end(number, if never { Ending::NotSent } else { Ending::Silent });
         }
         let pause = draw::seconds(self.rng.borrow_mut().random_range(1.0..5.0));
         self.wake(number, Instant::now() + pause);
@@ -242,7 +244,8 @@ impl Room {
         }
         let quiet = device.answered.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
         device.was_away |= quiet > Duration::from_millis(2 * device.told_to_ask_ms);
-        (device.answered, device.tries, device.told_to_ask_ms) = (Some(now), 0, told.poll_after_ms);
+        (device.answered, device.told_to_ask_ms) = (Some(now), told.poll_after_ms);
+        (device.tries, device.not_sent) = (0, 0);
     }
 
     fn is_called(&self, number: u32, told: &told::Ticket<'_>) -> Option<String> {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -87,8 +88,17 @@ pub fn open(fault: Fault) -> String {
     open_with(fault, &[])
 }
 
+/// Opens a shop that takes its time over every answer.
+pub fn open_slow(fault: Fault, pause: Duration) -> String {
+    open_as(fault, &[], pause)
+}
+
 /// Opens a shop whose sale exists and has these slots: id and capacity.
 pub fn open_with(fault: Fault, slots: &[(&str, u64)]) -> String {
+    open_as(fault, slots, Duration::ZERO)
+}
+
+fn open_as(fault: Fault, slots: &[(&str, u64)], pause: Duration) -> String {
     let slot = |capacity| Slot {
         venue: "v".into(),
         product: "p".into(),
@@ -110,7 +120,12 @@ pub fn open_with(fault: Fault, slots: &[(&str, u64)]) -> String {
     });
     serve(move |asked| {
         let (status, body) = shop.lock().unwrap().answer(&asked);
-        async move { write(status, &body) }
+        async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            write(status, &body)
+        }
     })
 }
 
