@@ -97,7 +97,7 @@ pub struct S1Args {
     /// Kill the server after the rush and start it again before the audit; not with --target.
     #[arg(long, conflicts_with = "target")]
     pub crash: bool,
-    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
+    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one, kept if something was missed.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// The rest.
@@ -129,7 +129,7 @@ pub struct P1Args {
     /// Share of the carts that are let go.
     #[arg(long, default_value_t = 0.02, value_parser = share)]
     pub let_go: f64,
-    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
+    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one, kept if something was missed.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// The rest.
@@ -152,7 +152,7 @@ pub struct S5Args {
     /// Divide durations and multiply rates by this; when a ticket is asked about again is the server's to say.
     #[arg(long, default_value_t = 3_600.0, value_parser = at_least_one)]
     pub speed: f64,
-    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
+    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one, kept if something was missed.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// The rest.
@@ -175,7 +175,7 @@ pub struct P2Args {
     /// Divide durations and multiply the rates of people and bookings by this; not polls, not pages, not thinking.
     #[arg(long, default_value_t = 10.0, value_parser = at_least_one)]
     pub speed: f64,
-    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one.
+    /// Data folder of the server that is started, and where the disk is probed. Default: a temporary one, kept if something was missed.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// The rest.

@@ -121,8 +121,6 @@ pub struct Shares {
     pub views: usize,
     /// Visits that had no final answer when the wind-down was over.
     pub unfinished: usize,
-    /// Visits that the tester itself had not begun by then.
-    pub never_begun: usize,
 }
 
 /// Runs a plan. `visit` makes the visit of a number whose first step has this turn; `view` is the look-only page view.
@@ -177,8 +175,7 @@ where
         place += gap;
     }
     floor.settle().await;
-    shares.unfinished = floor.in_progress.get();
-    shares.never_begun = arrivals.count();
+    shares.unfinished = floor.in_progress.get() + arrivals.count();
     shares
 }
 

@@ -54,8 +54,7 @@ pub(super) fn every_visit_got_a_final_answer(evidence: &Evidence<'_>) -> Check {
         cases.push(format!("{silent} of {visits} got none"));
     }
     if not_asked > 0 {
-        cases
-            .push(format!("{not_asked} of {visits} could not ask: the tester had no connection, or no time"));
+        cases.push(format!("{not_asked} of {visits} could not ask: the tester had no connection"));
     }
     let check = Check::no_cases("every visit got a final answer", &cases, format!("{visits} visits"));
     check.explained(silent == 0)

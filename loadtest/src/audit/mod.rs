@@ -86,16 +86,16 @@ pub struct Evidence<'a> {
     pub alone: bool,
     /// Visits begun or due that got no final answer.
     pub without_final_answer: u64,
-    /// Visits that could not ask, or did not begin, for want of connections or of time of the tester's.
+    /// Visits that could not ask for want of a connection of the tester's.
     pub not_asked: u64,
     /// Visits in all.
     pub visits: u64,
 }
 
-/// Visits that the tester itself cut off or never began.
-pub fn not_asked(endings: &BTreeMap<Ending, u64>, never_begun: usize) -> u64 {
-    let cut_off = endings.get(&Ending::NotSent).copied().unwrap_or_default();
-    cut_off + u64::try_from(never_begun).unwrap_or(u64::MAX)
+/// Visits that the tester itself cut off. Those that did not even begin are not among them: a server that makes everybody ask
+/// again takes their places.
+pub fn not_asked(endings: &BTreeMap<Ending, u64>) -> u64 {
+    endings.get(&Ending::NotSent).copied().unwrap_or_default()
 }
 
 /// Makes all checks.

@@ -52,7 +52,7 @@ pub(super) async fn audited(
     let unended = u64::try_from(room.unended()).unwrap_or(u64::MAX);
     let visits = u64::try_from(room.devices.borrow().len()).unwrap_or(u64::MAX);
     let gap_days = s1_inventory::GAP_DAYS..=28;
-    let not_asked = audit::not_asked(&endings, 0);
+    let not_asked = audit::not_asked(&endings);
     let mut checks = audit::run(&Evidence {
         ledger: &ledger,
         measured: &room.shop.desk.floor.measured.borrow(),

@@ -100,7 +100,7 @@ async fn day(s1: &S1, at: &mut AtTarget) -> Result<Report, Failure> {
     probes.push(disk::probe(at.probe_in(), "after")?);
     let mut after =
         Aftermath { restarts: prepared.restart.into_iter().collect(), checks: vec![closed], locks: None };
-    if let Err(failure) = after.look(s1, at, &shop, &prepared.loaded, rushed.shares).await {
+    if let Err(failure) = after.look(s1, at, &shop, &prepared.loaded, rushed.shares.unfinished).await {
         // A server that dies has missed all that is left to ask; what the rush came to is told nevertheless.
         let case = at.the_cause(failure).to_string();
         after.checks.push(Check::no_cases("the server lives and its books can be read", &[case], ""));
@@ -171,7 +171,7 @@ impl Aftermath {
         at: &mut AtTarget,
         shop: &Shop,
         loaded: &Loaded,
-        shares: driver::Shares,
+        unfinished: usize,
     ) -> Result<(), Failure> {
         let operator = at.operator();
         if let Some(own) = &mut at.own {
@@ -185,7 +185,7 @@ impl Aftermath {
             }
         }
         stage("reading the books for the audit");
-        self.checks.extend(audited(s1, &at.operator(), shop, loaded, shares).await?);
+        self.checks.extend(audited(s1, &at.operator(), shop, loaded, unfinished).await?);
         Ok(())
     }
 }
@@ -284,7 +284,7 @@ async fn audited(
     operator: &Operator,
     shop: &Shop,
     loaded: &Loaded,
-    shares: driver::Shares,
+    unfinished: usize,
 ) -> Result<Vec<Check>, Failure> {
     tokio::time::sleep(COUNTS_SETTLE).await;
     // Asked before the books are read: an order made twice by asking again must show in them.
@@ -296,8 +296,7 @@ async fn audited(
     let ledger = shop.desk.ledger.borrow();
     let endings = shop.endings.borrow();
     let silent = endings.get(&Ending::Silent).copied().unwrap_or_default();
-    let unfinished = u64::try_from(shares.unfinished).unwrap_or(u64::MAX);
-    let never_begun = u64::try_from(shares.never_begun).unwrap_or(u64::MAX);
+    let unfinished = u64::try_from(unfinished).unwrap_or(u64::MAX);
     let mut checks = audit::run(&Evidence {
         ledger: &ledger,
         measured: &shop.desk.floor.measured.borrow(),
@@ -306,8 +305,8 @@ async fn audited(
         pairs: Some(&PairRule { first: "dose1", second: "dose2", gap_days: s1_inventory::GAP_DAYS..=28 }),
         alone: true,
         without_final_answer: silent + unfinished,
-        not_asked: audit::not_asked(&endings, shares.never_begun),
-        visits: endings.values().sum::<u64>() + unfinished + never_begun,
+        not_asked: audit::not_asked(&endings),
+        visits: endings.values().sum::<u64>() + unfinished,
     });
     checks.push(replayed);
     checks.push(rules::nobody_is_refused_by_one(&shop.refused.borrow(), endings.values().sum()));

@@ -99,7 +99,7 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
     let endings = counter.endings.borrow();
     let measured = floor.measured.borrow();
     let unfinished = u64::try_from(shares.unfinished).unwrap_or(u64::MAX);
-    let not_asked = audit::not_asked(&endings, shares.never_begun);
+    let not_asked = audit::not_asked(&endings);
     let mut audit = audit::run(&Evidence {
         ledger: &ledger,
         measured: &measured,
