@@ -207,8 +207,8 @@ fn word(out: &mut String, report: &Report) -> fmt::Result {
     match report.stolen_permille {
         Some(stolen) if report.verdict != Verdict::Passed && stolen >= 10 => writeln!(
             out,
-            "Others on the same host had {} % of this machine's processors meanwhile: run it again in a quieter hour, or on a \
-             machine that shares less.",
+            "Others on the same host had {} % of this machine's processors meanwhile: keep the processors awake \
+             (loadtest/README.md, On a virtual machine), run it in a quieter hour, or on a machine that shares less.",
             percent(stolen)
         ),
         _ => Ok(()),

@@ -56,7 +56,7 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// The exact count of free units, if the caller may see it.
+    /// How many are free: exactly for who shows a key, about for others.
     pub fn free_units(&self) -> Option<u64> {
         self.free.as_ref().and_then(serde_json::Value::as_u64)
     }
@@ -71,14 +71,16 @@ impl Availability {
 
     /// Whether the word and the counts of the row contradict each other: "nothing left" must be true of what it is said of.
     pub fn untruth(&self) -> Option<String> {
-        let (state, free, held) = (self.state.as_deref()?, self.free_units()?, self.held.unwrap_or_default());
+        // Who shows no key is told about how many are free, and not how many are held.
+        let (state, free, held) = (self.state.as_deref()?, self.free_units()?, self.held);
         let wrong = match state {
-            "sold_out" => free > 0 || held > 0,
-            "all_held" => free > 0 || held == 0,
+            "sold_out" => free > 0 || held.is_some_and(|held| held > 0),
+            "all_held" => free > 0 || held == Some(0),
             "available" | "few" => free == 0,
             _ => false,
         };
-        wrong.then(|| format!("told {state} with {} free and {} held", some(free), some(held)))
+        let held = held.map_or("unknown", some);
+        wrong.then(|| format!("told {state} with {} free and {held} held", some(free)))
     }
 
     /// Whether nothing will ever come back here.
@@ -272,6 +274,8 @@ mod tests {
         assert!(!row(r#"{"capacity":10,"free":3,"state":"closed"}"#).inviting());
         assert!(row(r#"{"capacity":10,"free":0,"state":"sold_out"}"#).finished());
         assert!(row(r#"{"capacity":10,"free":0,"held":1,"state":"all_held"}"#).untruth().is_none());
+        assert!(row(r#"{"capacity":10,"free":0,"state":"all_held"}"#).untruth().is_none());
+        assert!(row(r#"{"capacity":10,"free":0,"held":0,"state":"all_held"}"#).untruth().is_some());
         assert!(row(r#"{"capacity":10,"free":2,"state":"sold_out"}"#).untruth().is_some());
         assert!(row(r#"{"capacity":10,"free":0,"held":1,"state":"sold_out"}"#).untruth().is_some());
     }
