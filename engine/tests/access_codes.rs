@@ -405,6 +405,50 @@ fn whoever_was_invited_is_called_though_nothing_is_free() {
     assert_eq!((state(&nobody.text), state(&invited.text)), (TicketState::Waiting, TicketState::Called));
 }
 
+/// Somebody inside whose code had ended was taken for somebody whose unit is still set aside: with as many of them as codes that
+/// held units nobody who was invited was called any more.
+#[test]
+fn whoever_was_invited_is_called_though_others_inside_came_too_late() {
+    let mut booth = Booth::new(2);
+    let day = Millis(24 * HOUR);
+    let room = RoomRules {
+        dials: Dials { admit_per_minute: 6_000, max_active: 100 },
+        session: day,
+        idle: day,
+        open_channels: vec!["web".into()],
+        ..RoomRules::default()
+    };
+    let codes = Some(Arc::new(CodeTerms { line: true, ..CodeTerms::default() }));
+    booth.desk.sale(SaleRules { room: Some(Arc::new(room)), codes, ..booth.rules() });
+    only_the_hall(&booth);
+    let wave = |name: &str, hours: u64| WaveTerms {
+        expires_at: Some(WallTime((START_MS + hours * HOUR).cast_signed())),
+        ..booth.reserving(name, units("hall", None, 1))
+    };
+    let (first, second) = (wave("first", 1), wave("second", 9));
+    booth.make(&first, &[code(1)]).result.unwrap();
+    booth.make(&second, &[code(2)]).result.unwrap();
+    let join = |booth: &Booth, number| {
+        let request = JoinLine { sale: "day", proof: Proof::Code(code(number)), lane: None };
+        booth.desk.core.join_line(booth.desk.now(), &request).result.unwrap().ticket
+    };
+    let called = |booth: &mut Booth, ticket: &str| {
+        (0..40).any(|_| {
+            booth.desk.clock += 50;
+            booth.desk.core.tick_lines(booth.desk.now());
+            let now = booth.desk.now();
+            booth.desk.core.ticket(now, ticket).result.unwrap().state == TicketState::Called
+        })
+    };
+    let late = join(&booth, 1);
+    assert!(called(&mut booth, &late.text));
+    booth.desk.core.use_pass(booth.desk.now(), late.ticket).result.unwrap();
+    booth.desk.clock = HOUR;
+    booth.desk.open("day", 1, &[slot("a", 1)]).result.expect("what was set aside is free");
+    let invited = join(&booth, 2);
+    assert!(called(&mut booth, &invited.text), "their unit waits for them");
+}
+
 /// The end of a code is engine time: what an outage took is added. By the wall the wave was over, its units were still held,
 /// and nobody was called.
 #[test]

@@ -6,6 +6,7 @@
 
 use super::line::LINE_BYTES;
 use super::{Core, Decision};
+use crate::codes::{CodeHash, CodeShard};
 use crate::fact::{Cold, Kind, LineFact};
 use crate::ids::SaleIx;
 use crate::outcome::StockState;
@@ -14,7 +15,8 @@ use crate::refusal::Refusal;
 use crate::sequence::Sequence;
 use crate::time::Now;
 use crate::waiting_room::{
-    Arrivals, BACK_EVERY, ITSELF, MAX_LANES, Mode, Packed, Shares, Standing, Stay, Stock, Turned, unpacked,
+    Arrivals, BACK_EVERY, ITSELF, LineShard, MAX_LANES, Mode, Packed, Shares, Standing, Stay, Stock, Turned,
+    unpacked,
 };
 
 /// The most places that have their turn in one fact, and the most stays put away in one.
@@ -123,7 +125,8 @@ impl Core {
         })
     }
 
-    /// Of each lane of a sale that is for code holders alone, the codes that hold units. Codes for any lane count for the first.
+    /// Of each lane of a sale that is for code holders alone, the codes that hold units for somebody who is not called yet. Codes for
+    /// any lane count for the first.
     fn backed(&self, now: Now, sale: SaleIx) -> [u32; MAX_LANES] {
         let mut backed = [0; MAX_LANES];
         let listing = self.state.names.listing();
@@ -132,8 +135,9 @@ impl Core {
         let Some((room, asked)) = terms.filter(|_| !self.state.lock_codes(0).waves().is_empty()) else {
             return backed;
         };
-        for shard in 0..usize::from(self.state.shards()) {
-            let codes = self.state.lock_codes(shard);
+        let called = self.called_unserved(sale);
+        for shard in 0..self.state.shards() {
+            let codes = self.state.lock_codes(usize::from(shard));
             for (wave, holding) in codes.waves().iter().zip(codes.holding()) {
                 if wave.sale != sale || holding.codes == 0 || now.engine >= holding.until {
                     continue;
@@ -148,8 +152,30 @@ impl Core {
                     backed[usize::from(lane)] += holding.codes;
                 }
             }
+            // Who is called has their unit already. Who came too late for theirs, or stands here by something else, has none.
+            for (lane, code) in &called {
+                let here = CodeShard::of(*code, self.state.shards()) == usize::from(shard);
+                let holds = here && codes.find(*code).is_some_and(|at| codes.code(at).holds_at(now.engine));
+                if let Some(backed) = backed.get_mut(usize::from(*lane)).filter(|_| holds) {
+                    *backed = backed.saturating_sub(1);
+                }
+            }
         }
         backed
+    }
+
+    /// Who is called, or inside without having got anything yet: the lane, and what they would be known by if it was a code.
+    fn called_unserved(&self, sale: SaleIx) -> Vec<(u8, CodeHash)> {
+        let lines = self.state.lock_lines(LineShard::of(sale, self.state.shards()));
+        let Some(line) = lines.lines.get(&sale) else { return Vec::new() };
+        let waits = |ticket: Packed, stay: Stay| stay == Stay::Called || line.unserved.contains(&ticket);
+        let inside = line.inside.iter().filter(|(ticket, stay, _)| waits(*ticket, *stay));
+        inside
+            .filter_map(|(ticket, ..)| {
+                let (lane, number) = unpacked(ticket);
+                line.row(lane, number).map(|row| (lane, CodeHash(row.person())))
+            })
+            .collect()
     }
 
     /// Writes down the digest of the codes under one lock if it has changed since `known`, and gives it.
@@ -296,18 +322,7 @@ impl Decision<'_> {
         let mut shares = line.shares;
         let waiting =
             |lane: usize| u64::from(line.lanes[lane].waiting()) + line.lanes[lane].back.len() as u64;
-        // Who of a lane is called already has their unit set aside as well; a cart made with the code counts for it no more.
-        let mut backed = line.stock.backed;
-        if backed.iter().any(|backed| *backed > 0) {
-            for (ticket, stay, _) in line.inside.iter() {
-                let holds = stay == Stay::Called || line.unserved.contains(&ticket);
-                let here = backed.get_mut(usize::from(unpacked(ticket).0)).filter(|_| holds);
-                if let Some(here) = here {
-                    *here = here.saturating_sub(1);
-                }
-            }
-        }
-        let backed = |lane: usize| backed.get(lane).copied().unwrap_or(0);
+        let backed = |lane: usize| line.stock.backed.get(lane).copied().unwrap_or(0);
         for _ in 0..people {
             let may = |lane: usize| {
                 waiting(lane) > u64::from(wanted[lane]) && (in_view > 0 || wanted[lane] < backed(lane))

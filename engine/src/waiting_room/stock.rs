@@ -24,7 +24,8 @@ pub struct Stock {
     /// Whether nothing of what there is is free, held, or released later; false while nobody has looked, and
     /// without any slot.
     pub sold_out: bool,
-    /// Of each lane: how many of those who were invited into it have units set aside, so that they need nothing free.
+    /// Of each lane: how many of those who were invited into it and are not called yet have units set aside, so that they need
+    /// nothing free.
     pub backed: [u32; super::rules::MAX_LANES],
     /// The highest number seen by any lock this was counted under.
     pub rests_on: Sequence,
