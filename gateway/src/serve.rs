@@ -159,6 +159,11 @@ impl Server {
             .map_err(|problem| format!("the sample could not be added: {}", problem.detail()))
     }
 
+    /// From now on `/readyz` says no, while everything else goes on: [`Server::stop`] is about to be called.
+    pub fn start_draining(&self) {
+        self.running.app().start_draining();
+    }
+
     /// Makes a stop that is under way on another thread a quick one.
     #[must_use]
     pub fn hurry(&self) -> Hurry {

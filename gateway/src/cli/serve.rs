@@ -84,6 +84,8 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
             }
         }
     });
+    // First done, then said: who reads the log may look at once.
+    server.start_draining();
     match &failed {
         None if config.limits.notice.is_zero() => {
             tracing::info!("stopping: no more requests are accepted, what runs is finished");
