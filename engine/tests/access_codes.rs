@@ -5,6 +5,7 @@ mod codes_desk;
 use codes_desk::{Booth, HOUR, code, terms, units};
 use onsale_engine::codes::{CodeTerms, MAX_CODES_AT_ONCE, Reserve, WaveTerms};
 use onsale_engine::decide::{CodeState, CodesMadeView, JoinLine, MakeCodes, Proof, Revoked, Which};
+use onsale_engine::inventory::SlotSpec;
 use onsale_engine::refusal::{Missing, Refusal};
 use onsale_engine::request::Want;
 use onsale_engine::sale::SaleRules;
@@ -45,6 +46,32 @@ fn a_code_makes_one_cart_at_a_time_and_one_order() {
         Refusal::NotFound(Missing::AccessCode)
     );
     booth.check();
+}
+
+#[test]
+fn invitations_leave_accessible_seats_to_who_asks_for_one() {
+    let mut booth = Booth::new(4);
+    let seat = |row: &str, accessible| SlotSpec {
+        row: Some(row.into()),
+        seat: Some("1".into()),
+        accessible,
+        ..SlotSpec::new(&format!("seat-{row}"), "arena", 1)
+    };
+    booth.desk.slots("day", &[seat("1", true), seat("2", false)]);
+    let terms = booth.reserving("w", units("arena", None, 1));
+    booth.make(&terms, &[code(1)]).result.unwrap();
+    assert_eq!(booth.view(code(1)).holds.len(), 1);
+    let best = |accessible| Want::Best {
+        venue: "arena".into(),
+        section: None,
+        quantity: 1,
+        adjacent: true,
+        avoid_orphans: false,
+        accessible,
+    };
+    assert!(booth.desk.open("day", 1, &[best(false)]).result.is_err());
+    let cart = booth.desk.open("day", 2, &[best(true)]).result.unwrap();
+    assert_eq!(&*cart.items[0].slot, "seat-1");
 }
 
 #[test]

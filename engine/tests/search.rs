@@ -204,6 +204,112 @@ fn what_is_released_later_or_sold_only_in_a_bundle_is_said_so() {
     assert_eq!(desk.open("day", 1, &[best(4)]).result.expect("released").items.len(), 4);
 }
 
+/// Who comes back at the time that was said must not have missed what was to be had before.
+#[test]
+fn the_next_release_is_the_first() {
+    let hours =
+        |hours: i64| WallTime(onsale_engine::testing::desk::START_MS.cast_signed() + hours * 3_600_000);
+    let mut slots = Vec::new();
+    for (row, at) in [(1, 10), (2, 1), (3, 5)] {
+        slots.extend((1..=2).map(|n| SlotSpec { releases_at: Some(hours(at)), ..seat("a", row, n) }));
+    }
+    let dose = |id: &str, at: i64| SlotSpec {
+        product: Some("dose".into()),
+        releases_at: Some(hours(at)),
+        ..SlotSpec::new(id, "park", 1)
+    };
+    slots.extend([dose("late", 9), dose("soon", 2), dose("next", 3)]);
+    let parts = vec!["dose".into(), "dose".into()];
+    let pair =
+        BundleRule { name: "pair".into(), parts, same_venue: true, gap_days: None, cancel_parts: false };
+    for shards in [1, 8] {
+        let mut desk = Desk::new(shards);
+        desk.sale(SaleRules { bundles: vec![pair.clone()], ..SaleRules::new("day", "UTC") });
+        desk.slots("day", &slots);
+        let any = || Want::AnyBundle { rule: "pair".into(), venue: "park".into(), from: None, to: None };
+        // A bundle takes two of the three.
+        for (want, at) in [(best(2), 1), (any(), 3)] {
+            let no = desk.open("day", 1, std::slice::from_ref(&want)).result.unwrap_err();
+            assert_eq!(no, Refusal::NotReleased { next_release_at: Some(hours(at)) }, "{want:?}");
+        }
+    }
+}
+
+/// A named seat parts its row: what is left of it may be neat although the row as it stands is not.
+#[test]
+fn nobody_is_left_alone_beside_a_seat_named_in_the_same_request() {
+    for shards in [1, 8] {
+        let mut desk = desk(shards, &rows("a", 2, 3));
+        let cart = desk.open("day", 1, &[slot("a-2-1", 1), best(2)]).result.expect("seats");
+        let mut seats = names(&cart);
+        seats.sort_unstable();
+        assert_eq!(seats, ["a-2-1", "a-2-2", "a-2-3"]);
+    }
+}
+
+#[test]
+fn what_was_named_and_falls_short_is_told_beside_what_is_to_be_chosen() {
+    for shards in [1, 8] {
+        let mut slots = rows("a", 1, 2);
+        slots.extend([SlotSpec::new("p", "park", 1), SlotSpec::new("q", "lake", 1)]);
+        let mut desk = desk(shards, &slots);
+        desk.open("day", 1, &[slot("p", 1), best(2)]).result.expect("all of it is free");
+        for wants in [[slot("p", 1), slot("q", 5), best(1)], [best(1), slot("p", 1), slot("q", 5)]] {
+            match desk.open("day", 2, &wants).result.unwrap_err() {
+                Refusal::AllHeld(short) => {
+                    let named = short
+                        .conflicts
+                        .iter()
+                        .map(|conflict| (&*conflict.slot, conflict.wanted, conflict.free));
+                    assert_eq!(named.collect::<Vec<_>>(), [("p", 1, 0), ("q", 5, 1)]);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_venue_without_a_part_is_not_sold_out_and_no_alternative() {
+    let day = |days: i64| WallTime(onsale_engine::testing::desk::START_MS.cast_signed() + days * 86_400_000);
+    let dose = |product: &str, venue: &str, days: i64| SlotSpec {
+        product: Some(product.to_owned()),
+        starts_at: Some(day(days)),
+        ..SlotSpec::new(&format!("{venue}-{product}-{days}"), venue, 5)
+    };
+    let slots = [
+        dose("dose1", "first", 1),
+        dose("dose2", "second", 22),
+        dose("dose1", "early", 1),
+        dose("dose2", "early", 2),
+        dose("dose1", "whole", 1),
+        dose("dose2", "whole", 22),
+    ];
+    let anywhere = BundleRule { name: "anywhere".into(), same_venue: false, ..two_doses() };
+    let mut desk = Desk::new(8);
+    desk.sale(SaleRules { bundles: vec![two_doses(), anywhere], ..SaleRules::new("day", "UTC") });
+    desk.slots("day", &slots);
+    for (rule, venue, lacking, hint) in [
+        ("two-doses", "first", "dose2", false),
+        ("two-doses", "second", "dose1", false),
+        ("anywhere", "first", "dose2", true),
+    ] {
+        let any = Want::AnyBundle { rule: rule.into(), venue: venue.into(), from: None, to: None };
+        match desk.open("day", 1, &[any]).result.unwrap_err() {
+            Refusal::BundleIncomplete { why, scope } => {
+                assert!(why.starts_with(&format!("`{venue}` has no `{lacking}`")), "{why}");
+                assert_eq!(why.contains("name the slots"), hint, "{why}");
+                // `early` has both, a day apart.
+                assert_eq!(scope.expect("a scope").elsewhere, ["whole"]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let named =
+        |slots: [&str; 2]| Want::Bundle { rule: "anywhere".into(), slots: slots.map(str::to_owned).to_vec() };
+    desk.open("day", 1, &[named(["first-dose1-1", "second-dose2-22"])]).result.expect("over two venues");
+}
+
 /// The gap is in local days: on 2021-03-28 the clocks of Berlin went from 2:00 to 3:00, so a day there has 23 hours.
 #[test]
 fn a_gap_is_counted_in_local_days_across_a_change_of_the_clocks() {

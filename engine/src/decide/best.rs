@@ -170,7 +170,9 @@ impl<'a> InShard<'a> {
 
     /// The next row that can have a run.
     fn next_row(&self, hall: &Hall, who: Who, neat: bool, from: u32) -> Option<u32> {
-        let wanted = runs::fitting(self.wish.quantity, neat);
+        // Seats that are free but not for this party part a run: what was too long to be neat may then be so.
+        let whole = self.taken.is_empty() && self.barred.is_empty() && self.shard.last_release() <= self.wall;
+        let wanted = runs::fitting(self.wish.quantity, neat && whole);
         if who != Who::Plain {
             return runs::next_set(&hall.accessible, from);
         }

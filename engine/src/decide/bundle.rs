@@ -238,6 +238,7 @@ impl Search<'_> {
                 let coming = |slot: &SlotRef| shard.group_of(slot.index).key == group.key;
                 let here = self.back.iter().filter(|(slot, _)| slot.shard == *number && coming(slot));
                 let back = here.map(|(_, units)| u64::from(*units)).sum::<u64>();
+                units.any = true;
                 units.free += group.counts.free() + due + back;
                 units.held += group.counts.held - due - back;
                 units.back_at = shard.first_return(group).into_iter().chain(units.back_at).min();
@@ -250,11 +251,35 @@ impl Search<'_> {
 /// How the units of a part stand.
 #[derive(Clone, Copy, Default)]
 struct Units {
+    /// Whether the venue has ever had one.
+    any: bool,
     free: u64,
     held: u64,
     /// When the first of the held ones comes back.
     back_at: Option<Timestamp>,
 }
+
+/// When the first of what is still to be released can be had: `look` says by when what it finds is released, with everything
+/// counted that is by a time. A find is not the earliest, so what is earlier is looked for until there is none; a sale
+/// with more than [`MOST_RELEASES`] of them is told one that is right and perhaps not the first.
+pub(super) fn first_release(
+    now: WallTime,
+    mut look: impl FnMut(WallTime) -> Option<WallTime>,
+) -> Option<WallTime> {
+    let (mut first, mut before) = (None, WallTime(i64::MAX));
+    for _ in 0..MOST_RELEASES {
+        let Some(found) = look(before) else { break };
+        first = Some(found);
+        before = WallTime(found.0 - 1);
+        if before <= now {
+            break;
+        }
+    }
+    first
+}
+
+/// A launch day has a handful of releases.
+const MOST_RELEASES: usize = 16;
 
 /// Units of a slot in a list of sums.
 pub(super) fn units_of(sums: &[(SlotRef, Quantity)], slot: SlotRef) -> Quantity {
@@ -286,6 +311,11 @@ impl Decision<'_> {
         }
     }
 
+    /// When the last of these is released.
+    pub(super) fn released_by(&self, slots: impl IntoIterator<Item = SlotRef>) -> Option<WallTime> {
+        slots.into_iter().map(|slot| self.guards.look(slot.shard).slot(slot.index).releases_at).max()
+    }
+
     /// A bundle at a venue whose shards are held.
     pub(super) fn find_bundle(
         &self,
@@ -310,10 +340,12 @@ impl Decision<'_> {
         }
         // Why not: released later, or gone. Said of this venue, rule and window only.
         if search.shards.iter().any(|(_, shard)| shard.last_release() > window.wall) {
-            search.window.wall = WallTime(i64::MAX);
-            if let Some(parts) = search.first() {
-                let release = |part: &SlotRef| self.guards.look(part.shard).slot(part.index).releases_at;
-                return Err(Refusal::NotReleased { next_release_at: parts.iter().map(release).max() });
+            let next = first_release(window.wall, |wall| {
+                search.window.wall = wall;
+                self.released_by(search.first()?)
+            });
+            if next.is_some() {
+                return Err(Refusal::NotReleased { next_release_at: next });
             }
         }
         let scope = Scope {
@@ -324,8 +356,14 @@ impl Decision<'_> {
             quantity: 1,
             ..Scope::default()
         };
-        let units = rule.parts.iter().map(|part| search.units(part));
-        let short: SmallVec<[Units; 4]> = units.filter(|units| units.free == 0).collect();
+        let units: SmallVec<[Units; 4]> = rule.parts.iter().map(|part| search.units(part)).collect();
+        if let Some((part, _)) = rule.parts.iter().zip(&units).find(|(_, units)| !units.any) {
+            let hint =
+                if rule.same_venue { "" } else { "; its parts may be of several venues: name the slots" };
+            let why = format!("`{venue}` has no `{part}`, a part of `{}`{hint}", rule.name);
+            return Err(Refusal::BundleIncomplete { why, scope: Some(Box::new(scope)) });
+        }
+        let short: SmallVec<[Units; 4]> = units.into_iter().filter(|units| units.free == 0).collect();
         // Of each part that is short one must come back, so the last of the first returns counts.
         let back_at = short.iter().map(|units| units.back_at).max().flatten();
         match short.iter().min_by_key(|units| units.held) {

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::Decision;
 use super::aim::Basis;
-use super::bundle::{Parts, Search, Window, units_of};
+use super::bundle::{Parts, Search, Window, first_release, units_of};
 use super::choose::{Chosen, Items};
 use super::wants::Choice;
 use crate::fact::NewItem;
@@ -21,7 +21,7 @@ use crate::limits::{MAX_BUNDLE_LOOKS, MAX_HOLDS};
 use crate::refusal::{Missing, Refusal, Scope};
 use crate::request::Want;
 use crate::sale::{BundleRule, SaleRules};
-use crate::time::{Timestamp, WallTime};
+use crate::time::Timestamp;
 
 /// A bundle that is asked for.
 #[derive(Clone, Copy)]
@@ -147,10 +147,12 @@ impl Decision<'_> {
             }
         }
         if search.shards.iter().any(|(_, shard)| shard.last_release() > basis.wall) {
-            search.window.wall = WallTime(i64::MAX);
-            if let Together::Found(parts) = Table::new(&search, asked).look() {
-                let release = |part: &SlotRef| self.guards.look(part.shard).slot(part.index).releases_at;
-                let next = parts.iter().flatten().map(release).max();
+            let next = first_release(basis.wall, |wall| {
+                search.window.wall = wall;
+                let Together::Found(parts) = Table::new(&search, asked).look() else { return None };
+                self.released_by(parts.into_iter().flatten())
+            });
+            if next.is_some() {
                 return Err(Refusal::NotReleased { next_release_at: next });
             }
         }

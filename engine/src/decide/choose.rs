@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use super::Decision;
 use super::aim::{Aim, Basis, barred, wish};
 use super::best::{Found, InShard, Way, Wish};
+use super::bundle::first_release;
 use super::scattered::anywhere;
 use super::wants::{Choice, Resolved};
 use crate::fact::NewItem;
@@ -23,7 +24,7 @@ use crate::limits::MAX_HOLDS;
 use crate::refusal::{Missing, Refusal, Scope, Shortage};
 use crate::request::Want;
 use crate::sale::SaleRules;
-use crate::time::{Timestamp, WallTime};
+use crate::time::Timestamp;
 
 /// Why nothing was held.
 #[derive(Debug)]
@@ -210,11 +211,13 @@ impl Decision<'_> {
         }
         // Why not: released later, sold only in bundles, or gone.
         let slots = |found: Found| found.slots;
-        if shards().any(|(_, shard)| shard.last_release() > basis.wall)
-            && let Some(slots) = first(&searches(WallTime(i64::MAX), true, may_be_due), wish).map(slots)
-        {
-            let next = slots.iter().map(|slot| self.guards.look(slot.shard).slot(slot.index).releases_at);
-            return Err(Refusal::NotReleased { next_release_at: next.max() });
+        if shards().any(|(_, shard)| shard.last_release() > basis.wall) {
+            let next = first_release(basis.wall, |wall| {
+                self.released_by(first(&searches(wall, true, may_be_due), wish)?.slots)
+            });
+            if next.is_some() {
+                return Err(Refusal::NotReleased { next_release_at: next });
+            }
         }
         if rules.products.iter().any(|product| product.sold_only_in.is_some())
             && let Some(slots) = first(&searches(basis.wall, false, may_be_due), wish).map(slots)

@@ -131,6 +131,8 @@ fn piles(
             let good = |index: &&u32| {
                 shard.slot(**index).free() > 0
                     && shard.released(**index, wall)
+                    // Kept for whoever asks for one, as by `best`.
+                    && !shard.info(**index).is_accessible()
                     && inside(shard.info(**index).starts_at)
             };
             let in_order = shard.in_order(group);

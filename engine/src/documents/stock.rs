@@ -3,7 +3,7 @@
 //! Taking it walks the groups, not the slots: 15 venues with 90 days and two products are 2,700 groups, whether they have
 //! 3,000 slots or 680,000.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Standing, Taken, word};
@@ -12,7 +12,7 @@ use crate::ids::SaleIx;
 use crate::names::Listing;
 use crate::outcome::{Answer, Counts, StockState};
 use crate::refusal::{Missing, Refusal, Scope};
-use crate::sale::SaleRules;
+use crate::sale::{BundleRule, SaleRules};
 use crate::sequence::Sequence;
 use crate::state::State;
 use crate::sync::Mutex;
@@ -151,15 +151,35 @@ impl StockDocument {
 
     /// Other venues that had enough for what was looked for, at most `most`, the fullest first.
     fn elsewhere(&self, scope: &Scope, most: usize) -> Vec<String> {
-        let enough = |products: &Products| match &scope.rule {
-            Some(rule) => self.rules.bundle(rule).is_some_and(|rule| {
-                let has = |part: &String| products.keys().flatten().any(|product| **product == **part);
-                rule.parts.iter().all(has)
-            }),
+        let rule = scope.rule.as_ref().map(|name| self.rules.bundle(name));
+        let enough = |(venue, products): &&(Arc<str>, Products)| match rule {
+            Some(rule) => rule.is_some_and(|rule| self.makes(venue, rule)),
             None => products.values().sum::<u64>() >= u64::from(scope.quantity),
         };
-        let others = self.open.iter().filter(|(venue, products)| **venue != *scope.venue && enough(products));
+        let others = self.open.iter().filter(|(venue, _)| **venue != *scope.venue).filter(enough);
         others.take(most).map(|(venue, _)| venue.to_string()).collect()
+    }
+
+    /// Whether a venue had the parts of a bundle on days that fit together.
+    fn makes(&self, venue: &Arc<str>, rule: &BundleRule) -> bool {
+        let here =
+            || self.sums.range((Arc::clone(venue), None, None)..).take_while(|(key, _)| key.0 == *venue);
+        // The days that the parts so far can end on.
+        let mut ends: Option<BTreeSet<i32>> = None;
+        rule.parts.iter().all(|part| {
+            let of_part = |key: &Key| key.2.as_deref() == Some(part.as_str());
+            let free = here().filter(|(key, sum)| of_part(key) && sum.standing.free_now() > 0);
+            let mut days = free.map(|(key, _)| key.1);
+            let Some((least, most)) = rule.gap_days else { return days.next().is_some() };
+            let fits = |day: &i32| {
+                let before = day.saturating_sub(most.into())..=day.saturating_sub(least.into());
+                ends.as_ref().is_none_or(|ends| ends.range(before).next().is_some())
+            };
+            let reached: BTreeSet<i32> = days.flatten().filter(fits).collect();
+            let some = !reached.is_empty();
+            ends = Some(reached);
+            some
+        })
     }
 }
 
