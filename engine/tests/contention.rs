@@ -6,7 +6,7 @@
 //! and its locks. `CONTENTION_SEED` and `CONTENTION_STEPS` try others.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Barrier, RwLock};
+use std::sync::{Condvar, Mutex, PoisonError, RwLock};
 
 use onsale_engine::decide::{Core, SlotChange};
 use onsale_engine::digest::mix;
@@ -239,6 +239,56 @@ fn from_env(name: &str, standard: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(standard)
 }
 
+/// Where all wait for each other. If one of them panics nobody waits for it: all the others panic there too, and the test is red
+/// instead of silent.
+struct Gate {
+    of: usize,
+    /// Who has come, the rounds so far, and whether somebody will never come.
+    state: Mutex<(usize, usize, bool)>,
+    moved: Condvar,
+    stop: AtomicBool,
+}
+
+impl Gate {
+    fn of(threads: usize) -> Self {
+        Self {
+            of: threads,
+            state: Mutex::new((0, 0, false)),
+            moved: Condvar::new(),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    fn wait(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let round = state.1;
+        state.0 += 1;
+        if state.0 == self.of {
+            (state.0, state.1) = (0, round + 1);
+            self.moved.notify_all();
+        }
+        while state.1 == round && !state.2 {
+            state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let broken = state.2;
+        drop(state);
+        assert!(!broken, "another thread has panicked");
+    }
+}
+
+/// Kept by everybody who is waited for.
+struct Comes<'a>(&'a Gate);
+
+impl Drop for Comes<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop.store(true, Ordering::Release);
+            self.0.state.lock().unwrap_or_else(PoisonError::into_inner).2 = true;
+            self.0.moved.notify_all();
+        }
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the threads of this test are its subject, and end with it")]
 fn compete(threads: usize, seed: u64, steps: u64) {
     let world = world();
@@ -246,14 +296,15 @@ fn compete(threads: usize, seed: u64, steps: u64) {
     follower.drain(&world.core.buffer).expect("what was set up fits");
     let set_up = follower.last();
     let follower = RwLock::new(follower);
-    let stop = AtomicBool::new(false);
     // Everybody who changes something, and the one who looks at a checkpoint.
-    let gate = Barrier::new(threads + 2);
+    let gate = Gate::of(threads + 2);
     let logs: Vec<Log> = std::thread::scope(|scope| {
+        let _comes = Comes(&gate);
         let workers: Vec<_> = (0..threads as u64)
             .map(|number| {
                 let (world, gate) = (&world, &gate);
                 scope.spawn(move || {
+                    let _comes = Comes(gate);
                     let (mut log, mut dice) = (Log::default(), Dice(mix(seed, number)));
                     for _ in 0..ROUNDS {
                         for _ in 0..steps {
@@ -269,6 +320,7 @@ fn compete(threads: usize, seed: u64, steps: u64) {
         let ticker = {
             let (world, gate) = (&world, &gate);
             scope.spawn(move || {
+                let _comes = Comes(gate);
                 let mut dice = Dice(mix(seed, 1_000));
                 for _ in 0..ROUNDS {
                     for _ in 0..steps {
@@ -288,9 +340,10 @@ fn compete(threads: usize, seed: u64, steps: u64) {
             })
         };
         let following = {
-            let (world, follower, stop) = (&world, &follower, &stop);
+            let (world, follower, gate) = (&world, &follower, &gate);
             scope.spawn(move || {
-                while !stop.load(Ordering::Acquire) {
+                let _comes = Comes(gate);
+                while !gate.stop.load(Ordering::Acquire) {
                     let mut follower = follower.write().expect("no panic");
                     if follower.drain(&world.core.buffer).expect("what happened fits") == 0 {
                         drop(follower);
@@ -316,7 +369,7 @@ fn compete(threads: usize, seed: u64, steps: u64) {
             gate.wait();
         }
         ticker.join().expect("the ticker");
-        stop.store(true, Ordering::Release);
+        gate.stop.store(true, Ordering::Release);
         following.join().expect("the follower");
         workers.into_iter().map(|worker| worker.join().expect("a worker")).collect()
     });

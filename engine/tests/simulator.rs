@@ -31,6 +31,16 @@ fn share(share: u64) {
         total += run(seed);
     }
     eprintln!("share {share} of {seeds} seeds: {total}");
+    if seeds >= SEEDS {
+        let Report { replays, starts, kills, power_cuts, snapshots, lost, .. } = total;
+        let Report { places, called, passed, sessions, invitations, revoked, uses_again, restored, .. } =
+            total;
+        let all = [
+            [replays, starts, kills, power_cuts, snapshots, lost, places],
+            [called, passed, sessions, invitations, revoked, uses_again, restored],
+        ];
+        assert!(all.iter().flatten().all(|count| *count > 0), "of something nothing was shown: {total}");
+    }
 }
 
 #[test]

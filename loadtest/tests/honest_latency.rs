@@ -79,9 +79,10 @@ fn a_freeze_of_a_second_shows_in_a_thousand_requests() {
         let url = freezing(Duration::from_secs(4), Duration::from_secs(1));
         let came = steady(&url, 1_000.0, 10.0, Duration::from_secs(10), 4_096, Duration::from_millis(20));
         let all = came.all.latency;
-        assert_eq!((all.count, came.all.lost), (10_000, 0), "{all:?}");
-        assert!((930..5_000).contains(&came.slow), "{} slow, 980 of them slower than 20 ms", came.slow);
+        assert_eq!(all.count, 10_000, "{all:?}");
+        assert!(came.slow >= 930, "{} slow, 980 of them slower than 20 ms", came.slow);
         assert!(all.p95_us >= 420_000 && all.p99_us >= 850_000 && all.max_us >= 950_000, "{all:?}");
+        at_most("lost requests", came.all.lost, 0)?;
         at_most("slow requests", came.slow, 1_050)?;
         at_most("p50", all.p50_us, 20_000)?;
         at_most("p90", all.p90_us, 60_000)?;
@@ -98,7 +99,7 @@ fn too_few_connections_make_the_run_void() {
         let url = freezing(Duration::from_secs(1), Duration::from_millis(500));
         let came = steady(&url, 500.0, 2.0, Duration::from_secs(3), 10, Duration::from_secs(3));
         assert!(came.limited);
-        assert!((200..900).contains(&came.all.not_sent), "{} of 250 less 10", came.all.not_sent);
+        assert!(came.all.not_sent >= 200, "{} of 250 less 10", came.all.not_sent);
         assert!(came.slow >= came.all.not_sent, "what was not sent has at least its time-out");
         at_most("not sent", came.all.not_sent, 250)?;
         at_most("slow requests", came.slow, came.all.not_sent)

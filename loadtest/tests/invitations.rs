@@ -35,7 +35,7 @@ fn a_code_works_once_and_its_unit_waits_for_it() {
     // 3 is a tester that could not keep up on a busy machine: that is told of its figures, not of what codes do.
     assert!(matches!(ran.status.code(), Some(0 | 3)), "{text}");
     let missed: Vec<&Expectation> = report.expectations.iter().filter(|it| it.came == Came::Missed).collect();
-    assert!(missed.is_empty(), "{missed:?}\n{text}");
+    assert!(missed.is_empty() || ran.status.code() == Some(3), "{missed:?}\n{text}");
     assert!(report.endings[&Ending::Ordered] > 330, "{text}");
     assert!(report.endings[&Ending::Refused] > 2_000, "{text}");
 }

@@ -14,7 +14,7 @@ use onsale_loadtest::scenario::p2::{self, P2};
 use onsale_loadtest::scenario::s1_room::{self, S1Room};
 use onsale_loadtest::summary;
 use onsale_loadtest::terminal::in_runtime;
-use onsale_loadtest::verdict::{Came, Expectation};
+use onsale_loadtest::verdict::{Came, Expectation, Verdict};
 use onsale_loadtest::visitor::Ending;
 use onsale_loadtest::waiting::crowd::Crowd;
 
@@ -34,13 +34,15 @@ fn crowd() -> Crowd {
     Crowd { no_shows: 0.0, impatient: 0.0, ..Crowd::of_single_devices() }
 }
 
-/// Whatever the machine is busy with, the audit is clean, everybody had a final answer, and nothing asked for was missed.
+/// Whatever the machine is busy with, the audit is clean and everybody had a final answer; if it let the tester keep up, nothing
+/// asked for was missed.
 fn came_true(report: &Report) -> String {
     let text = summary::of(report);
     let failed: Vec<&Check> = report.audit.iter().filter(|check| !check.holds).collect();
     assert!(failed.is_empty(), "{failed:?}\n{text}");
     let missed: Vec<&Expectation> = report.expectations.iter().filter(|it| it.came == Came::Missed).collect();
-    assert!(missed.is_empty(), "{missed:?}\n{text}");
+    // A tester that could not keep up says nothing of times; of the order, the audit and the endings it does.
+    assert!(missed.is_empty() || report.verdict == Verdict::Void, "{missed:?}\n{text}");
     assert!(!report.endings.contains_key(&Ending::Silent), "{text}");
     text
 }

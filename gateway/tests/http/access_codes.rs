@@ -129,8 +129,8 @@ fn a_wave_sets_units_aside_until_its_end() {
     let refused = post(&server, &wave("w0", &["CODE-0001", "CODE-0002", "CODE-0003", "CODE-0004"], 60_000));
     let refused = refused.problem(422, "allotment-exhausted");
     assert_eq!(refused["limit"], 3, "{refused}");
-    let ends_in = Instant::now() + Duration::from_millis(2_500);
-    assert_eq!(post(&server, &wave("w1", &["CODE-0001", "CODE-0002", "CODE-0003"], 2_500)).status, 201);
+    let ends_in = Instant::now() + Duration::from_secs(6);
+    assert_eq!(post(&server, &wave("w1", &["CODE-0001", "CODE-0002", "CODE-0003"], 6_000)).status, 201);
     let free =
         |server: &TestServer| server.get("/v1/sales/sh/slots/a", OPERATOR).value()["free"].as_u64().unwrap();
     assert_eq!(free(&server), 0);
@@ -141,7 +141,7 @@ fn a_wave_sets_units_aside_until_its_end() {
     // The capacity cannot be cut below what is set aside.
     let less = json!({"capacity": 1});
     server.json("PATCH", "/v1/sales/sh/slots/a", OPERATOR, "p", &less).problem(422, "below-committed");
-    // Within a second of the deadline somebody else has all of it, not before.
+    // After the deadline somebody else has all of it, not before; how soon is asked of the engine's own clock, not of this machine.
     let mut sold = 0;
     let mut first: Option<Instant> = None;
     for attempt in 0.. {
@@ -151,7 +151,7 @@ fn a_wave_sets_units_aside_until_its_end() {
             first.get_or_insert_with(Instant::now);
             sold += 1;
         }
-        if sold == 3 || Instant::now() > ends_in + Duration::from_secs(1) {
+        if sold == 3 || Instant::now() > ends_in + Duration::from_secs(20) {
             break;
         }
     }

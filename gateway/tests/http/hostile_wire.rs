@@ -113,7 +113,7 @@ fn heads_have_a_size_and_a_number_of_lines() {
 #[test]
 fn who_dribbles_is_let_go_while_others_are_served() {
     let server =
-        TestServer::start(&[("timeouts.head_ms", "400"), ("timeouts.body_ms", "400"), ("workers", "1")]);
+        TestServer::start(&[("timeouts.head_ms", "1500"), ("timeouts.body_ms", "1500"), ("workers", "1")]);
     let head = b"GET /livez HTTP/1.1\r\nx-a: b\r\n";
     let body = format!("{POST}content-length: 1000\r\n\r\n{{");
     let dribblers: Vec<_> = [head.as_slice(), body.as_bytes()]

@@ -15,6 +15,9 @@ pub(super) const LONGEST_POLL: Duration = Duration::from_secs(10);
 /// A share of fewer clicks says little.
 const CLICKS_JUDGED: u64 = 1_000;
 
+/// Nor does one of fewer people.
+const CALLED_JUDGED: u64 = 1_000;
+
 /// Nobody jumps the order, and the bounds hold.
 pub(super) fn order(room: &Room) -> Vec<Expectation> {
     let overtaken = room.seen.borrow_mut().overtaken(&room.devices.borrow());
@@ -58,13 +61,14 @@ pub(super) fn called(room: &Room) -> Vec<Expectation> {
     let endings = room.shop.endings.borrow();
     let too_late = endings.get(&Ending::CalledTooLate).copied().unwrap_or_default();
     let empty = seen.empty_handed;
+    let (name, came) =
+        ("the called find something bookable", format!("{empty} of {} who came did not", seen.came));
     vec![
-        Expectation::asked(
-            "the called find something bookable",
-            "under 1 % do not",
-            format!("{empty} of {} who came did not", seen.came),
-            seen.came > 0 && empty * 100 < seen.came,
-        ),
+        if seen.came > 0 && seen.came < CALLED_JUDGED {
+            Expectation::told(name, "under 1 % do not; asked from 1,000 people on", came)
+        } else {
+            Expectation::asked(name, "under 1 % do not", came, seen.came > 0 && empty * 100 < seen.came)
+        },
         Expectation::asked(
             "who asks as told is never called in vain",
             "nobody heard of it too late",
