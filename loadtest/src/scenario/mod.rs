@@ -24,6 +24,7 @@ mod room_audit;
 mod room_expectations;
 mod room_use;
 mod s1_expectations;
+mod s5_books;
 mod s5_invited;
 mod s5_terms;
 

@@ -13,6 +13,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::s5_books;
 use super::s5_invited::{Crowd, Found};
 use super::s5_terms::{Terms, WAVES};
 use super::{AtTarget, Where, pre_opening};
@@ -359,7 +360,13 @@ async fn audited(operator: &Operator, sale: &str, crowd: &Crowd) -> Result<Vec<C
     } else {
         vec![format!("{joined} places for {on_the_web} invited people")]
     };
+    let owners: BTreeMap<&str, usize> =
+        found.ordered.iter().map(|(number, _, id)| (id.as_str(), *number)).collect();
+    let venue_of = |id: &str| owners.get(id).map(|number| crowd.terms.venue_of(*number));
+    let [own, by_slot] = s5_books::checks(&orders, &slots, venue_of);
     Ok(vec![
+        own,
+        by_slot,
         Check::no_cases("every order that was told is there after the kill", &lost, format!("{told} orders")),
         Check::no_cases("a code used is an order, and no more", &uses, format!("{used} codes")),
         Check::no_cases(
