@@ -23,6 +23,7 @@ use serde::Deserialize;
 
 use super::ids::{Account, EventId};
 use super::secret::Secret;
+use crate::wire::read;
 
 /// The longest token that is looked at.
 pub const MAX_ENQUEUE_TOKEN: usize = 4096;
@@ -154,7 +155,7 @@ impl EnqueueToken {
 
 impl Header {
     fn read(bytes: &[u8]) -> Option<Self> {
-        let header: Self = serde_json::from_slice(bytes).ok()?;
+        let header: Self = read::json(bytes).ok()?;
         let known = header.typ == "QT1" && header.enc == "AES256";
         let named = (1..=MAX_TOKEN_ID).contains(&header.ti.len()) && !has_control(&header.ti);
         (known && named).then_some(header)
@@ -189,7 +190,7 @@ impl Payload {
         let iv: [u8; 16] = Md5::digest(token_id.as_bytes()).into();
         let cipher = cbc::Decryptor::<aes::Aes256>::new(&secret.payload_key().into(), &iv.into());
         let plain = cipher.decrypt_padded_vec::<Pkcs7>(bytes).ok()?;
-        let payload: Self = serde_json::from_slice(&plain).ok()?;
+        let payload: Self = read::json(&plain).ok()?;
         let key = payload.k.as_deref().unwrap_or_default();
         (key.len() <= MAX_VISITOR_KEY && !has_control(key)).then_some(payload)
     }
@@ -316,6 +317,8 @@ mod tests {
         let foreign = minted(&header(), Some(&payload())).replace('.', "..");
         let wrong_block = URL_SAFE_NO_PAD.encode([0_u8; 15]);
         let no_blocks = sealed(&format!("{}.{wrong_block}", URL_SAFE_NO_PAD.encode(header().to_string())));
+        let listed = json!(["QT1", "AES256", 1_000, 5_000, TI, "shop", "vacc01", "203.0.113.7"]);
+        let listed = sealed(&format!("{}.", URL_SAFE_NO_PAD.encode(listed.to_string())));
         for (text, error) in [
             (String::new(), Error::Malformed),
             ("a.b".to_owned(), Error::Malformed),
@@ -332,8 +335,10 @@ mod tests {
             (with("exp", json!(4_999)), Error::Expired),
             (with("ip", json!("203.0.113.8")), Error::Address),
             (with("ip", json!("somewhere")), Error::Address),
+            (listed, Error::Header),
             (no_blocks, Error::Payload),
             (paid(json!("text")), Error::Payload),
+            (paid(json!([0.5, "XKDI42W", "Connector", {}])), Error::Payload),
             (paid(json!({"k": 7})), Error::Payload),
             (paid(json!({"k": "a\nb"})), Error::Payload),
             (paid(json!({"k": long(MAX_VISITOR_KEY + 1)})), Error::Payload),

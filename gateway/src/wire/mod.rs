@@ -13,6 +13,7 @@ pub mod json;
 pub mod line;
 pub mod list;
 pub mod merge;
+pub mod objects;
 pub mod order;
 pub mod plain_cart;
 pub mod read;

@@ -9,6 +9,7 @@ use http::Uri;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::objects::Objects;
 use crate::problem::{Code, Problem};
 
 /// Reads a JSON body.
@@ -17,8 +18,20 @@ use crate::problem::{Code, Problem};
 /// `malformed`, `unknown-field` or `too-large-number`.
 pub fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     // The whole body is checked to be UTF-8 at once; serde_json would check every string by itself.
-    let read = std::str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
+    let read = match std::str::from_utf8(body) {
+        Ok(text) => whole(serde_json::Deserializer::from_str(text)),
+        Err(_) => whole(serde_json::Deserializer::from_slice(body)),
+    };
     read.map_err(|error| explain::<T>(body, &error))
+}
+
+/// Reads all there is.
+fn whole<'a, R: serde_json::de::Read<'a>, T: Deserialize<'a>>(
+    mut json: serde_json::Deserializer<R>,
+) -> serde_json::Result<T> {
+    let value = T::deserialize(Objects(&mut json))?;
+    json.end()?;
+    Ok(value)
 }
 
 /// Reads a JSON body that may be left out: no body is an empty object.
@@ -34,7 +47,7 @@ pub fn json_or_empty<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Proble
 /// # Errors
 /// As [`json`].
 pub fn value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    serde_path_to_error::deserialize(Objects(value)).map_err(|error| {
         let path = error.path().to_string();
         classify(&path, &error.inner().to_string())
     })
@@ -64,7 +77,7 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], first: &serde_json::Error) ->
         return Problem::malformed("The body is empty; a JSON object was expected.");
     }
     let deserializer = &mut serde_json::Deserializer::from_slice(body);
-    match serde_path_to_error::deserialize::<_, T>(deserializer) {
+    match serde_path_to_error::deserialize::<_, T>(Objects(deserializer)) {
         Err(error) => classify(&error.path().to_string(), &error.inner().to_string()),
         // The value itself is fine: there is something behind it.
         Ok(_) => classify("", &first.to_string()),

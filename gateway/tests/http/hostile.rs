@@ -49,6 +49,44 @@ fn bodies_that_make_no_sense_change_nothing() {
     shop.refused_body(413, "too-large", open, &items(&format!("\"{}\"", "x".repeat(1 << 20))));
 }
 
+/// A list of an object's fields, in our order, is no object: it would cancel a whole order, or pay.
+#[test]
+fn a_list_that_could_stand_for_an_object_changes_nothing() {
+    let shop = Shop::open();
+    let (cart, order) = (&shop.cart, &shop.order);
+    let operator = [("authorization", "Bearer op_test"), ("idempotency-key", "listed")];
+    for (method, path, body) in [
+        ("POST", format!("/v1/orders/{order}/cancel"), "[null]"),
+        ("POST", format!("/v1/carts/{cart}/checkout"), "[]"),
+        ("POST", format!("/v1/carts/{cart}/extend"), "[]"),
+        ("POST", format!("/v1/carts/{cart}/holds"), r#"[[{"slot":"sh-b"}]]"#),
+        ("POST", format!("/v1/carts/{cart}/holds"), r#"{"items":[["sh-b",1,null,null]]}"#),
+        ("POST", "/v1/sales/sh/carts".to_owned(), r#"["c",[{"slot":"sh-b"}],null,null,{}]"#),
+        ("PATCH", "/v1/sales/sh/slots/sh-b".to_owned(), "[10,null,null]"),
+        ("POST", "/v1/sales/sh/queue/admit".to_owned(), "[1,null]"),
+        ("PATCH", "/v1/sales/sh".to_owned(), r#"{"limit_per_customer":[2,1]}"#),
+        ("PATCH", "/v1/sales/sh".to_owned(), r#"{"few":[5,5]}"#),
+        ("PUT", "/v1/sales/new".to_owned(), r#"{"time_zone":"UTC","few":[5,5]}"#),
+        (
+            "POST",
+            "/v1/sales/sh/slots".to_owned(),
+            r#"{"slots":[["n","v",null,null,null,1,null,null,null,null,null,null,false,{}]]}"#,
+        ),
+    ] {
+        let problem = shop.refused(400, "malformed", |server| server.send(method, &path, &operator, body));
+        let told = problem["detail"].as_str().unwrap();
+        assert!(told.contains("invalid type: sequence"), "{method} {path}: {told}");
+    }
+    let lines = [("authorization", "Bearer op_test"), ("content-type", "application/x-ndjson")];
+    let line = r#"["n","v",null,null,null,1,null,null,null,null,null,null,false,{}]"#;
+    let report = shop.server.send("POST", "/v1/sales/sh/slots", &lines, line).value();
+    assert_eq!(
+        (&report["added"], &report["rejected"][0]["code"]),
+        (&json!(0), &json!("malformed")),
+        "{report}"
+    );
+}
+
 #[test]
 fn text_that_is_no_text_is_refused() {
     let shop = Shop::open();
