@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::durable::settle;
 use crate::problem::{Code, Problem};
 use crate::wire::list::{List, limit};
-use crate::wire::merge::merge;
+use crate::wire::merge::{expect_known, merge};
 use crate::wire::read;
 use crate::wire::sale::{Settings, WrittenSale};
 use crate::wire::time::Written;
@@ -70,6 +70,7 @@ pub async fn patch(call: Call) -> Outcome {
     if !change.is_object() {
         return Err(Problem::malformed("A JSON object with the settings to change was expected."));
     }
+    expect_known::<Settings>(&change)?;
     for _ in 0..MERGE_TRIES {
         let current = settle(call.engine(), call.engine().sale(id)).await?.value;
         let mut merged = serde_json::to_value(Settings::from(&*current.rules))

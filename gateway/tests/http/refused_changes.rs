@@ -146,6 +146,23 @@ fn a_sale_that_must_be_new_is_not_replaced() {
 }
 
 #[test]
+fn taking_away_what_there_never_is_is_refused() {
+    let server = TestServer::start(&[]);
+    let limits = json!({"time_zone": "UTC", "limit_per_customer": {"units": 2, "orders": 1},
+        "products": {"x": {}}, "closes_at": "2030-01-01T00:00:00Z"});
+    sale(&server, &limits, &json!([]));
+    let patch = |body: &Value| server.json("PATCH", "/v1/sales/day", OPERATOR, "p", body);
+    for body in [json!({"limit_per_custmer": null}), json!({"limit_per_customer": {"x": null}})] {
+        patch(&body).problem(400, "unknown-field");
+    }
+    assert_eq!(server.get("/v1/sales/day", OPERATOR).header("etag"), Some("\"1\""));
+    let fewer = json!({"closes_at": null, "limit_per_customer": {"orders": null}, "products": {"x": null, "y": null}});
+    let is = patch(&fewer).value();
+    assert_eq!((&is["closes_at"], &is["products"]), (&Value::Null, &json!({})), "{is}");
+    assert_eq!(is["limit_per_customer"], json!({"units": 2, "orders": null}));
+}
+
+#[test]
 fn a_time_of_a_slot_is_written_as_every_time() {
     let server = TestServer::start(&[]);
     sale(&server, &json!({"time_zone": "UTC"}), &json!([]));
