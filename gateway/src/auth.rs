@@ -136,22 +136,26 @@ impl Doorkeeper {
                 "The Authorization header is `Bearer` and a key; nothing else is known.",
             )
         })?;
-        if token.contains(&b'.') {
-            let (caller, until_s) = self.pass(token, holders)?;
-            remembered.keep(header, caller, Some(until_s));
-            return Ok(Principal::Pass(caller));
-        }
-        let place = self
-            .ring
-            .find(token)
-            .ok_or_else(|| Problem::new(Code::Credentials, "The key is not known to this server."))?;
+        // Every pass has dots, and a key may have some as well: it is whatever its owner chose.
+        let pass = token.contains(&b'.').then(|| self.pass(token, holders)).transpose();
+        let unknown = match pass {
+            Ok(Some((caller, until_s))) => {
+                remembered.keep(header, caller, Some(until_s));
+                return Ok(Principal::Pass(caller));
+            }
+            Ok(None) => Problem::new(Code::Credentials, "The key is not known to this server."),
+            Err(problem) if problem.code() == Some(Code::Credentials) => problem,
+            Err(problem) => return Err(problem),
+        };
+        let place = self.ring.find(token).ok_or(unknown)?;
         remembered.keep(header, self.callers[place], None);
         Ok(Principal::Key(self.callers[place]))
     }
 
     /// Who shows a pass, and the first Unix second in which it is no longer good.
     fn pass(&self, token: &[u8], holders: &impl Holders) -> Result<(Caller, u64), Problem> {
-        let unknown = || Problem::new(Code::Credentials, "The pass is not one of this server's.");
+        let unknown =
+            || Problem::new(Code::Credentials, "This is no pass of this server's, and no key of it.");
         let text = std::str::from_utf8(token).map_err(|_| unknown())?;
         let pass = self.passes.read(text, holders.now_s()).map_err(|error| match error {
             PassError::Expired => expired(),
@@ -257,6 +261,8 @@ mod tests {
         let ring = KeyRing::of(vec![
             Key { role: Role::Operator, hash: hash(b"op_1") },
             Key { role: Role::Server { channel: "phone".to_owned() }, hash: hash(b"sk_2") },
+            Key { role: Role::Operator, hash: hash(b"op.try.x") },
+            Key { role: Role::Server { channel: "phone".to_owned() }, hash: hash(b"sk.") },
         ]);
         let passes = PassKeys::new(&[3; 32], &[]);
         Doorkeeper::new(ring, passes, |name| Ok::<_, ()>(ChannelIx(u16::from(name == "phone")))).unwrap()
@@ -346,7 +352,14 @@ mod tests {
         }
         let operator = door.recognise(&shown("bearer op_1"), &memory, &room()).unwrap();
         assert!(operator.operator().is_ok() && operator.seller().is_ok());
-        for bad in ["Bearer sk_3", "Bearer ", "Basic b3A6", "sk_2", "Bearer sk_2x"] {
+        // A pass has dots, but so may a key.
+        for _ in 0..2 {
+            let dotted = door.recognise(&shown("Bearer op.try.x"), &memory, &room()).unwrap();
+            assert!(dotted.operator().is_ok());
+        }
+        let dotted = door.recognise(&shown("Bearer sk."), &memory, &room()).unwrap();
+        assert!(dotted.has_key() && dotted.operator().is_err());
+        for bad in ["Bearer op.try.y", "Bearer sk_3", "Bearer ", "Basic b3A6", "sk_2", "Bearer sk_2x"] {
             let refused = door.recognise(&shown(bad), &memory, &room()).unwrap_err();
             assert_eq!(refused.code(), Some(Code::Credentials), "{bad}");
         }
