@@ -2,9 +2,11 @@
 //!
 //! A stream is handed on in batches; each batch is durable before the next is read, so a slow disk slows the sender down
 //! and memory stays bounded by one batch. A line that makes no sense is reported with its number and costs nothing else.
-//! Repeating a stream is safe: slots are known by their ids. A batch that is refused after others were taken is no refusal of
+//! Repeating a stream is safe: slots are known by their ids. Lines count one after the other: an id that stands twice is written twice,
+//! wherever the second one stands, so a line never meets its own batch. A batch that is refused after others were taken is no refusal of
 //! the whole: its lines and all later ones are reported under the code, so that the sender knows what to send again.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -54,9 +56,13 @@ fn count(report: &mut ImportReport, done: SlotsAdded, lines: impl Fn(usize) -> u
     }
 }
 
-fn answer(mut report: ImportReport) -> Outcome {
+fn in_order(mut report: ImportReport) -> ImportReport {
     report.rejected.sort_by_key(|rejected| rejected.line);
-    Ok(json(StatusCode::OK, &report))
+    report
+}
+
+fn answer(report: ImportReport) -> Outcome {
+    Ok(json(StatusCode::OK, &in_order(report)))
 }
 
 fn problem_of(rejection: SlotRejection) -> Problem {
@@ -104,31 +110,30 @@ async fn stream(call: &Call, mut body: Body) -> Outcome {
     let mut lines = Lines::default();
     let mut batch = Batch::default();
     loop {
-        let frame = timeout(call.app.limits.body_timeout, body.frame()).await.map_err(|_| {
-            Problem::bare(StatusCode::REQUEST_TIMEOUT, "The stream stood still for too long.")
-        })?;
-        match frame {
-            Some(frame) => {
-                let frame =
-                    frame.map_err(|error| Problem::malformed(format!("The stream broke off: {error}")))?;
+        let ended_badly = match timeout(call.app.limits.body_timeout, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
                     lines.push(data);
                 }
+                None
             }
-            None => lines.finish(),
+            Ok(None) => {
+                lines.finish();
+                None
+            }
+            Ok(Some(Err(error))) => Some(Problem::malformed(format!("The stream broke off: {error}."))),
+            Err(_) => {
+                let status = StatusCode::REQUEST_TIMEOUT;
+                Some(Problem::bare(status, "The stream stood still for too long."))
+            }
+        };
+        if let Some(problem) = ended_badly {
+            // All lines that have ended are in the batch or before it.
+            batch.hand_over(call, &mut progress).await?;
+            return Err(progress.told(&problem));
         }
         while let Some((number, line)) = lines.next() {
-            if let Some(refused) = &progress.refused {
-                reject(&mut progress.report, number, refused);
-                continue;
-            }
-            match line.and_then(|line| slot_of(&line)) {
-                Ok(slot) => batch.push(number, slot.into()),
-                Err(problem) => reject(&mut progress.report, number, &problem),
-            }
-            if batch.slots.len() == BATCH {
-                batch.hand_over(call, &mut progress).await?;
-            }
+            batch.take(call, &mut progress, number, line).await?;
         }
         if lines.finished {
             batch.hand_over(call, &mut progress).await?;
@@ -156,6 +161,14 @@ struct Progress {
 }
 
 impl Progress {
+    /// Whether this line comes after one that nothing more is taken after.
+    fn refuses(&mut self, line: u64) -> bool {
+        if let Some(refused) = &self.refused {
+            reject(&mut self.report, line, refused);
+        }
+        self.refused.is_some()
+    }
+
     /// What became of a batch. A refusal goes to the sender as such only while it is true that nothing was done.
     fn step(&mut self, outcome: Result<SlotsAdded, Problem>, lines: &[u64]) -> Result<(), Problem> {
         match outcome {
@@ -171,6 +184,21 @@ impl Progress {
         }
         Ok(())
     }
+
+    /// Why the stream ended, and what was done until then.
+    fn told(self, problem: &Problem) -> Problem {
+        let report = in_order(self.report);
+        let ImportReport { added, updated, unchanged, rejected_count, .. } = report;
+        let detail = format!(
+            "{} Until then: {added} added, {updated} updated, {unchanged} unchanged, {rejected_count} rejected.",
+            problem.detail()
+        );
+        let told = match problem.code() {
+            Some(code) => Problem::new(code, detail),
+            None => Problem::bare(problem.status(), detail),
+        };
+        told.with(More { report: Some(report), ..More::default() })
+    }
 }
 
 /// Whether a batch is tried again because the journal's buffer had no room for it: that lasts as long as a sync, and a stream
@@ -184,12 +212,39 @@ fn again<T>(outcome: &Result<T, Problem>, tried: u32) -> bool {
 struct Batch {
     slots: Vec<SlotSpec>,
     lines: Vec<u64>,
+    /// The slots' own.
+    ids: HashSet<String>,
 }
 
 impl Batch {
-    fn push(&mut self, line: u64, slot: SlotSpec) {
-        self.slots.push(slot);
-        self.lines.push(line);
+    /// Takes the next line, and hands over what is due before and after it.
+    async fn take(
+        &mut self,
+        call: &Call,
+        progress: &mut Progress,
+        number: u64,
+        line: Result<BytesMut, Problem>,
+    ) -> Result<(), Problem> {
+        if progress.refuses(number) {
+            return Ok(());
+        }
+        let slot = match line.and_then(|line| slot_of(&line)) {
+            Ok(slot) => slot,
+            Err(problem) => {
+                reject(&mut progress.report, number, &problem);
+                return Ok(());
+            }
+        };
+        if self.ids.contains(&slot.id) {
+            self.hand_over(call, progress).await?;
+            if progress.refuses(number) {
+                return Ok(());
+            }
+        }
+        self.ids.insert(slot.id.clone());
+        self.slots.push(slot.into());
+        self.lines.push(number);
+        if self.slots.len() == BATCH { self.hand_over(call, progress).await } else { Ok(()) }
     }
 
     async fn hand_over(&mut self, call: &Call, progress: &mut Progress) -> Result<(), Problem> {
@@ -209,6 +264,7 @@ impl Batch {
         progress.step(outcome.map(|done| done.value), &self.lines)?;
         self.slots.clear();
         self.lines.clear();
+        self.ids.clear();
         // An import shares its worker with the sale; let others have a turn between two batches.
         tokio::task::yield_now().await;
         Ok(())
@@ -315,6 +371,24 @@ mod tests {
         let told: Vec<_> = report.rejected.iter().map(|line| (line.line, line.code.as_str())).collect();
         assert_eq!(told, [(3, "disk-full"), (5, "disk-full")]);
         assert_eq!(refused.and_then(|problem| problem.code()), Some(Code::DiskFull), "for all later lines");
+    }
+
+    #[test]
+    fn who_breaks_off_is_told_what_was_done() {
+        let mut progress = Progress::default();
+        let done = SlotsAdded { added: 2, unchanged: 1, ..SlotsAdded::default() };
+        progress.step(Ok(done), &[1, 2, 3]).unwrap();
+        progress.step(refused(Code::DiskFull), &[4]).unwrap();
+        assert!(progress.refuses(5), "the next line meets what the last one met");
+        let ended = Problem::bare(StatusCode::REQUEST_TIMEOUT, "It stood still.");
+        let told: serde_json::Value = serde_json::from_slice(&progress.told(&ended).document("r")).unwrap();
+        assert_eq!(told["status"], 408);
+        assert_eq!(
+            told["detail"],
+            "It stood still. Until then: 2 added, 0 updated, 1 unchanged, 2 rejected."
+        );
+        assert_eq!((&told["added"], &told["updated"], &told["unchanged"]), (&2.into(), &0.into(), &1.into()));
+        assert_eq!((&told["rejected_count"], &told["rejected"][1]["line"]), (&2.into(), &5.into()));
     }
 
     #[test]

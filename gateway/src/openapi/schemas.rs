@@ -158,6 +158,7 @@ fn problem() -> Value {
         "alternatives": {"type": "array", "items": {"type": "string"}},
         "in_the_way": {"type": "array", "items": {"type": "object", "properties":
             {"cart": id(), "order": id(), "units": count()}}},
+        "added": count(), "updated": count(), "unchanged": count(), "rejected_count": count(),
         "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/RejectedLine"}}}})
 }
 

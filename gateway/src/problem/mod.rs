@@ -20,7 +20,7 @@ pub use code::{Code, Entry, TABLE};
 pub use page::{index, page};
 
 use crate::wire::json::{self, Object};
-use crate::wire::slot::RejectedLine;
+use crate::wire::slot::{ImportReport, RejectedLine};
 use crate::wire::time::Written;
 use onsale_engine::ids::Quantity;
 
@@ -77,6 +77,8 @@ pub struct More {
     pub in_the_way: Vec<Holder>,
     /// Lines of an import that were not taken.
     pub rejected: Vec<RejectedLine>,
+    /// What an import had done until it ended; it has rejected lines of its own.
+    pub report: Option<ImportReport>,
     /// When it will be for sale.
     pub next_release_at: Option<Written>,
     /// The limit that was met.
@@ -85,7 +87,7 @@ pub struct More {
 
 impl More {
     fn fill(&self, object: &mut Object<'_>) {
-        let Self { conflicts, alternatives, in_the_way, rejected, next_release_at, limit } = self;
+        let Self { conflicts, alternatives, in_the_way, rejected, report, next_release_at, limit } = self;
         if !conflicts.is_empty() {
             object.list("conflicts", conflicts, |object, short| {
                 object.plain("slot", &short.slot);
@@ -100,6 +102,13 @@ impl More {
             object.value("in_the_way", in_the_way);
         }
         if !rejected.is_empty() {
+            object.value("rejected", rejected);
+        }
+        if let Some(ImportReport { added, updated, unchanged, rejected_count, rejected }) = report {
+            object.number("added", *added);
+            object.number("updated", *updated);
+            object.number("unchanged", *unchanged);
+            object.number("rejected_count", *rejected_count);
             object.value("rejected", rejected);
         }
         if let Some(at) = next_release_at {

@@ -183,6 +183,70 @@ fn a_stream_keeps_what_is_good() {
     server.get("/v1/sales/sh/slots/n", OPERATOR).problem(404, "not-found");
 }
 
+/// A stream is read line by line, so what a line does is not a matter of how far it stands from another.
+#[test]
+fn a_line_of_a_stream_comes_after_those_before_it() {
+    let server = TestServer::in_memory();
+    sale(&server);
+    let slot = |id: &str, capacity: u32| {
+        format!("{{\"id\": \"{id}\", \"venue\": \"kiel\", \"capacity\": {capacity}}}\n")
+    };
+    let headers = [("authorization", "Bearer op_test"), ("content-type", "application/x-ndjson")];
+    let filler =
+        |from: u32, to: u32| (from..to).map(|number| slot(&format!("s-{number}"), 1)).collect::<String>();
+    // Next to each other, within the lines that are handed over together, and further apart than these are.
+    for (sale, between) in [("near", 0), ("within", 500), ("apart", 1_500)] {
+        let settings = json!({"time_zone": "UTC"});
+        assert_eq!(server.json("PUT", &format!("/v1/sales/{sale}"), OPERATOR, "k", &settings).status, 201);
+        let lines = [
+            slot("a", 1),
+            filler(0, between),
+            slot("a", 1),
+            filler(between, 2 * between),
+            slot("a", 2),
+            slot("bad id", 1),
+            slot("a", 2),
+        ];
+        let report =
+            server.send("POST", &format!("/v1/sales/{sale}/slots"), &headers, &lines.concat()).value();
+        let done =
+            ["added", "updated", "unchanged", "rejected_count"].map(|name| report[name].as_u64().unwrap());
+        assert_eq!(done, [1 + 2 * u64::from(between), 1, 2, 1], "{sale}: {report}");
+        assert_eq!(report["rejected"][0]["line"], 2 * between + 4);
+        assert_eq!(server.get(&format!("/v1/sales/{sale}/slots/a"), OPERATOR).value()["capacity"], 2);
+    }
+    let twice = json!({"slots": [{"id": "t", "venue": "kiel", "capacity": 1}, {"id": "t", "venue": "kiel", "capacity": 1}]});
+    server.json("POST", "/v1/sales/near/slots", OPERATOR, "k", &twice).problem(400, "malformed");
+    server.get("/v1/sales/near/slots/t", OPERATOR).problem(404, "not-found");
+}
+
+/// Whatever came whole before a stream broke off or stood still is taken, and the answer says how much that is.
+#[test]
+fn a_stream_that_ends_badly_was_taken_up_to_there() {
+    let server = TestServer::start(&[("timeouts.body_ms", "1000")]);
+    sale(&server);
+    let line = |id: &str| format!("{{\"id\": \"{id}\", \"venue\": \"kiel\", \"capacity\": 1}}\n");
+    let head = "POST /v1/sales/sh/slots HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer op_test\r\n\
+        content-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n";
+    for (status, round, then) in [(400, "a", "nonsense\r\n"), (408, "b", "")] {
+        let good =
+            [line(&format!("{round}-1")), "nonsense\n".to_owned(), line(&format!("{round}-2"))].concat();
+        let cut = [good, format!("{{\"id\": \"{round}-3\", ")].concat();
+        let sent = format!("{head}{:x}\r\n{cut}\r\n{then}", cut.len());
+        let answer = Answer::read(&server.raw(sent.as_bytes()));
+        assert_eq!(answer.status, status, "{answer:?}");
+        let told = answer.value();
+        let done = ["added", "updated", "unchanged", "rejected_count"].map(|name| told[name].as_u64());
+        assert_eq!(done, [Some(2), Some(0), Some(0), Some(1)], "{told}");
+        assert_eq!(told["rejected"][0]["line"], 2, "{told}");
+        assert!(told["detail"].as_str().unwrap().contains("2 added"), "{told}");
+        for (number, status) in [(1, 200), (2, 200), (3, 404)] {
+            let path = format!("/v1/sales/sh/slots/{round}-{number}");
+            assert_eq!(server.get(&path, OPERATOR).status, status, "{path}");
+        }
+    }
+}
+
 /// Sending slots twice does nothing the second time, so no key is kept; but one that is none is a mistake here as everywhere.
 #[test]
 fn a_key_that_is_none_is_refused_by_imports_too() {
