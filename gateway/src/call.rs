@@ -195,13 +195,7 @@ impl Call {
     /// `Prefer: wait=N`, in seconds; 60 at most.
     #[must_use]
     pub fn prefer_wait(&self) -> Option<Duration> {
-        let values = self.headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split([',', ';'])).find_map(|preference| {
-            let (name, seconds) = preference.split_once('=')?;
-            let named = name.trim().eq_ignore_ascii_case("wait");
-            let seconds: u64 = named.then(|| seconds.trim().trim_matches('"').parse().ok())??;
-            Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
-        })
+        wait_in(&self.headers)
     }
 
     /// What the caller says about the version it wants to change.
@@ -240,6 +234,23 @@ impl Call {
     }
 }
 
+fn wait_in(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split([',', ';'])).find_map(|preference| {
+        let (name, seconds) = preference.split_once('=')?;
+        if !name.trim().eq_ignore_ascii_case("wait") {
+            return None;
+        }
+        let digits = seconds.trim().trim_matches('"');
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        // However many digits they are, it is a number.
+        let seconds = digits.parse().unwrap_or(u64::MAX);
+        Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+    })
+}
+
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).into_iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -259,4 +270,31 @@ fn revision(tag: &str) -> Option<u64> {
 pub fn media_type(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     Some(text.split(';').next().unwrap_or_default().trim()).filter(|media| !media.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn a_wait_is_a_minute_at_most_however_long_it_is_written() {
+        for (value, seconds) in [
+            ("wait=0", Some(0)),
+            ("respond-async, wait=10", Some(10)),
+            ("Wait = \"59\"; x=y", Some(59)),
+            ("wait=61", Some(60)),
+            ("wait=18446744073709551615", Some(60)),
+            ("wait=99999999999999999999", Some(60)),
+            ("wait=-99999999999999999999", None),
+            ("wait=", None),
+            ("wait=1.5", None),
+            ("wait=99999999999999999999x", None),
+            ("waits=5", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", HeaderValue::from_static(value));
+            assert_eq!(wait_in(&headers), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
 }
