@@ -24,6 +24,13 @@ pub const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=1");
 /// What belongs to one caller is not kept on the way.
 pub const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
+/// How an answer may be cached in which a key sees more than everybody else: what was said to a key is said to nobody else, even
+/// where it happens to be the same.
+#[must_use]
+pub const fn seen_with(has_key: bool) -> HeaderValue {
+    if has_key { PRIVATE } else { PUBLIC }
+}
+
 /// A JSON answer.
 #[must_use]
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {

@@ -7,7 +7,7 @@ use onsale_engine::decide::Availability;
 use onsale_engine::sale::SaleRules;
 
 use super::slots::instant;
-use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
+use crate::answer::{Outcome, PUBLIC, Said, json, seen_with};
 use crate::call::Call;
 use crate::durable::settle;
 use crate::problem::Problem;
@@ -34,7 +34,7 @@ pub async fn availability(call: Call) -> Outcome {
     let exact = call.principal.has_key();
     let elsewhere = others.as_ref().map(elsewhere).unwrap_or_default();
     let body = WrittenAvailability::new(sale, product, &stock.value, elsewhere, stock.now, exact);
-    Ok(json(StatusCode::OK, &body).cached(if exact { PRIVATE } else { PUBLIC }).depends_on_caller())
+    Ok(json(StatusCode::OK, &body).cached(seen_with(exact)).depends_on_caller())
 }
 
 fn elsewhere(others: &Availability) -> Vec<Elsewhere<'_>> {

@@ -12,7 +12,7 @@ use onsale_engine::waiting_room::TicketView;
 use serde::Deserialize;
 
 use super::access_codes::Tried;
-use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json, json_bytes_reusing};
+use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json, json_bytes_reusing, seen_with};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::call::Call;
@@ -138,7 +138,7 @@ pub async fn leave(call: Call) -> Outcome {
 pub async fn line(call: &mut Call) -> Outcome {
     let document = public_line(call).await?;
     Ok(json_bytes_reusing(take(&mut call.headers), StatusCode::OK, document)
-        .cached(PUBLIC)
+        .cached(seen_with(call.principal.has_key()))
         .depends_on_caller())
 }
 

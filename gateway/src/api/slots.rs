@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use onsale_engine::decide::{SlotChange, SlotQuery, is_slot_cursor};
 use onsale_engine::time::WallTime;
 
-use crate::answer::{Outcome, PRIVATE, PUBLIC, Said, json};
+use crate::answer::{Outcome, PRIVATE, Said, json, seen_with};
 use crate::call::Call;
 use crate::durable::settle;
 use crate::problem::Problem;
@@ -69,14 +69,14 @@ pub async fn list(call: Call) -> Outcome {
     let exact = call.principal.has_key();
     let items = page.value.items.iter().map(|slot| WrittenSlot::in_list(slot, page.now, exact)).collect();
     let list = List { items, next: page.value.next.clone(), server_time: Written(page.now.wall) };
-    Ok(json(StatusCode::OK, &list).cached(if exact { PRIVATE } else { PUBLIC }).depends_on_caller())
+    Ok(json(StatusCode::OK, &list).cached(seen_with(exact)).depends_on_caller())
 }
 
 /// Allotments are not built yet, so no slot is in the state that only they bring about.
 async fn nothing(call: &Call, sale: &str) -> Outcome {
     let sale = settle(call.engine(), call.engine().sale(sale)).await?;
     let list = List::<()> { items: Vec::new(), next: None, server_time: Written(sale.now.wall) };
-    Ok(json(StatusCode::OK, &list).cached(PUBLIC).depends_on_caller())
+    Ok(json(StatusCode::OK, &list).cached(seen_with(call.principal.has_key())).depends_on_caller())
 }
 
 /// `GET /v1/sales/{sale}/slots/{slot}`

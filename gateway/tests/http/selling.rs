@@ -320,6 +320,12 @@ fn looking_is_exact_with_a_key_and_coarse_without() {
     let path = "/v1/sales/sample/slots?venue=kiel&product=dose1&limit=5";
     let (public, exact) = (server.send("GET", path, &[], ""), server.get(path, WEB));
     assert_eq!(public.header("vary"), Some("Authorization"));
+    for state in ["", "&state=available", "&state=sold_out", "&state=not_for_you"] {
+        let asked = format!("{path}{state}");
+        let (public, exact) = (server.send("GET", &asked, &[], ""), server.get(&asked, WEB));
+        assert_eq!(public.header("cache-control"), Some("public, max-age=1"), "{asked}");
+        assert_eq!(exact.header("cache-control"), Some("private, no-store"), "{asked}");
+    }
     assert_eq!(public.value()["items"][0]["free"], 10);
     assert_eq!(public.value()["items"][0].get("held"), None);
     assert_eq!(exact.value()["items"][0]["free"], 10);

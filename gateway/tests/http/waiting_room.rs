@@ -116,6 +116,8 @@ fn the_room_registers_draws_and_calls() {
     );
     let line = server.send("GET", "/v1/sales/sh/queue", &[], "");
     assert_eq!(line.header("cache-control"), Some("public, max-age=1"));
+    let exact = server.get("/v1/sales/sh/queue", WEB);
+    assert_eq!(exact.header("cache-control"), Some("private, no-store"), "a key sees how many are free");
     let line = line.value();
     assert_eq!(
         (&line["phase"], &line["registrations"], &line["seed"]),
