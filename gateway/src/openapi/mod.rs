@@ -101,25 +101,21 @@ fn problems(entry: &Entry) -> BTreeMap<u16, Vec<Code>> {
     let mut codes = entry.problems.to_vec();
     if ["/v1/", "/status/"].iter().any(|room| entry.path.starts_with(room)) || is_for_people(entry) {
         codes.extend([Code::Malformed, Code::UnknownField, Code::TooLargeNumber, Code::TooLarge]);
-        codes.extend([
-            Code::TooFast,
-            Code::Overloaded,
-            Code::DiskFull,
-            Code::JournalFailed,
-            Code::OutcomeUnknown,
-        ]);
+        codes.extend([Code::Overloaded, Code::DiskFull, Code::JournalFailed, Code::OutcomeUnknown]);
     } else if entry.path == "/readyz" {
         codes.extend([Code::Overloaded, Code::DiskFull, Code::JournalFailed]);
+    } else if !entry.route.is_about_the_server() {
+        codes.push(Code::Overloaded);
     }
-    // What is shown is checked, also where nothing is needed.
-    codes.extend([Code::Credentials, Code::PassExpired]);
+    // What is shown is checked, also where nothing is needed; and who shows no key is counted, also where he shows a wrong one.
+    codes.extend([Code::Credentials, Code::PassExpired, Code::TooFast]);
     if entry.access == Access::Operator {
         codes.push(Code::NotAllowed);
     }
     if entry.accepts.is_some() {
         codes.push(Code::MediaType);
     }
-    if entry.needs_key {
+    if entry.needs_key || TAKES_KEY.contains(&entry.route) {
         codes.push(Code::KeyReused);
     }
     codes.sort_unstable();
@@ -132,7 +128,7 @@ fn problems(entry: &Entry) -> BTreeMap<u16, Vec<Code>> {
 }
 
 /// Routes that keep an idempotency key if they are given one.
-const TAKES_KEY: [Route; 2] = [Route::LineAdmit, Route::CodesPost];
+const TAKES_KEY: [Route; 4] = [Route::LineAdmit, Route::CodesPost, Route::CartAbandon, Route::HoldRelease];
 
 fn parameters(entry: &Entry) -> Vec<Value> {
     let in_path = entry.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
@@ -157,6 +153,13 @@ fn parameters(entry: &Entry) -> Vec<Value> {
     let versioned = ["/v1/sales/{sale}", "/v1/sales/{sale}/queue"].contains(&entry.path);
     if versioned && matches!(entry.verb, "PUT" | "PATCH") {
         header("If-Match", false, "The ETag that is to be changed");
+    }
+    match entry.route {
+        Route::SaleGet => {
+            header("If-None-Match", false, "The ETag that is there already: 304 if it is still that")
+        }
+        Route::SalePut => header("If-None-Match", false, "`*`: only if there is no such sale"),
+        _ => {}
     }
     if entry.path.ends_with("/checkout") {
         header("Prefer", false, "`wait=N`: answer when it is confirmed, or after N seconds");
@@ -186,6 +189,32 @@ mod tests {
             }
             Value::Array(items) => items.iter().for_each(|value| references(value, found)),
             _ => {}
+        }
+    }
+
+    #[test]
+    fn headers_that_count_and_refusals_that_are_met_everywhere_are_told() {
+        let document = document();
+        let headers = |verb: &str, path: &str| -> Vec<(String, bool)> {
+            let parameters = document["paths"][path][verb]["parameters"].as_array().unwrap().iter();
+            let headers = parameters.filter(|parameter| parameter["in"] == "header");
+            let named = |header: &Value| {
+                (header["name"].as_str().unwrap().to_owned(), header["required"].as_bool().unwrap())
+            };
+            headers.map(named).collect()
+        };
+        let may = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), false)).collect::<Vec<_>>();
+        assert_eq!(headers("get", "/v1/sales/{sale}"), may(&["If-None-Match"]));
+        assert_eq!(headers("put", "/v1/sales/{sale}"), may(&["If-Match", "If-None-Match"]));
+        assert_eq!(headers("patch", "/v1/sales/{sale}"), may(&["If-Match"]));
+        for path in ["/v1/carts/{cart}", "/v1/carts/{cart}/holds/{hold}"] {
+            assert_eq!(headers("delete", path), may(&["Idempotency-Key"]), "{path}");
+            assert!(document["paths"][path]["delete"]["responses"]["422"].is_object(), "{path}");
+        }
+        assert_eq!(headers("post", "/v1/sales/{sale}/carts"), [("Idempotency-Key".to_owned(), true)]);
+        for entry in &TABLE {
+            let operation = &document["paths"][entry.path][entry.verb.to_ascii_lowercase()];
+            assert!(operation["responses"]["429"].is_object(), "{} {}", entry.verb, entry.path);
         }
     }
 
