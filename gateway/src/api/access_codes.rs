@@ -170,7 +170,7 @@ pub async fn list(call: Call) -> Outcome {
         None => {}
         Some("wave") => {
             let waves = settle(call.engine(), call.engine().waves(sale, wave.as_deref())).await?;
-            let mut rest = waves.value.iter().map(WrittenWave::new);
+            let mut rest = waves.value.iter().map(|wave| WrittenWave::new(wave, waves.now));
             // Waves are in the order they were made: a mark is how many were shown.
             let from = after.map_or(Ok(0), |after| after.parse::<usize>());
             let from = from.map_err(|_| Problem::malformed("`after` is the `next` of the page before."))?;

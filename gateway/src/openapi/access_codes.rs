@@ -29,7 +29,7 @@ pub fn shapes() -> Value {
         "count": {"type": "integer", "minimum": 1, "maximum": 20_000},
         "expires_at": time_or_null, "reserve": reserve}));
     let wave = with(&json!({
-        "expires_at": time_or_null, "made_at": time,
+        "expires_at": time_or_null, "expires_in_ms": {"type": ["integer", "null"], "minimum": 0}, "made_at": time,
         "reserve": {"oneOf": [{"type": "null"}, reserve]},
         "counts": {"type": "object", "properties": {"codes": count, "live": count, "upcoming": count, "in_cart": count,
             "used": count, "lapsed": count, "revoked": count, "units_reserved": count}}}));

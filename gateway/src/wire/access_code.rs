@@ -3,7 +3,7 @@
 
 use onsale_engine::codes::{Reserve, WaveTerms};
 use onsale_engine::decide::{CodeState, CodeView, WaveCounts, WaveView};
-use onsale_engine::time::Now;
+use onsale_engine::time::{Now, WallTime};
 use serde::{Deserialize, Serialize};
 
 use super::time::{Deadline, Written};
@@ -274,23 +274,42 @@ pub struct WrittenWave {
     #[serde(flatten)]
     terms: WrittenTerms,
     expires_at: Option<Written>,
+    expires_in_ms: Option<u64>,
     reserve: Option<ReserveInput>,
     made_at: Written,
     counts: WrittenCounts,
 }
 
+/// From `now` on; 0 when it has passed.
+fn left(now: WallTime, until: WallTime) -> u64 {
+    u64::try_from(until.0.saturating_sub(now.0)).unwrap_or(0)
+}
+
 impl WrittenWave {
-    /// The wave with its codes counted.
+    /// The wave with its codes counted at `now`. Its deadline is the one that was set; that of a code moves when an outage does.
     #[must_use]
-    pub fn new(view: &WaveView) -> Self {
+    pub fn new(view: &WaveView, now: Now) -> Self {
         let WaveView { wave, counts } = view;
         let WaveCounts { codes, live, upcoming, in_cart, used, lapsed, revoked, units_reserved } = *counts;
         Self {
             terms: terms(&wave.terms),
             expires_at: wave.terms.expires_at.map(Written),
+            expires_in_ms: wave.terms.expires_at.map(|at| left(now.wall, at)),
             reserve: wave.terms.reserve.as_ref().map(ReserveInput::of),
             made_at: Written(wave.made),
             counts: WrittenCounts { codes, live, upcoming, in_cart, used, lapsed, revoked, units_reserved },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_wave_is_never_less_than_nothing() {
+        assert_eq!(left(WallTime(1_000), WallTime(3_500)), 2_500);
+        assert_eq!(left(WallTime(1_000), WallTime(1_000)), 0);
+        assert_eq!(left(WallTime(1_000), WallTime(-5)), 0);
     }
 }

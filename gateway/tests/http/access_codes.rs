@@ -235,6 +235,19 @@ fn guessing_is_slowed_for_who_shows_no_key() {
     }
 }
 
+/// Every deadline comes twice, also that of a wave.
+#[test]
+fn what_is_left_of_a_wave_is_told_in_milliseconds() {
+    let server = TestServer::start(&[]);
+    sale(&server, &json!({}));
+    post(&server, &json!({"wave": "ends", "count": 1, "expires_at": in_ms(3_600_000)}));
+    post(&server, &json!({"wave": "stays", "count": 1}));
+    let waves = server.get(&format!("{CODES}?by=wave"), OPERATOR).value();
+    let left = waves["items"][0]["expires_in_ms"].as_u64().unwrap();
+    assert!((3_000_000..=3_600_000).contains(&left), "{waves}");
+    assert_eq!(waves["items"][1].get("expires_in_ms"), Some(&Value::Null), "{waves}");
+}
+
 #[test]
 fn a_sale_by_invitation_sells_to_nobody_else() {
     let server = TestServer::start(&[]);
