@@ -80,10 +80,11 @@ pub async fn post(call: Call) -> Outcome {
             };
             (make(&mac, &seed, count as usize).collect(), true)
         }
+        (None, Some(0)) => return Err(Problem::malformed("`count` is at least 1.")),
         (None, Some(_)) => {
             return Err(Problem::new(
                 Code::TooLargeNumber,
-                format!("`count` is 1 to {MAX_CODES_AT_ONCE}; send another request for more."),
+                format!("`count` is at most {MAX_CODES_AT_ONCE}; send another request for more."),
             ));
         }
         _ => return Err(Problem::malformed("Send either `codes`, a list, or `count`, how many to make.")),
