@@ -7,10 +7,13 @@
 
 use std::sync::Arc;
 
-use onsale_engine::decide::{AdmitNow, Core, JoinLine, Proof};
+use onsale_engine::commit::Batch;
+use onsale_engine::decide::{AdmitNow, Core, JoinLine, LineChange, Proof};
+use onsale_engine::fact::{Cold, Kind, LineFact, decode};
 use onsale_engine::ids::{CartId, CustomerHash};
 use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
+use onsale_engine::journal::records::Records;
 use onsale_engine::outcome::{Answer, CartState, CartView};
 use onsale_engine::refusal::Refusal;
 use onsale_engine::request::{Caller, Holder, KeyUse, Notes, OnCart, OpenCart, Want};
@@ -462,5 +465,52 @@ fn the_cap_holds_while_the_ticker_and_an_operator_call() {
         looking.join().unwrap();
         assert_eq!(core.line(at(50), "day").result.expect("a room").active, 2);
         close(&core);
+    });
+}
+
+/// Takes what there is, as the writer would, and says what it was.
+fn take(core: &Core) -> Vec<Kind> {
+    let mut batch = Batch::default();
+    core.buffer.take(&mut batch);
+    core.buffer.written(batch.records.len());
+    Records::of(&batch.records).map(|record| decode(record).expect("a fact").kind).collect()
+}
+
+fn line_fact(kind: &Kind) -> Option<&LineFact> {
+    match kind {
+        Kind::Cold(cold) => match &**cold {
+            Cold::Line { fact, .. } => Some(fact),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[test]
+fn a_beacon_and_the_dials_turned_with_it_stand_in_one_frame() {
+    explore(|| {
+        let core = Arc::new(Desk::new(2).core);
+        let room = RoomRules { closes_before: Millis(600_000), ..RoomRules::default() };
+        let opens_at = Some(at(3_600_000).wall);
+        let rules = SaleRules { opens_at, room: Some(Arc::new(room)), ..SaleRules::new("day", "UTC") };
+        core.put_sale(at(0), rules, IfMatch::Absent).result.expect("a sale");
+        core.tick_lines(at(3_100_000));
+        let operator = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || {
+                let change = LineChange {
+                    beacon: Some("rain".to_owned()),
+                    admit_per_minute: Some(7),
+                    ..LineChange::default()
+                };
+                core.set_line(at(3_100_000), "day", &change).result.expect("may be turned");
+            })
+        };
+        let mut frames: Vec<Vec<Kind>> = (0..3).map(|_| take(&core)).collect();
+        operator.join().unwrap();
+        frames.push(take(&core));
+        let ends = |kind: &Kind| matches!(line_fact(kind), Some(LineFact::Set { .. }));
+        assert!(frames.iter().flatten().any(ends), "nothing was turned");
+        assert!(!frames.iter().any(|frame| frame.first().is_some_and(ends)), "{frames:?}");
     });
 }

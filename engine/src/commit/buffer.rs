@@ -76,14 +76,29 @@ impl Buffer {
     /// things happened in every one of them. Gives the number and whether the buffer was empty, so that the writer may
     /// have to be woken.
     pub fn push(&self, reservation: &mut Reservation<'_>, fact: &[u8]) -> (Sequence, bool) {
-        let size = records::room_for(fact.len()) as u64;
-        assert!(size <= reservation.left, "a fact of {size} bytes where {} were reserved", reservation.left);
-        reservation.left -= size;
+        reservation.use_up(records::room_for(fact.len()));
         let mut filling = self.filling.lock();
         let was_empty = filling.count == 0;
         records::push(&mut filling.bytes, fact);
         filling.count += 1;
         filling.last = filling.last.next();
+        (filling.last, was_empty)
+    }
+
+    /// Numbers several facts at once, each with its length before it: [`Buffer::take`] takes all of them or none, so they
+    /// stand in one frame. Gives the number of the last, and the same as [`Buffer::push`].
+    pub fn push_all(
+        &self,
+        reservation: &mut Reservation<'_>,
+        records: &[u8],
+        count: u32,
+    ) -> (Sequence, bool) {
+        reservation.use_up(records.len());
+        let mut filling = self.filling.lock();
+        let was_empty = filling.count == 0;
+        filling.bytes.extend_from_slice(records);
+        filling.count += count;
+        filling.last = filling.last.plus(u64::from(count));
         (filling.last, was_empty)
     }
 
@@ -131,6 +146,15 @@ pub struct Reservation<'a> {
     left: u64,
 }
 
+impl Reservation<'_> {
+    #[inline]
+    fn use_up(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        assert!(bytes <= self.left, "facts of {bytes} bytes where {} were reserved", self.left);
+        self.left -= bytes;
+    }
+}
+
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         self.buffer.taken.fetch_sub(self.left, Ordering::Relaxed);
@@ -156,5 +180,22 @@ mod tests {
         assert!(buffer.reserve(801).is_err());
         buffer.written(batch.records.len());
         assert!(buffer.reserve(1_000).is_ok());
+    }
+
+    #[test]
+    fn facts_that_come_at_once_are_taken_at_once() {
+        let buffer = Buffer::new(1_000, Sequence(7));
+        let mut reservation = buffer.reserve(20).expect("there is room");
+        let mut both = Vec::new();
+        records::push(&mut both, b"one");
+        records::push(&mut both, b"other");
+        assert_eq!(buffer.push_all(&mut reservation, &both, 2), (Sequence(9), true));
+        assert_eq!(buffer.push(&mut reservation, b"third"), (Sequence(10), false));
+        drop(reservation);
+        let mut batch = Batch::default();
+        buffer.take(&mut batch);
+        assert_eq!((batch.count, batch.last), (3, Sequence(10)));
+        assert!(records::Records::of(&batch.records).eq([&b"one"[..], b"other", b"third"]));
+        assert_eq!(buffer.in_use(), batch.records.len() as u64);
     }
 }

@@ -19,8 +19,8 @@ const ENDED_BYTES: usize = 64;
 pub const INSTANT_ATTEMPT: u8 = 1;
 
 impl Core {
-    /// Checks a cart out. The session of a pass is over with its order: in one step, and the session first. Whatever of the
-    /// two a power cut leaves, nobody has an order and a session that could make another.
+    /// Checks a cart out. The session of a pass is over with its order: a power cut leaves both or neither, so nobody has an
+    /// order and a session that could make another, nor a session that is over and no order.
     pub fn checkout(&self, now: Now, on: OnCart) -> Answer<CheckoutView> {
         let session = on.caller.holder.map(|holder| holder.ticket);
         let beside = Beside {
@@ -45,11 +45,16 @@ impl Core {
             {
                 return Err(Refusal::LimitReached { what: "orders", limit: u64::from(limit) });
             }
-            if let Some(ticket) = session {
-                decision.end_session(ticket);
-            }
             let wall = decision.now_at().wall;
-            decision.commit(Kind::Confirmed { cart: on.cart, wall, key: on.key });
+            let confirmed = Kind::Confirmed { cart: on.cart, wall, key: on.key };
+            if let Some(ticket) = session {
+                decision.together(|decision| {
+                    decision.end_session(ticket);
+                    decision.commit(confirmed);
+                });
+            } else {
+                decision.commit(confirmed);
+            }
             Ok(as_checkout(decision.order_view(on.cart, None)))
         })
     }

@@ -109,17 +109,20 @@ impl Core {
             }
             let (credential, reason, wall) =
                 (change.credential, change.reason.clone(), decision.now_at().wall);
-            if let Some(beacon) = change.beacon.clone() {
-                decision.happen(sale, LineFact::Beacon { beacon, wall, credential, reason: reason.clone() });
-            }
-            if change.turns_something() || change.undo.is_some() {
-                let Turned { mode, dials, ramp, message } = after;
-                let undoes = change.undo;
-                decision.happen(
-                    sale,
-                    LineFact::Set { mode, dials, ramp, message, undoes, wall, credential, reason },
-                );
-            }
+            decision.together(|decision| {
+                if let Some(beacon) = change.beacon.clone() {
+                    decision
+                        .happen(sale, LineFact::Beacon { beacon, wall, credential, reason: reason.clone() });
+                }
+                if change.turns_something() || change.undo.is_some() {
+                    let Turned { mode, dials, ramp, message } = after;
+                    let undoes = change.undo;
+                    decision.happen(
+                        sale,
+                        LineFact::Set { mode, dials, ramp, message, undoes, wall, credential, reason },
+                    );
+                }
+            });
             Ok(LineTurned { line: decision.line(sale).view(decision.now_at()), finish_before })
         })
     }
@@ -153,17 +156,21 @@ impl Core {
             decision.draw_if_due(sale);
             decision.settle_stays(sale);
             let room = decision.room(sale);
-            let people = decision.call(sale, count.min(room), u32::MAX);
-            if people > 0 {
-                let (wall, reason) = (decision.now_at().wall, reason.map(str::to_owned));
-                let fact = match key {
-                    None => LineFact::Admitted { people, wall, credential, reason },
-                    Some(KeyUse { key, fingerprint }) => {
-                        LineFact::AdmittedOnce { people, wall, credential, reason, key, fingerprint }
-                    }
-                };
-                decision.happen(sale, fact);
-            }
+            // Who is called, and that it was by this request: it calls nobody else when it is asked again.
+            let people = decision.together(|decision| {
+                let people = decision.call(sale, count.min(room), u32::MAX);
+                if people > 0 {
+                    let (wall, reason) = (decision.now_at().wall, reason.map(str::to_owned));
+                    let fact = match key {
+                        None => LineFact::Admitted { people, wall, credential, reason },
+                        Some(KeyUse { key, fingerprint }) => {
+                            LineFact::AdmittedOnce { people, wall, credential, reason, key, fingerprint }
+                        }
+                    };
+                    decision.happen(sale, fact);
+                }
+                people
+            });
             Ok(people)
         })
     }

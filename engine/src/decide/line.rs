@@ -408,9 +408,15 @@ impl Decision<'_> {
             Proof::Person(person) | Proof::Paper { person, .. } | Proof::Code(CodeHash(person)) => person,
             Proof::Nobody | Proof::Ticket(_) => 0,
         };
-        self.commit(Kind::Joined(Joined { sale, lane, number, person, wall }));
+        let joined = Kind::Joined(Joined { sale, lane, number, person, wall });
         if let Proof::Paper { paper: token, .. } = request.proof {
-            self.happen(sale, LineFact::Bound { lane, number, token });
+            // Somebody else could join with the paper of a place that it is not bound to.
+            self.together(|decision| {
+                decision.commit(joined);
+                decision.happen(sale, LineFact::Bound { lane, number, token });
+            });
+        } else {
+            self.commit(joined);
         }
         Ok(JoinedLine { ticket: self.seen(Ticket { sale, lane, number })?, created: true })
     }

@@ -57,6 +57,7 @@ use crate::apply::apply;
 use crate::commit::{Buffer, Reservation, Waking};
 use crate::fact::{self, Fact, Kind};
 use crate::inventory::Stamp;
+use crate::journal::records;
 use crate::limits::Limits;
 use crate::outcome::Answer;
 use crate::refusal::Refusal;
@@ -157,6 +158,15 @@ pub(crate) struct Decision<'a> {
     at: Timestamp,
     /// Whether this request was counted among those who come without a pass.
     arrived: bool,
+    /// What [`Decision::together`] has gathered.
+    gathered: Option<Box<Gathered>>,
+}
+
+/// Facts that get their numbers at once: records, and how many.
+#[derive(Debug, Default)]
+struct Gathered {
+    records: Vec<u8>,
+    count: u32,
 }
 
 /// What a request reserves beside its own fact: a settling fact for each slot it may ask for, and a lapse.
@@ -182,7 +192,8 @@ impl<'a> Decision<'a> {
             return Err(Refusal::DiskFull);
         }
         let reservation = core.buffer.reserve(bytes).map_err(|_| Refusal::Overloaded)?;
-        Ok(Self { core, guards: Guards::new(&core.state), reservation, now, at: now.engine, arrived: false })
+        let guards = Guards::new(&core.state);
+        Ok(Self { core, guards, reservation, now, at: now.engine, arrived: false, gathered: None })
     }
 
     /// Fixes the time, once all locks are held: the highest of the door's and of every lock's. Without that a delayed
@@ -197,19 +208,48 @@ impl<'a> Decision<'a> {
         self.at
     }
 
-    /// Says what happened: numbers the fact, changes the state, and leaves the number with every lock held.
-    pub fn commit(&mut self, kind: Kind) -> Sequence {
+    /// Says what happened: numbers the fact, changes the state, and leaves the number with every lock held. What makes sense
+    /// only with another fact of the request is said in [`Decision::together`].
+    pub fn commit(&mut self, kind: Kind) {
         let fact = Fact { at: self.at, kind };
         // Taken out rather than borrowed: the buffer's lock may let another task of this thread run (shuttle).
         let mut scratch = SCRATCH.take();
         scratch.clear();
         fact::encode(&fact, &mut scratch);
-        let (sequence, was_empty) = self.core.buffer.push(&mut self.reservation, &scratch);
+        let numbered = match &mut self.gathered {
+            None => Some(self.core.buffer.push(&mut self.reservation, &scratch)),
+            Some(gathered) => {
+                records::push(&mut gathered.records, &scratch);
+                gathered.count += 1;
+                None
+            }
+        };
         SCRATCH.set(scratch);
         apply(&mut self.guards, &fact);
+        if let Some(numbered) = numbered {
+            self.note_number(numbered);
+        }
+    }
+
+    /// What is said in here gets its numbers at once when all of it is said, so that it stands in one frame: a power cut leaves
+    /// all of it or nothing. Each fact changes the state when it is said; nobody sees that before the numbers are given, as
+    /// every lock stays. So nothing is let go in here, and no fact is said that is seen without a lock: a name.
+    pub fn together<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        debug_assert!(self.gathered.is_none(), "one request is one");
+        self.gathered = Some(Box::default());
+        let result = act(self);
+        if let Some(gathered) = self.gathered.take().filter(|gathered| gathered.count > 0) {
+            let Gathered { records, count } = *gathered;
+            let numbered = self.core.buffer.push_all(&mut self.reservation, &records, count);
+            self.note_number(numbered);
+        }
+        result
+    }
+
+    /// Leaves the number of the last fact with every lock held, and owes the writer a word.
+    fn note_number(&mut self, (sequence, was_empty): (Sequence, bool)) {
         self.guards.set_stamp(Stamp { at: self.at, sequence });
         self.core.writer.owe(was_empty);
-        sequence
     }
 
     /// The answer, resting on everything that was held.
