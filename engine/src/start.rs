@@ -16,7 +16,7 @@ use crate::customers::CustomerKey;
 use crate::decide::{Core, Costs, Secrets};
 use crate::door::{self, Door};
 use crate::follower::Follower;
-use crate::journal::frame::JournalId;
+use crate::journal::frame::{self, BODY_LIMIT, JournalId};
 use crate::journal::{FileJournal, Opened, Options as JournalOptions, StorageError};
 use crate::limits::Limits;
 use crate::ports::{Clock, Disk, Rng};
@@ -117,7 +117,7 @@ impl StartOptions {
     /// know.
     pub fn new(shards: u8, ack: Ack, limits: Limits, rng: &mut dyn Rng) -> Self {
         let mut journal = JournalOptions::new(JournalId(rng.next()), Sequence::ZERO);
-        journal.largest_frame_bytes = limits.journal_buffer as u64;
+        journal.largest_frame_bytes = frame::frame_bytes(limits.journal_buffer.min(BODY_LIMIT)) as u64;
         Self { shards, ack, limits, journal, snapshot_every: Millis(0) }
     }
 }

@@ -3,11 +3,18 @@
 mod journal_support;
 
 use journal_support::{Dice, facts, lively_options, open};
+use onsale_engine::commit::Ack;
+use onsale_engine::journal::frame::frame_bytes;
 use onsale_engine::journal::{
     Appended, FileJournal, FrameDraft, Journal, Options, Preparing, Space, StorageError, Sync, conformance,
+    records,
 };
+use onsale_engine::limits::Limits;
+use onsale_engine::ports::Disk;
 use onsale_engine::sequence::Sequence;
+use onsale_engine::start::StartOptions;
 use onsale_engine::testing::disk::{Fault, Faults, SimDisk};
+use onsale_engine::testing::rng::SimRng;
 
 fn append(journal: &mut FileJournal<SimDisk>) -> Result<Appended, StorageError> {
     let last = journal.last();
@@ -147,4 +154,41 @@ fn trimming_goes_on_after_a_failed_sync_of_the_folder() {
     disk.crash(1);
     let (again, _) = open(&disk, lively_options()).unwrap();
     assert_eq!(again.first(), journal.first());
+}
+
+/// Whatever the buffer holds when the disk turns out to be full must fit into the reserve: with a smaller one everybody would be
+/// blocked beside two whole spares.
+#[test]
+fn the_reserve_has_room_for_the_largest_frame() {
+    let disk = SimDisk::new(1);
+    let (mut journal, _) = open(&disk, Options { largest_frame_bytes: 6_000, ..lively_options() }).unwrap();
+    while journal.prepare_next() != Preparing::Done {}
+    disk.set_capacity(disk.used());
+    for _ in 0..2 {
+        let last = journal.last();
+        let mut body = Vec::new();
+        records::push(&mut body, &[7; 5_900]);
+        let frame = FrameDraft { first: last.next(), count: 1, records: &body };
+        assert_eq!(journal.append(last, &frame, Sync::Now).unwrap(), Appended::Durable(last.next()));
+    }
+    let options = StartOptions::new(2, Ack::Fsync, Limits::default(), &mut SimRng::new(1)).journal;
+    let largest = frame_bytes(Limits::default().journal_buffer) as u64;
+    assert!(options.largest_frame_bytes >= largest, "a server's frames are as large as its buffer");
+}
+
+/// Spares that an earlier program left are used up, and are no reserve.
+#[test]
+fn spares_that_are_too_small_do_not_count() {
+    let disk = SimDisk::new(1);
+    let (mut journal, _) = open(&disk, lively_options()).unwrap();
+    while journal.prepare_next() != Preparing::Done {}
+    drop(journal);
+    let (mut journal, _) = open(&disk, Options { largest_frame_bytes: 6_000, ..lively_options() }).unwrap();
+    let spares = || disk.list().unwrap().into_iter().filter(|name| name.starts_with("spare-")).count();
+    assert_eq!(spares(), 2);
+    while journal.prepare_next() != Preparing::Done {}
+    assert_eq!(spares(), 4, "two of them have room for any frame");
+    append_while(&mut journal, Space::Ok, 500);
+    while journal.prepare_next() != Preparing::Done {}
+    assert_eq!((facts(&journal), spares()), (500, 2));
 }

@@ -29,6 +29,7 @@ fn begin(disk: &SimDisk, clock: &SimClock, limits: &Limits) -> Started<SimDisk> 
     let mut options = StartOptions::new(4, Ack::Fsync, limits.clone(), &mut rng);
     (options.journal.segment_bytes, options.journal.smallest_segment_bytes) = (1 << 16, 1 << 16);
     start(disk, Arc::new(clock.clone()), &mut rng, options, |_| {}).expect("it starts")
+    options.journal.largest_frame_bytes = 1 << 15;
 }
 
 /// Seed 542: a start was killed after it had written the customers' key and before the sync. The next start believed

@@ -41,9 +41,10 @@ pub struct Options {
     pub new_id: JournalId,
     /// Bytes of a segment at full size, 64 MiB.
     pub segment_bytes: u64,
-    /// Bytes of a segment in quiet times, 4 MiB.
+    /// Bytes of a segment in quiet times, 4 MiB, or as many as the largest frame needs.
     pub smallest_segment_bytes: u64,
-    /// The largest frame the writer means to append, 1 MiB. Larger ones are taken too, but only for this much is room kept.
+    /// The largest frame the writer means to append, 1 MiB, so that each spare has room for one. Larger ones are taken too,
+    /// but only for this much is room kept.
     pub largest_frame_bytes: u64,
     /// Spare segments kept ready: the next one and the reserve.
     pub spares: usize,
@@ -66,8 +67,13 @@ impl Options {
 
     /// Bytes of the next segment, after one of which `used` bytes were used.
     fn next_segment_bytes(&self, used: u64) -> u64 {
-        let least = self.smallest_segment_bytes.max(SEGMENT_HEADER_BYTES as u64 + 1);
+        let least = self.least_segment_bytes();
         (used * GROWTH).clamp(least, self.segment_bytes.max(least))
+    }
+
+    /// Bytes of the smallest segment worth keeping ready: the reserve is one only if whatever comes next fits into it.
+    fn least_segment_bytes(&self) -> u64 {
+        self.smallest_segment_bytes.max(SEGMENT_HEADER_BYTES as u64 + self.largest_frame_bytes.max(1))
     }
 }
 
@@ -228,7 +234,9 @@ impl<D: Disk> FileJournal<D> {
             .as_ref()
             .map_or(0, |journal| journal.segments.iter().filter_map(|s| s.end).max().unwrap_or(0));
         let wanted = options.next_segment_bytes(used);
-        let shelf = Arc::new(Shelf::new(disk.clone(), options.spares, spares, wanted, survey.next_spare()));
+        let least = options.least_segment_bytes();
+        let next = survey.next_spare();
+        let shelf = Arc::new(Shelf::new(disk.clone(), options.spares, least, spares, wanted, next));
 
         let (id, segments, current, tip, frames, cut) = match recovered {
             Some(found) => {

@@ -33,6 +33,8 @@ pub(super) struct Shelf<D: Disk> {
     disk: D,
     /// How many spares to keep ready.
     keep: usize,
+    /// Bytes of the smallest that counts. Smaller ones, left by an earlier program, are used up beside.
+    least: u64,
     state: Mutex<State<D::File>>,
 }
 
@@ -49,6 +51,13 @@ struct State<F> {
     next_number: u64,
 }
 
+impl<F> State<F> {
+    /// How many spares of at least so many bytes are ready.
+    fn ready(&self, least: u64) -> usize {
+        self.ready.iter().filter(|spare| spare.bytes >= least).count()
+    }
+}
+
 #[derive(Debug)]
 struct Filling<F> {
     number: u64,
@@ -59,9 +68,16 @@ struct Filling<F> {
 
 impl<D: Disk> Shelf<D> {
     /// A shelf that begins with the spares a restart found; new ones are numbered from `next_number`.
-    pub(super) fn new(disk: D, keep: usize, ready: Vec<Spare>, wanted: u64, next_number: u64) -> Shelf<D> {
+    pub(super) fn new(
+        disk: D,
+        keep: usize,
+        least: u64,
+        ready: Vec<Spare>,
+        wanted: u64,
+        next_number: u64,
+    ) -> Shelf<D> {
         let state = State { ready, filling: None, busy: false, hindered: false, wanted, next_number };
-        Shelf { disk, keep, state: Mutex::new(state) }
+        Shelf { disk, keep, least, state: Mutex::new(state) }
     }
 
     /// Bytes of the spares to be begun from now on.
@@ -69,9 +85,9 @@ impl<D: Disk> Shelf<D> {
         self.state.lock().wanted = bytes;
     }
 
-    /// How many spares are ready.
+    /// How many spares are ready that whatever comes next fits into.
     pub(super) fn ready(&self) -> usize {
-        self.state.lock().ready.len()
+        self.state.lock().ready(self.least)
     }
 
     /// Whether the last attempt to make a spare failed.
@@ -83,7 +99,7 @@ impl<D: Disk> Shelf<D> {
     pub(super) fn step(&self) -> Preparing {
         let (filling, number, wanted) = {
             let mut state = self.state.lock();
-            if state.ready.len() >= self.keep {
+            if state.ready(self.least) >= self.keep {
                 return Preparing::Done;
             }
             if state.busy {
@@ -110,7 +126,7 @@ impl<D: Disk> Shelf<D> {
             Ok(Advanced::Ready(spare)) => {
                 state.ready.push(spare);
                 state.hindered = false;
-                if state.ready.len() >= self.keep { Preparing::Done } else { Preparing::More }
+                if state.ready(self.least) >= self.keep { Preparing::Done } else { Preparing::More }
             }
             Err(_) => {
                 state.hindered = true;

@@ -17,7 +17,7 @@ pub fn options(segment_bytes: u64) -> Options {
     Options {
         segment_bytes,
         smallest_segment_bytes: segment_bytes,
-        largest_frame_bytes: 512,
+        largest_frame_bytes: segment_bytes.saturating_sub(HEADER).min(512),
         spares: 0,
         ..Options::new(ID, Sequence::ZERO)
     }

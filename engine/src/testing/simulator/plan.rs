@@ -93,7 +93,7 @@ impl Plan {
         let journal = JournalOptions {
             segment_bytes: largest,
             smallest_segment_bytes: largest.min(8_192),
-            largest_frame_bytes: 8_192,
+            largest_frame_bytes: largest.min(8_192) / 2,
             spares: usize::try_from(dice.between(1, 2)).unwrap_or(1),
             ..JournalOptions::new(JournalId(dice.next()), Sequence::ZERO)
         };
