@@ -223,7 +223,14 @@ impl<D: Disk> Follower<D> {
     fn go_on(&mut self, boot: u64) -> Result<Followed, RecoveryError> {
         match std::mem::replace(&mut self.making, Making::Nothing) {
             Making::Loading(sequence) => {
-                let restored = snapshot::read(&self.disk, sequence, self.replay.names())?;
+                let restored = match snapshot::read(&self.disk, sequence, self.replay.names()) {
+                    // It cannot be opened now.
+                    Err(error) if error.passes() => {
+                        self.making = Making::Loading(sequence);
+                        return Ok(Followed::Idle);
+                    }
+                    restored => restored?,
+                };
                 self.chain = restored.head.chain;
                 self.replay = Replay::nameless().resume(restored);
                 Ok(Followed::Applied)

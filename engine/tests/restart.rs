@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use onsale_engine::commit::Ack;
+use onsale_engine::commit::{Ack, Step};
 use onsale_engine::customers::{CustomerKey, KEY_FILE};
 use onsale_engine::decide::{AdmitNow, JoinLine, Proof};
+use onsale_engine::follower::Followed;
 use onsale_engine::ids::CustomerHash;
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::limits::Limits;
@@ -17,7 +18,7 @@ use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::start::{StartOptions, Started, start};
 use onsale_engine::testing::clock::SimClock;
 use onsale_engine::testing::desk::{SHOP, slot};
-use onsale_engine::testing::disk::SimDisk;
+use onsale_engine::testing::disk::{Fault, Faults, SimDisk};
 use onsale_engine::testing::rng::SimRng;
 use onsale_engine::ticker::Ticker;
 use onsale_engine::time::{Millis, Now, WallTime};
@@ -28,8 +29,8 @@ fn begin(disk: &SimDisk, clock: &SimClock, limits: &Limits) -> Started<SimDisk> 
     let mut rng = SimRng::new(1);
     let mut options = StartOptions::new(4, Ack::Fsync, limits.clone(), &mut rng);
     (options.journal.segment_bytes, options.journal.smallest_segment_bytes) = (1 << 16, 1 << 16);
-    start(disk, Arc::new(clock.clone()), &mut rng, options, |_| {}).expect("it starts")
     options.journal.largest_frame_bytes = 1 << 15;
+    start(disk, Arc::new(clock.clone()), &mut rng, options, |_| {}).expect("it starts")
 }
 
 /// Seed 542: a start was killed after it had written the customers' key and before the sync. The next start believed
@@ -402,4 +403,25 @@ fn nobody_loses_a_place_a_call_or_a_cart_because_nothing_could_be_written() {
         let standings: Vec<_> = rows.map(|row| row.standing).collect();
         assert!(!standings.iter().any(|standing| lost.contains(standing)), "{standings:?}");
     }
+}
+
+/// The follower reads its state in its first step, when a crowd may have taken every handle there is.
+#[test]
+fn a_follower_without_a_file_handle_begins_later() {
+    let (disk, clock) = (SimDisk::new(1), SimClock::new(WallTime(1_616_515_200_000)));
+    let Started { core, door, mut writer, mut follower, .. } = begin(&disk, &clock, &Limits::default());
+    let now = door.now(&core).unwrap();
+    core.put_sale(now, SaleRules::new("day", "UTC"), IfMatch::Absent).result.unwrap();
+    assert_eq!(writer.step(), Step::Wrote);
+    assert!(follower.wind_up(|| true), "there is a snapshot to begin with");
+    drop((writer, follower));
+    disk.restart();
+
+    let Started { mark, mut follower, .. } = begin(&disk, &clock, &Limits::default());
+    disk.set_faults(Faults::From(disk.calls() + 1, Fault::NoHandle));
+    assert_eq!(follower.step(0), Ok(Followed::Idle));
+    disk.set_faults(Faults::None);
+    assert_eq!(follower.step(0), Ok(Followed::Applied));
+    assert!(follower.wind_up(|| true));
+    assert!(!mark.has_failed());
 }

@@ -32,6 +32,8 @@ pub enum Fault {
     Io,
     /// `ENOSPC`.
     NoSpace,
+    /// `EMFILE`.
+    NoHandle,
 }
 
 /// Which calls fail.
@@ -217,6 +219,7 @@ impl State {
         Err(match fault {
             Fault::Io => io::Error::other("simulated EIO"),
             Fault::NoSpace => io::ErrorKind::StorageFull.into(),
+            Fault::NoHandle => io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error()),
         })
     }
 
