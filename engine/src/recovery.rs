@@ -3,7 +3,8 @@
 //!
 //! | what is found | what happens |
 //! |---|---|
-//! | a newest snapshot that is damaged | said, and the older generation is used, if the journal reaches back to it |
+//! | a newest snapshot that is damaged, or that the disk cannot read | said, and the older generation is used, if the journal reaches back to it |
+//! | one that the disk cannot read, and a journal that does not reach back far enough without it | the start stops with what the disk said |
 //! | no snapshot that is whole | the journal from its first fact on, or a stop if that is gone |
 //! | a snapshot of a newer version | the start stops with both versions |
 //! | a snapshot, damaged or not, newer than the last good frame | the start stops with both numbers |
@@ -286,7 +287,7 @@ pub fn start<D: Disk>(
     let mut generations = Generations::of(disk)?;
     options.known_durable = generations.good().last().copied().unwrap_or_default();
     let mut damaged = Vec::new();
-    let restored = newest_whole(disk, seeds, &mut generations, &mut damaged)?;
+    let (restored, unread) = newest_whole(disk, seeds, &mut generations, &mut damaged)?;
     let head = restored.as_ref().map(|restored| restored.head);
     let mut replay = Replay::new(seeds);
     if let Some(restored) = restored {
@@ -313,6 +314,8 @@ pub fn start<D: Disk>(
     });
     let (journal, opened) = match (replayed, failure) {
         (_, Some(failure)) => return Err(failure),
+        // It would be there if the disk could be read.
+        (Err(missing @ StorageError::Missing { .. }), None) => return Err(unread.unwrap_or(missing).into()),
         (replayed, None) => replayed?,
     };
     if let Some(head) = &head
@@ -324,24 +327,31 @@ pub fn start<D: Disk>(
     Ok(Found { journal, opened, recovered: replay.finish(), snapshot, damaged, generations })
 }
 
-/// The newest snapshot that can be read whole. Those that cannot are said and distrusted.
+/// The newest snapshot that can be read whole. Those that cannot are said and distrusted; with it, why the disk could not read
+/// the last of them, if that was it.
 fn newest_whole<D: Disk>(
     disk: &D,
     seeds: [u64; 2],
     generations: &mut Generations,
     damaged: &mut Vec<String>,
-) -> Result<Option<Restored>, StorageError> {
+) -> Result<(Option<Restored>, Option<StorageError>), StorageError> {
+    let mut unread = None;
     while let Some(newest) = generations.good().last().copied() {
         match snapshot::read(disk, newest, Names::new(seeds)) {
-            Ok(restored) => return Ok(Some(restored)),
+            Ok(restored) => return Ok((Some(restored), unread)),
             Err(error @ StorageError::Damaged { .. }) => {
                 damaged.push(error.to_string());
                 generations.distrust(newest);
             }
+            Err(error @ StorageError::Io { .. }) if !error.passes() => {
+                damaged.push(error.to_string());
+                generations.distrust(newest);
+                unread = Some(error);
+            }
             Err(error) => return Err(error),
         }
     }
-    Ok(None)
+    Ok((None, unread))
 }
 
 fn other_past(head: &Head) -> StorageError {

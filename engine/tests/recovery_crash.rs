@@ -198,3 +198,47 @@ fn a_snapshot_of_another_past_is_refused() {
     let error = start(&other).map(|found| found.opened).unwrap_err().to_string();
     assert!(error.contains("snapshot-"), "{error}");
 }
+
+/// A sector of the newest snapshot that the disk cannot read is a damage like wrong bytes in it. Where nothing can do without
+/// that snapshot, the start says what the disk said.
+#[test]
+fn a_newest_snapshot_that_cannot_be_read_falls_back_as_well() {
+    for older_is_whole in [true, false] {
+        let (disk, good, durable) = two_generations();
+        if !older_is_whole {
+            flip(&disk, good[0]);
+        }
+        let (newest, expected) = (snapshot_name(good[1]), image_at(5, durable));
+        let mut over = 0;
+        for call in 1.. {
+            let last = disk.calls() + call;
+            disk.set_faults(Faults::At(last, Fault::Io));
+            let found = start(&disk);
+            let reached = disk.calls() >= last;
+            disk.set_faults(Faults::None);
+            if !reached {
+                break;
+            }
+            match found {
+                Ok(mut found) if !found.damaged.is_empty() => {
+                    assert!(found.damaged[0].contains(&newest), "{:?}", found.damaged);
+                    assert_eq!(found.snapshot, older_is_whole.then_some(good[0]));
+                    assert_eq!(
+                        (found.opened.last, found.generations.good().contains(&good[1])),
+                        (durable, false)
+                    );
+                    assert!(over > 0 || image(state_of(&mut found)) == expected);
+                    over += 1;
+                }
+                Err(RecoveryError::Storage(StorageError::Io { file, .. })) if file == newest => {
+                    assert!(!older_is_whole, "the older one is enough");
+                    over += 1;
+                }
+                Err(RecoveryError::Storage(StorageError::Missing { .. })) => panic!("it is there, unread"),
+                _ => {}
+            }
+            disk.restart();
+        }
+        assert!(over > 2, "the snapshot is opened and read in several calls, of which {over} failed");
+    }
+}
