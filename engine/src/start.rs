@@ -26,13 +26,21 @@ use crate::refusal::Refusal;
 use crate::resume::resume_lines;
 use crate::sequence::Sequence;
 use crate::state::State;
-use crate::time::{Millis, Now, Timestamp};
+use crate::time::{Millis, Now, Timestamp, WallTime};
+
+/// Nobody starts this program before 2020: a clock that says so has not been set since the machine was switched on.
+const EARLIEST: WallTime = WallTime(1_577_836_800_000);
+
+/// Nor from 2100 on. An engine time that has once followed such a clock would be ahead of the wall for ever.
+const TOO_LATE: WallTime = WallTime(4_102_444_800_000);
 
 /// Why an engine did not start.
 #[derive(Debug)]
 pub enum OpenError {
     /// The limits do not fit together.
     Limits(String),
+    /// The machine's clock cannot be right.
+    Clock(WallTime),
     /// The folder, a thread, or the random source.
     Io(io::Error),
     /// The journal, or what is in it.
@@ -45,6 +53,15 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Limits(why) => f.write_str(why),
+            Self::Clock(wall) => {
+                let stands = if *wall < EARLIEST { "before 2020" } else { "after 2099" };
+                write!(
+                    f,
+                    "the machine's clock says that it is {stands} ({} ms since 1970, UTC): set date and time, and start again; \
+                     the times in this folder would follow it and never come back",
+                    wall.0
+                )
+            }
             Self::Io(error) => error.fmt(f),
             Self::Recovery(error) => error.fmt(f),
             Self::NotWritten(why) => write!(f, "the start could not be written to the journal: {why}"),
@@ -153,6 +170,10 @@ pub fn start<D: Disk>(
     progress: impl FnMut(Sequence),
 ) -> Result<Started<D>, OpenError> {
     options.limits.check().map_err(OpenError::Limits)?;
+    let wall = clock.wall();
+    if !(EARLIEST..TOO_LATE).contains(&wall) {
+        return Err(OpenError::Clock(wall));
+    }
     let seeds = [rng.next(), rng.next()];
     let mut secret = [0; 32];
     secret.chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&rng.next().to_le_bytes()));

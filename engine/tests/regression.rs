@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use onsale_engine::commit::Ack;
 use onsale_engine::decide::{OrderQuery, SlotChange, SlotQuery};
-use onsale_engine::ids::{CartId, SaleIx};
+use onsale_engine::ids::{CartId, CustomerHash, SaleIx};
 use onsale_engine::invariants;
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::limits::{Limits, MAX_OF_CUSTOMER};
 use onsale_engine::outcome::OrderState;
 use onsale_engine::ports::Disk;
 use onsale_engine::refusal::Refusal;
-use onsale_engine::request::Want;
-use onsale_engine::sale::{BundleRule, SaleRules};
+use onsale_engine::request::{KeyUse, Notes, OpenCart, Want};
+use onsale_engine::sale::{BundleRule, IfMatch, SaleRules};
 use onsale_engine::start::{OpenError, StartOptions, start};
 use onsale_engine::testing::clock::SimClock;
-use onsale_engine::testing::desk::{Desk, SHOP, START_MS, slot};
+use onsale_engine::testing::desk::{Desk, SHOP, START_MS, core, slot};
 use onsale_engine::testing::disk::SimDisk;
 use onsale_engine::testing::rng::SimRng;
-use onsale_engine::time::{Millis, WallTime};
+use onsale_engine::time::{Millis, Now, Timestamp, WallTime};
 use onsale_engine::visitors::{FOR_EVER, VisitorCart, VisitorShard};
 
 const TTL: u64 = 10_000;
@@ -477,4 +477,40 @@ fn a_list_of_orders_is_whole_or_refused() {
         }
     }
     assert_eq!(orders(&desk).result.unwrap_err(), Refusal::Overloaded);
+}
+
+/// Ticks ended in 2054 and began in 2020. In a folder that a wrong clock had once led beyond, what nobody asked for was held for ever.
+#[test]
+fn the_ticker_gives_back_what_is_due_in_any_year() {
+    for begin in [86_400_000_u64, 1_500_000_000_000, 2_800_000_000_000] {
+        let at = |after: u64| Now {
+            engine: Timestamp(begin + after),
+            wall: WallTime((begin + after).cast_signed()),
+        };
+        let core = core(2, Limits::default());
+        core.found(at(0), at(0).wall).expect("founding");
+        core.configure(at(0)).expect("configuring");
+        core.channel(at(0), "web").result.expect("a channel");
+        let rules = SaleRules { hold_ttl: Millis(TTL), ..SaleRules::new("day", "UTC") };
+        core.put_sale(at(0), rules, IfMatch::Absent).result.expect("a sale");
+        core.add_slots(at(0), "day", &[SlotSpec::new("a", "kiel", 5)], true).result.expect("a slot");
+        let request = OpenCart {
+            caller: SHOP,
+            key: KeyUse::new(1, "", "1", 1),
+            sale: "day",
+            customer: CustomerHash(7),
+            wants: &[slot("a", 2)],
+            notes: Notes::default(),
+            code: None,
+        };
+        core.open_cart(at(0), &request).result.expect("free");
+        let settled = (0..TTL + 10_000).step_by(50).find(|after| {
+            for shard in 0..2 {
+                core.settle_shard(at(*after), shard).expect("room");
+            }
+            !core.anything_runs(at(*after).engine)
+        });
+        let settled = settled.unwrap_or_else(|| panic!("from {begin} on: never"));
+        assert!(settled >= TTL, "from {begin} on: after {settled} ms");
+    }
 }

@@ -15,7 +15,7 @@ use onsale_engine::ports::Disk;
 use onsale_engine::refusal::Refusal;
 use onsale_engine::request::{Caller, Holder, KeyUse, Notes, OnCart, OpenCart};
 use onsale_engine::sale::{IfMatch, SaleRules};
-use onsale_engine::start::{StartOptions, Started, start};
+use onsale_engine::start::{OpenError, StartOptions, Started, start};
 use onsale_engine::testing::clock::SimClock;
 use onsale_engine::testing::desk::{SHOP, slot};
 use onsale_engine::testing::disk::{Fault, Faults, SimDisk};
@@ -424,4 +424,20 @@ fn a_follower_without_a_file_handle_begins_later() {
     assert_eq!(follower.step(0), Ok(Followed::Applied));
     assert!(follower.wind_up(|| true));
     assert!(!mark.has_failed());
+}
+
+/// A clock that nobody has set since the machine was switched on, and one that was set by a slip of the pen: engine time would
+/// begin there, or go on from there, and never come back.
+#[test]
+fn nothing_starts_by_a_clock_that_cannot_be_right() {
+    let day = 86_400_000;
+    for (wall, word) in [(day, "before 2020"), (-day, "before 2020"), (80_000 * day, "after 2099")] {
+        let (disk, clock) = (SimDisk::new(1), Arc::new(SimClock::new(WallTime(wall))));
+        let mut rng = SimRng::new(1);
+        let options = StartOptions::new(4, Ack::Fsync, Limits::default(), &mut rng);
+        let refused = start(&disk, clock, &mut rng, options, |_| {}).map(|_| ());
+        let Err(error @ OpenError::Clock(WallTime(_))) = refused else { panic!("{wall}: {refused:?}") };
+        assert!(error.to_string().contains(word), "{error}");
+        assert_eq!(disk.list().unwrap(), [""; 0], "nothing was made");
+    }
 }

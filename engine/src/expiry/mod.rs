@@ -8,7 +8,7 @@
 //! twin in the tests says so.
 //!
 //! The shard's schedule is only a hint for the ticker: it names slots whose first deadline may have come, in ticks of
-//! 256 ms. It is derived from the lists, so it is in no fact and no digest.
+//! 256 ms in the years one starts in. It is derived from the lists, so it is in no fact and no digest.
 
 mod schedule;
 

@@ -8,11 +8,18 @@ use std::collections::BTreeMap;
 
 use crate::time::Timestamp;
 
-/// A tick is 256 ms.
-const TICK_BITS: u32 = 8;
+/// From [`FINE_FROM`] to [`FINE_TO`] a tick is 256 ms.
+const FINE_BITS: u32 = 8;
 
-/// Ticks count from here (2020-01-01) so that they fit 32 bits until 2054.
-const EPOCH_MS: u64 = 1_577_836_800_000;
+/// Before and after it is 8 s, so that 32 bits last from 1970 to 2154: a folder that was founded, or once started, by a clock
+/// nobody had set still gives back what nobody asks for.
+const COARSE_BITS: u32 = 13;
+
+/// 2020-01-01.
+const FINE_FROM: u64 = 1_577_836_800_000;
+
+/// 2050-01-01.
+const FINE_TO: u64 = 2_524_608_000_000;
 
 /// The tick of a slot that stands in no bucket.
 pub const UNSCHEDULED: u32 = u32::MAX;
@@ -24,10 +31,13 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The tick of an instant.
+    /// The tick of an instant. A later one never has a lower tick.
     #[must_use]
     pub fn tick(at: Timestamp) -> u32 {
-        u32::try_from(at.0.saturating_sub(EPOCH_MS) >> TICK_BITS).unwrap_or(UNSCHEDULED - 1)
+        let before = at.0.min(FINE_FROM) >> COARSE_BITS;
+        let between = (at.0.clamp(FINE_FROM, FINE_TO) - FINE_FROM) >> FINE_BITS;
+        let after = at.0.saturating_sub(FINE_TO) >> COARSE_BITS;
+        u32::try_from(before + between + after).unwrap_or(UNSCHEDULED).min(UNSCHEDULED - 1)
     }
 
     /// Sees to it that the slot is looked at when `deadline` comes. `scheduled` is the slot's own note of its bucket.
@@ -73,5 +83,53 @@ impl Schedule {
         let tick = Self::tick(now) + 1;
         *scheduled = tick;
         self.buckets.entry(tick).or_default().push(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Years before 2020 and after 2050 among them, and both ends of the fine ticks.
+    #[test]
+    fn a_slot_is_looked_at_soon_after_its_deadline_in_any_year() {
+        let years =
+            [10_000, 86_400_000, 1_400_000_000_000, 1_800_000_000_000, 2_800_000_000_000, 5_600_000_000_000];
+        let seams = [FINE_FROM - 60_000, FINE_FROM, FINE_TO - 60_000, FINE_TO];
+        for start in years.into_iter().chain(seams) {
+            for ttl in (1..60_000).step_by(997) {
+                let deadline = Timestamp(start + ttl);
+                let (mut schedule, mut scheduled) = (Schedule::default(), UNSCHEDULED);
+                schedule.note(7, &mut scheduled, deadline);
+                assert_eq!(schedule.take(Timestamp(start - 8_192)), None, "{start} + {ttl}");
+                // As the ticker does it: who comes early in the right tick comes again with the next.
+                let mut at = Timestamp(start);
+                while schedule.take(at).is_none() || at < deadline {
+                    if schedule.entries().next().is_none() {
+                        scheduled = UNSCHEDULED;
+                        schedule.note_next(7, &mut scheduled, at);
+                    }
+                    at = at.plus(crate::time::Millis(50));
+                    let tick = if (FINE_FROM..FINE_TO).contains(&deadline.0) { 256 } else { 8_192 };
+                    assert!(at.0 <= deadline.0 + tick + 50, "{start} + {ttl}: not looked at");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ticks_never_go_back() {
+        let mut last = 0;
+        for at in (0..6_000_000_000_000).step_by(999_999_937) {
+            assert!(Schedule::tick(Timestamp(at)) >= last);
+            last = Schedule::tick(Timestamp(at));
+        }
+        for seam in [FINE_FROM, FINE_TO] {
+            for at in seam - 20_000..seam + 20_000 {
+                let step = Schedule::tick(Timestamp(at + 1)) - Schedule::tick(Timestamp(at));
+                assert!(step <= 1, "{at}");
+            }
+        }
+        assert!(Schedule::tick(Timestamp(u64::MAX)) < UNSCHEDULED);
     }
 }

@@ -70,7 +70,7 @@ impl World {
                 storage,
                 StorageError::Io { .. } | StorageError::Poisoned { .. } | StorageError::Full { .. }
             ),
-            OpenError::Recovery(_) | OpenError::Limits(_) => false,
+            OpenError::Recovery(_) | OpenError::Limits(_) | OpenError::Clock(_) => false,
         };
         assert!(honest, "after a crash: {error}");
         assert!(self.struck() || self.full, "nothing was wrong with the disk: {error}");
