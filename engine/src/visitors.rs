@@ -31,6 +31,13 @@ pub struct VisitorCart {
     pub units: Quantity,
 }
 
+impl VisitorCart {
+    /// Whether it is a cart that lives at an instant.
+    fn lives(&self, at: Timestamp) -> bool {
+        self.until != FOR_EVER && self.until > at
+    }
+}
+
 /// All carts and orders of a visitor; most have one.
 pub type VisitorCarts = SmallVec<[VisitorCart; 2]>;
 
@@ -100,8 +107,6 @@ pub struct Having {
     pub units: u64,
     /// Orders.
     pub orders: u64,
-    /// Live carts.
-    pub carts: u64,
 }
 
 impl Having {
@@ -110,7 +115,6 @@ impl Having {
             self.orders += u64::from(entry.units > 0);
             self.units += u64::from(entry.units);
         } else if entry.until > at {
-            self.carts += 1;
             self.units += u64::from(entry.units);
         }
     }
@@ -173,6 +177,19 @@ impl VisitorShard {
             self.more[visitor.more].count(&mut having, at);
         }
         having
+    }
+
+    /// The customer's carts in the sale that live at an instant. Orders, of which there may be many more, are not looked at.
+    #[must_use]
+    pub fn live_carts(&self, customer: CustomerHash, sale: SaleIx, at: Timestamp) -> VisitorCarts {
+        let mut carts = VisitorCarts::new();
+        let Some(place) = self.find(customer, sale) else { return carts };
+        let visitor = &self.visitors[place];
+        carts.extend(Some(visitor.first()).filter(|entry| entry.lives(at)));
+        if visitor.more != ALONE {
+            self.more[visitor.more].add_live(&mut carts, at);
+        }
+        carts
     }
 
     /// Whether the customer has as many carts and orders in the sale as anybody may.
@@ -393,6 +410,10 @@ mod tests {
                     "behind the first in the order of their ids"
                 );
                 here.sort_unstable_by_key(|entry| entry.cart);
+                let mut live = shard.live_carts(customer, sale, Timestamp(at));
+                live.sort_unstable_by_key(|entry| entry.cart);
+                let living = here.iter().filter(|entry| entry.until.0 > at && entry.until != FOR_EVER);
+                assert_eq!(live, living.copied().collect::<VisitorCarts>());
                 carts.sort_unstable_by_key(|entry| entry.cart);
                 assert_eq!(here.as_slice(), carts.as_slice());
             }

@@ -520,6 +520,45 @@ fn an_order_ends_its_own_session_and_no_later_one() {
     assert!(use_pass(&desk, &tickets[0]).result.is_ok(), "the second session runs on");
 }
 
+/// The phone desk holds a cart for the customer of a pass, who can neither see it nor give it back: the session may make its one
+/// cart beside it. What the customer may have in all counts both. At one of many venues the cart of the desk lives in a shard
+/// that the pass's own units are not in.
+#[test]
+fn what_another_channel_holds_does_not_make_a_session_busy() {
+    for venue in 0..8 {
+        let mut desk = room(|_| {}, 10);
+        desk.slots("day", &[SlotSpec::new("far", &format!("hall-{venue}"), 10)]);
+        desk.core.channel(desk.now(), "phone").result.unwrap();
+        let tickets = [join(&desk, Proof::Nobody).text];
+        desk.clock = OPENING - 1_000;
+        pass(&mut desk, 2, &tickets);
+        let inside = holder(&desk, &tickets[0]);
+        let customer = inside.holder.unwrap().customer;
+        let phone = Caller { credential: 4, channel: ChannelIx(1), operator: true, holder: None };
+        let by_phone = |desk: &mut Desk| {
+            let (key, wants) = (desk.key(), [slot("far", 1)]);
+            let notes = Notes::default();
+            let request =
+                OpenCart { caller: phone, key, sale: "day", customer, wants: &wants, notes, code: None };
+            desk.core.open_cart(desk.now(), &request).result.unwrap()
+        };
+        let foreign = by_phone(&mut desk).cart;
+        let missing = Refusal::NotFound(Missing::Cart);
+        assert_eq!(desk.core.cart(desk.now(), inside, foreign).result.unwrap_err(), missing);
+
+        let now = desk.now();
+        let own = open(&mut desk, now, inside).result.expect("the first cart of the session");
+        assert_eq!(open(&mut desk, now, inside).result.unwrap_err(), Refusal::SessionBusy);
+        let on = OnCart { caller: inside, key: Some(desk.key()), cart: own.cart };
+        assert!(desk.core.abandon(desk.now(), on).result.is_ok());
+        let rules = SaleRules::clone(&desk.core.state.names.listing().sales[0].rules);
+        desk.sale(SaleRules { limit_units: Some(1), ..rules });
+        let refused = open(&mut desk, now, inside).result.unwrap_err();
+        assert_eq!(refused, Refusal::LimitReached { what: "units", limit: 1 });
+        check(&desk);
+    }
+}
+
 /// The customer of a pass may have a cart in another sale, made at the shop: the pass is none of it.
 #[test]
 fn a_pass_sees_nothing_of_another_sale() {

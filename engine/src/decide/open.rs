@@ -81,13 +81,14 @@ impl Core {
         answer
     }
 
-    /// When the last live cart of the customer ends.
+    /// When the last live cart of the session ends.
     fn lives_until(&self, now: Now, request: &OpenCart<'_>) -> Option<Timestamp> {
         let sale = self.state.names.listing().sale(request.sale)?;
         let visitors = self.state.lock_visitors(VisitorShard::of(request.customer, self.state.shards()));
-        let carts = visitors.carts(request.customer, sale);
-        let live = |until: &Timestamp| *until != FOR_EVER && *until > now.engine;
-        carts.iter().map(|cart| cart.until).filter(live).max()
+        let live = visitors.live_carts(request.customer, sale, now.engine);
+        drop(visitors);
+        let own = live.iter().filter(|entry| self.sale_of(request.caller, entry.cart).is_some());
+        own.map(|entry| entry.until).max()
     }
 
     /// The kept answer to the request's key.
@@ -135,6 +136,11 @@ impl Core {
         if let Some(shown) = &shown {
             resolved.beside = shown.mask;
             shown.fill(&mut resolved);
+        }
+        if request.caller.holder.is_some() {
+            // Whose the customer's live carts are is read where they live.
+            let live = decision.guards.look_visitors().live_carts(request.customer, sale, now.engine);
+            resolved.beside |= live.iter().fold(0, |mask, entry| mask | 1 << entry.cart.shard());
         }
         let result = decision.open_somewhere(now, sale, request, &mut resolved, shown.as_ref());
         let result = result.map(|cart| {
@@ -281,7 +287,8 @@ impl Decision<'_> {
     }
 
     /// Whether the caller may make a cart as far as the waiting room goes: a pass's session has one live cart at a time,
-    /// and a key needs a pass unless the room lets its channel, or everybody, through.
+    /// and a key needs a pass unless the room lets its channel, or everybody, through. A cart that another channel holds for the
+    /// same customer is none of the session's: whoever shows the pass could neither use that one nor give it back.
     fn check_admitted(
         &mut self,
         sale: SaleIx,
@@ -295,8 +302,9 @@ impl Decision<'_> {
             if !self.is_inside(holder.ticket) {
                 return Err(Refusal::PassExpired);
             }
-            let having = self.guards.look_visitors().having(request.customer, sale, self.at());
-            return if having.carts > 0 { Err(Refusal::SessionBusy) } else { Ok(()) };
+            let live = self.guards.look_visitors().live_carts(request.customer, sale, self.at());
+            let has_own = live.iter().any(|entry| self.cart(request.caller, entry.cart).is_some());
+            return if has_own { Err(Refusal::SessionBusy) } else { Ok(()) };
         }
         let Some(room) = rules.room.as_deref().filter(|_| !operator) else { return Ok(()) };
         let listing = self.core.state.names.listing();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{FOR_EVER, Having, VisitorCart};
+use super::{FOR_EVER, Having, VisitorCart, VisitorCarts};
 use crate::ids::{CartId, Quantity};
 use crate::time::Timestamp;
 
@@ -116,12 +116,24 @@ impl Others {
             Self::Few(entries) => entries.iter().for_each(|entry| having.count(entry, at)),
             Self::Many(many) => {
                 let over = many.due.iter().take_while(|(until, _)| *until <= at);
-                let (gone, units) = over.fold((0, 0), |(gone, units), (_, cart)| {
-                    (gone + 1, units + many.entries.get(cart).map_or(0, |(_, units)| u64::from(*units)))
-                });
-                having.units += many.units - units;
+                let units =
+                    over.map(|(_, cart)| many.entries.get(cart).map_or(0, |(_, units)| u64::from(*units)));
+                having.units += many.units - units.sum::<u64>();
                 having.orders += many.orders;
-                having.carts += many.due.len() as u64 - gone;
+            }
+        }
+    }
+
+    /// Adds the carts that live at an instant. Of many, only those are looked at.
+    pub fn add_live(&self, carts: &mut VisitorCarts, at: Timestamp) {
+        match self {
+            Self::Few(entries) => carts.extend(entries.iter().copied().filter(|entry| entry.lives(at))),
+            Self::Many(many) => {
+                let live = many.due.iter().rev().take_while(|(until, _)| *until > at);
+                carts.extend(live.map(|(until, cart)| {
+                    let units = many.entries.get(cart).map_or(0, |(_, units)| *units);
+                    VisitorCart { cart: *cart, until: *until, units }
+                }));
             }
         }
     }

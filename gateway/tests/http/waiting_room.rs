@@ -111,6 +111,26 @@ fn the_room_registers_draws_and_calls() {
     let tickets: Vec<String> = (0..20).map(|_| ticket(&join(&server, &json!({})))).collect();
     let first = look(&server, &tickets[0]);
     assert_eq!(
+/// What a phone desk holds for a customer is none of the pass's, who could neither see it nor give it back.
+#[test]
+fn a_pass_is_not_busy_with_what_another_channel_holds() {
+    let server = TestServer::start(&[]);
+    sale(&server, 0, &json!({"open_channels": ["phone"]}));
+    let who = json!({"customer": "c-1"});
+    let ticket = ticket(&server.json("POST", "/v1/sales/sh/queue", PHONE, "", &who));
+    let called = until(&server, &ticket, "called");
+    let pass = called["pass"].as_str().unwrap();
+    let body = json!({"customer": "c-1", "items": [{"slot": "b", "quantity": 1}]});
+    let foreign = server.json("POST", "/v1/sales/sh/carts", PHONE, "k1", &body);
+    assert_eq!(foreign.status, 201, "{foreign:?}");
+    let foreign = format!("/v1/carts/{}", foreign.value()["cart"].as_str().unwrap());
+    with(&server, "GET", &foreign, pass, "").problem(404, "not-found");
+    assert_eq!(open(&server, pass, "k2", "a").status, 201);
+    // Now there is one of its own, and with both of them all the customer may have.
+    open(&server, pass, "k3", "a").problem(409, "session-busy");
+    server.json("POST", "/v1/sales/sh/carts", PHONE, "k4", &body).problem(422, "limit-reached");
+}
+
         (&first["state"], &first["place"], &first["ahead"]),
         (&json!("prequeue"), &Value::Null, &Value::Null)
     );

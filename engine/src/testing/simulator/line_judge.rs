@@ -12,6 +12,7 @@ use crate::time::{Timestamp, WallTime};
 use crate::waiting_room::draw::{Leaf, Seed};
 use crate::waiting_room::{Act, Change, LONGEST_POLL, LineView, Mode, TicketState, TicketView};
 
+use super::books::CartBook;
 use super::entries::{Entry, Numbered};
 use super::judge::Judge;
 use super::line_books::{LineBook, LineEntry, Place, Shown, TicketBook, Told, place_of};
@@ -151,7 +152,10 @@ impl Judge<'_> {
         let over = session == Told::Ended || matches!(session, Told::Until(until) if until <= now);
         assert!(!over, "a cart of a session that is over at {now}: {session:?}");
         let carts = self.ledger.books.carts.values();
-        let theirs = carts.filter(|cart| cart.customer == holder.customer && cart.sale == DOOR);
+        // What another channel holds for the customer is none of the session's.
+        let channel = self.asked.caller.channel;
+        let theirs = carts.filter(|cart| cart.customer == holder.customer && cart.channel == channel);
+        let theirs = theirs.filter(|cart| cart.sale == DOOR);
         assert_eq!(theirs.filter(|cart| cart.live(now)).count(), 0, "a second cart of one session");
     }
 
@@ -259,7 +263,9 @@ impl Judge<'_> {
         let book = self.ticket(place_of(ticket));
         if *refusal == Refusal::SessionBusy {
             let customer = book.customer();
-            let mut carts = books.carts.values().filter(|cart| cart.customer == customer && cart.live(now));
+            let channel = self.asked.caller.channel;
+            let own = |cart: &&CartBook| cart.customer == customer && cart.channel == channel;
+            let mut carts = books.carts.values().filter(own).filter(|cart| cart.live(now));
             assert!(carts.any(|cart| cart.sale == DOOR), "the session has no cart");
             let touched = books.customers.get(&customer).copied().unwrap_or_default();
             return self.rests(answer, touched, "what the customer has");
