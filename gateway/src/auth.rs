@@ -43,6 +43,20 @@ impl Principal {
         }
     }
 
+    /// The caller, if it sells for a shop: a server key or an operator. What is bought is taken back by whoever has sold it.
+    ///
+    /// # Errors
+    /// `credentials` for nobody, `not-allowed` for a pass.
+    pub fn shop(self) -> Result<Caller, Problem> {
+        match self {
+            Self::Pass(_) => Err(Problem::new(
+                Code::NotAllowed,
+                "This call needs a key (`sk_…` or `op_…`): a pass holds, pays and reads what is its own, and the shop does the rest.",
+            )),
+            Self::Key(_) | Self::Nobody => self.seller(),
+        }
+    }
+
     /// The caller, if it may operate.
     ///
     /// # Errors
@@ -319,6 +333,7 @@ mod tests {
                 "what keeps us from looking says nothing of the pass"
             );
             assert!(Principal::Pass(caller).operator().is_err() && Principal::Pass(caller).seller().is_ok());
+            assert_eq!(Principal::Pass(caller).shop().unwrap_err().code(), Some(Code::NotAllowed));
         }
         room.0.set(1_010);
         for memory in [memory, Remembered::default()] {
@@ -384,8 +399,10 @@ mod tests {
         let (door, memory) = (doorkeeper(), Remembered::default());
         let nobody = door.recognise(&HeaderMap::new(), &memory, &room()).unwrap();
         assert_eq!(nobody.seller().unwrap_err().status(), 401);
+        assert_eq!(nobody.shop().unwrap_err().status(), 401);
         assert_eq!(nobody.operator().unwrap_err().status(), 401);
         let server = door.recognise(&shown("Bearer sk_2"), &memory, &room()).unwrap();
         assert_eq!(server.operator().unwrap_err().status(), 403);
+        assert!(server.shop().is_ok());
     }
 }

@@ -54,6 +54,7 @@ pub async fn list(call: Call) -> Outcome {
 
 /// `POST /v1/orders/{order}/cancel`
 pub async fn cancel(call: Call) -> Outcome {
+    call.principal.shop()?;
     let on = on_cart(&call, IdKind::Order)?;
     let CancelInput { holds } = call.json_or_empty()?;
     let holds = holds.map(|holds| ordinals(on.cart, &holds)).transpose()?;

@@ -228,7 +228,7 @@ pub const TABLE: [Entry; 52] = [
     Entry { answers: ORDER, ..sell(Route::OrderGet, "GET", "/v1/orders/{order}", "One order") },
     Entry { query: &["customer", "reference", "state", "limit", "after"], answers: &[(200, Some("OrderList"))],
         ..sell(Route::OrderList, "GET", "/v1/sales/{sale}/orders", "Orders of a sale") },
-    Entry { accepts: Some("CancelInput"), answers: ORDER, problems: &[Code::NotFound, Code::Rule],
+    Entry { accepts: Some("CancelInput"), answers: ORDER, problems: &[Code::NotAllowed, Code::NotFound, Code::LimitReached, Code::Rule],
         ..sell(Route::OrderCancel, "POST", "/v1/orders/{order}/cancel", "Cancel an order, whole or listed holds") },
     Entry { verb: "POST", accepts: Some("JoinInput"), answers: &[(200, Some("Ticket")), (201, Some("Ticket"))],
         problems: &[Code::NotFound, Code::NotAllowed, Code::NotAdmitted, Code::NotReleased, Code::SaleClosed, Code::Rule, Code::LimitReached,

@@ -95,8 +95,15 @@ fn who_is_called_buys_with_the_pass_and_nobody_else_does() {
     assert_eq!(with(&server, "POST", &format!("/v1/carts/{cart}/checkout"), &pass, "k5").status, 202);
     // The order is made: the session is over, its own things stay readable.
     open(&server, &pass, "k6", "a").problem(410, "pass-expired");
-    assert_eq!(with(&server, "GET", &format!("/v1/carts/{cart}"), &pass, "").value()["state"], "ordered");
+    let ordered = with(&server, "GET", &format!("/v1/carts/{cart}"), &pass, "").value();
+    assert_eq!(ordered["state"], "ordered");
     assert_eq!(look(&server, &ticket)["state"], "lapsed");
+    // To cancel it is the shop's.
+    let order = format!("/v1/orders/{}", ordered["order"].as_str().unwrap());
+    let cancel = format!("{order}/cancel");
+    with(&server, "POST", &cancel, &pass, "k7").problem(403, "not-allowed");
+    with(&server, "POST", "/v1/orders/order_000g000000000/cancel", &pass, "k7").problem(403, "not-allowed");
+    assert_eq!(with(&server, "GET", &order, &pass, "").value()["state"], "confirmed");
 
     // Somebody else's pass does not see it.
     let other = until(&server, &self::ticket(&join(&server, &json!({}))), "called");
@@ -104,13 +111,6 @@ fn who_is_called_buys_with_the_pass_and_nobody_else_does() {
     with(&server, "GET", &format!("/v1/carts/{cart}"), other, "").problem(404, "not-found");
 }
 
-#[test]
-fn the_room_registers_draws_and_calls() {
-    let mut server = TestServer::start(&[]);
-    sale(&server, 6_000, &json!({}));
-    let tickets: Vec<String> = (0..20).map(|_| ticket(&join(&server, &json!({})))).collect();
-    let first = look(&server, &tickets[0]);
-    assert_eq!(
 /// What a phone desk holds for a customer is none of the pass's, who could neither see it nor give it back.
 #[test]
 fn a_pass_is_not_busy_with_what_another_channel_holds() {
@@ -131,6 +131,13 @@ fn a_pass_is_not_busy_with_what_another_channel_holds() {
     server.json("POST", "/v1/sales/sh/carts", PHONE, "k4", &body).problem(422, "limit-reached");
 }
 
+#[test]
+fn the_room_registers_draws_and_calls() {
+    let mut server = TestServer::start(&[]);
+    sale(&server, 3_000, &json!({}));
+    let tickets: Vec<String> = (0..20).map(|_| ticket(&join(&server, &json!({})))).collect();
+    let first = look(&server, &tickets[0]);
+    assert_eq!(
         (&first["state"], &first["place"], &first["ahead"]),
         (&json!("prequeue"), &Value::Null, &Value::Null)
     );
