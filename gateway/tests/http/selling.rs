@@ -101,6 +101,44 @@ fn a_cart_becomes_an_order_and_keys_are_remembered_across_a_restart() {
     assert_eq!(list["items"].as_array().map(Vec::len), Some(1));
 }
 
+/// A name is shown in clear while the sale keeps names, and no longer, also of what was made before.
+#[test]
+fn a_name_is_shown_as_long_as_the_sale_keeps_names() {
+    let mut server = TestServer::start(&[]);
+    sale(&server);
+    let keep = |server: &TestServer, keep: bool| {
+        let body = json!({"keep_customer": keep});
+        assert_eq!(server.json("PATCH", "/v1/sales/sh", OPERATOR, "k", &body).status, 200);
+    };
+    keep(&server, true);
+    let asked = json!({"customer": "c-1", "items": [{"slot": "a", "quantity": 1}], "reference": "R-1"});
+    let opened = |server: &TestServer, key: &str| {
+        let answer = server.json("POST", "/v1/sales/sh/carts", WEB, key, &asked);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.value()
+    };
+    let (cart, paid) = (id(&opened(&server, "k1"), "cart"), id(&opened(&server, "k2"), "cart"));
+    let checkout = server.json("POST", &format!("/v1/carts/{paid}/checkout"), WEB, "k3", &Value::Null);
+    let order = id(&checkout.value(), "order");
+    let shown = |server: &TestServer| {
+        let list = server.get("/v1/sales/sh/orders?reference=R-1", WEB).value();
+        assert_eq!(list["items"].as_array().unwrap().len(), 1, "the reference is the shop's own");
+        let again = opened(server, "k1");
+        let [cart, paid] = [&cart, &paid].map(|cart| server.get(&format!("/v1/carts/{cart}"), WEB).value());
+        let order = server.get(&format!("/v1/orders/{order}"), WEB).value();
+        [cart, paid, order, list["items"][0].clone(), again].map(|view| id(&view, "customer"))
+    };
+    assert_eq!(shown(&server), ["c-1"; 5]);
+    keep(&server, false);
+    for name in shown(&server) {
+        assert!(name.starts_with("ch_"), "{name}");
+    }
+    server.restart();
+    assert!(shown(&server).iter().all(|name| name.starts_with("ch_")));
+    keep(&server, true);
+    assert_eq!(shown(&server), ["c-1"; 5]);
+}
+
 #[test]
 fn with_prefer_wait_the_order_is_in_the_answer() {
     let server = TestServer::start(&[]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::Decision;
 use crate::carts::{Cart, Item, PRESENT, Stage, bundle_number};
-use crate::ids::{CartId, Quantity};
+use crate::ids::{CartId, Quantity, SaleIx};
 use crate::inventory::Shard;
 use crate::outcome::{CartState, CartView, ItemView, ItemViews, OrderState, OrderView};
 use crate::request::Notes;
@@ -55,7 +55,7 @@ impl Decision<'_> {
             },
             hard_deadline: cart.hard_deadline(),
             customer: cart.customer(),
-            notes: notes(shard, id),
+            notes: notes(shard, cart.sale, id),
         }
     }
 
@@ -80,11 +80,21 @@ impl Decision<'_> {
             items,
             customer: cart.customer(),
             confirmed_at: cart.confirmed_at(),
-            notes: notes(shard, id),
+            notes: notes(shard, cart.sale, id),
         }
     }
 }
 
-fn notes(shard: &Shard, id: CartId) -> Option<Arc<Notes>> {
-    if shard.notes.is_empty() { None } else { shard.notes.get(&id.index()).cloned() }
+/// What is kept with a cart, as far as it is shown. A name in clear is shown while the sale says so, whatever it said when the cart
+/// was made: who stops keeping names means those that are there.
+fn notes(shard: &Shard, sale: SaleIx, id: CartId) -> Option<Arc<Notes>> {
+    if shard.notes.is_empty() {
+        return None;
+    }
+    let kept = shard.notes.get(&id.index())?;
+    if kept.customer.is_none() || shard.rules(sale).is_some_and(|rules| rules.keep_customer) {
+        return Some(Arc::clone(kept));
+    }
+    let shown = Notes { customer: None, ..Notes::clone(kept) };
+    (!shown.is_empty()).then(|| Arc::new(shown))
 }

@@ -240,6 +240,12 @@ impl Books {
         having
     }
 
+    /// What is shown of a cart's notes: a name in clear only while the sale keeps names.
+    pub fn shown_notes(&self, cart: &CartBook) -> Notes {
+        let keeps = self.sales[cart.sale].rules.keep_customer;
+        Notes { customer: cart.notes.customer.clone().filter(|_| keeps), ..cart.notes.clone() }
+    }
+
     /// What a caller sees of a cart, when those that ended by some time may have been forgotten.
     pub fn sight(&self, caller: Caller, cart: CartId, ended_by: Timestamp) -> Sight<'_> {
         match self.carts.get(&cart) {
