@@ -87,6 +87,8 @@ pub enum Missing {
     Cart,
     /// A hold of the cart.
     Hold,
+    /// A hold of the order.
+    HoldOfOrder,
     /// A checkout.
     Checkout,
     /// An order.

@@ -10,7 +10,7 @@ use onsale_engine::inventory::SlotSpec;
 use onsale_engine::limits::{Limits, MAX_OF_CUSTOMER};
 use onsale_engine::outcome::OrderState;
 use onsale_engine::ports::Disk;
-use onsale_engine::refusal::Refusal;
+use onsale_engine::refusal::{Missing, Refusal};
 use onsale_engine::request::{KeyUse, Notes, OpenCart, Want};
 use onsale_engine::sale::{BundleRule, IfMatch, SaleRules};
 use onsale_engine::start::{OpenError, StartOptions, start};
@@ -168,6 +168,36 @@ fn an_order_cancelled_line_by_line_never_runs_out_of_versions() {
     let on = desk.on(cart);
     let order = desk.core.cancel_order(desk.now(), on, None).result.expect("all of it can always go");
     assert_eq!(order.state, OrderState::Cancelled);
+    assert_eq!(invariants::check(&desk.core.state, desk.now().engine), Ok(()));
+}
+
+/// A hold of an order that was cancelled before was unknown, although the order lists it.
+#[test]
+fn a_cancelled_hold_is_not_cancelled_again_and_not_unknown() {
+    let mut desk = desk(&[SlotSpec::new("a", "kiel", 9)]);
+    let cart = desk.open("day", 1, &[slot("a", 1), slot("a", 1), slot("a", 1)]).result.expect("free").cart;
+    let on = desk.on(cart);
+    desk.core.release_hold(desk.now(), on, 2).result.expect("it is held");
+    desk.checkout(cart).result.expect("open");
+    let mut cancel = |holds: Option<&[u8]>| {
+        let on = desk.on(cart);
+        desk.core
+            .cancel_order(desk.now(), on, holds)
+            .result
+            .map(|order| order.items.iter().map(|item| (item.ordinal, item.cancelled)).collect::<Vec<_>>())
+    };
+    assert_eq!(cancel(Some(&[0])), Ok(vec![(0, true), (1, false)]));
+    for again in [&[0][..], &[0, 1], &[0, 0]] {
+        assert!(
+            matches!(cancel(Some(again)), Err(Refusal::Rule { why }) if why.contains("cancelled already"))
+        );
+    }
+    // Never there, given back before the order was made, and one of them beside one that was cancelled.
+    for unknown in [&[3][..], &[2], &[0, 3]] {
+        assert_eq!(cancel(Some(unknown)), Err(Refusal::NotFound(Missing::HoldOfOrder)));
+    }
+    assert_eq!(cancel(Some(&[1])), Ok(vec![(0, true), (1, true)]));
+    assert!(matches!(cancel(None), Err(Refusal::Rule { .. })));
     assert_eq!(invariants::check(&desk.core.state, desk.now().engine), Ok(()));
 }
 

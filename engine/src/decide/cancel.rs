@@ -26,13 +26,23 @@ impl Core {
             };
             out.sort_unstable();
             out.dedup();
+            let cart = decision.found(on.cart);
+            // The order lists what it was made of, cancelled or not; what was given back before it was made is not in it.
+            let listed = |ordinal: &u8| {
+                let item = cart.items.get(usize::from(*ordinal));
+                item.is_some_and(|item| item.present_at(cart.confirmed_version()))
+            };
+            if !out.iter().all(listed) {
+                return Err(Refusal::NotFound(Missing::HoldOfOrder));
+            }
             if out.iter().any(|ordinal| !present.contains(ordinal)) {
-                return Err(Refusal::NotFound(Missing::Hold));
+                return Err(Refusal::Rule {
+                    why: "a hold that was named is cancelled already; nothing was cancelled now".into(),
+                });
             }
             if out.is_empty() {
                 return Err(Refusal::Rule { why: "nothing of this order is left to cancel".into() });
             }
-            let cart = decision.found(on.cart);
             for ordinal in &out {
                 let bundle = cart.items[usize::from(*ordinal)].bundle;
                 if bundle == 0 || bundle & DIVISIBLE != 0 {

@@ -270,10 +270,10 @@ impl Model {
             None => (0..cart.items.len()).filter(|place| there(*place)).collect(),
             Some(holds) => holds.iter().map(|hold| usize::from(*hold)).collect(),
         };
-        if out.iter().any(|place| !there(*place)) {
-            return Said::No(Refusal::NotFound(Missing::Hold));
+        if !out.iter().all(|place| cart.items.get(*place).is_some_and(|item| item.bought)) {
+            return Said::No(Refusal::NotFound(Missing::HoldOfOrder));
         }
-        if out.is_empty() {
+        if out.is_empty() || !out.iter().all(|place| there(*place)) {
             return Said::No(rule_broken());
         }
         for place in &out {

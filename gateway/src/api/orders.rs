@@ -70,7 +70,7 @@ fn ordinals(cart: CartId, holds: &[String]) -> Result<Vec<u8>, Problem> {
     }
     let ordinal = |text: &String| match PublicId::parse(IdKind::Hold, text) {
         Some(id) if id.cart == cart => Ok(id.ordinal),
-        _ => Err(Problem::from(Refusal::NotFound(Missing::Hold))),
+        _ => Err(Problem::from(Refusal::NotFound(Missing::HoldOfOrder))),
     };
     let mut ordinals = holds.iter().map(ordinal).collect::<Result<Vec<_>, _>>()?;
     ordinals.sort_unstable();

@@ -208,6 +208,7 @@ fn missing_sentence(missing: &Missing) -> String {
         Missing::Slot(slot) => format!("There is no slot `{slot}` in this sale."),
         Missing::Cart => "There is no such cart.".to_owned(),
         Missing::Hold => "There is no such hold in this cart.".to_owned(),
+        Missing::HoldOfOrder => "There is no such hold in this order.".to_owned(),
         Missing::Checkout => "There is no such checkout.".to_owned(),
         Missing::Order => "There is no such order.".to_owned(),
         Missing::Rule(rule) => format!("The sale has no bundle rule `{rule}`."),

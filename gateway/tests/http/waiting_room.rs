@@ -134,7 +134,7 @@ fn a_pass_is_not_busy_with_what_another_channel_holds() {
 #[test]
 fn the_room_registers_draws_and_calls() {
     let mut server = TestServer::start(&[]);
-    sale(&server, 3_000, &json!({}));
+    sale(&server, 6_000, &json!({}));
     let tickets: Vec<String> = (0..20).map(|_| ticket(&join(&server, &json!({})))).collect();
     let first = look(&server, &tickets[0]);
     assert_eq!(

@@ -69,14 +69,21 @@ impl Judge<'_> {
                 let Some(cart) = self.asked.cart() else { panic!("which cart?") };
                 let book = self.seen(cart);
                 self.rests(answer, book.touched, "the cart");
-                let gone = |ordinal: &u8| !book.present().contains(ordinal);
-                match &self.asked.request {
-                    Request::Cancel { holds: Some(holds), .. } => assert!(holds.iter().any(gone)),
-                    Request::Release { ordinal, .. } | Request::Exchange { ordinal, .. } => {
-                        assert!(gone(ordinal), "hold {ordinal} is there: {book:?}");
-                    }
-                    other => panic!("{other:?} names no hold"),
-                }
+                let (Request::Release { ordinal, .. } | Request::Exchange { ordinal, .. }) =
+                    &self.asked.request
+                else {
+                    panic!("{:?} names no hold of a cart", self.asked)
+                };
+                assert!(!book.present().contains(ordinal), "hold {ordinal} is there: {book:?}");
+            }
+            Missing::HoldOfOrder => {
+                let Request::Cancel { cart, holds: Some(holds) } = &self.asked.request else {
+                    panic!("{:?} names no hold of an order", self.asked)
+                };
+                let book = self.seen(*cart);
+                self.rests(answer, book.touched, "the order");
+                let sold = |ordinal: &u8| book.lines.get(usize::from(*ordinal)).is_some_and(|line| line.sold);
+                assert!(!holds.iter().all(sold), "{holds:?} are all in the order: {book:?}");
             }
             Missing::Rule(rule) => {
                 let sale = match &self.asked.request {
