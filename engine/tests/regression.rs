@@ -201,6 +201,38 @@ fn a_cancelled_hold_is_not_cancelled_again_and_not_unknown() {
     assert_eq!(invariants::check(&desk.core.state, desk.now().engine), Ok(()));
 }
 
+/// The bundle that a cart cannot number was called too large a number of items, of which there was one.
+#[test]
+fn a_cart_has_so_many_bundles_and_no_more() {
+    let mut desk = desk(&[product("a", 2_000, "p0"), SlotSpec::new("b", "kiel", 9)]);
+    let parts = vec!["p0".into(), "p0".into()];
+    let rule = BundleRule { name: "two".into(), parts, same_venue: true, gap_days: None, cancel_parts: true };
+    desk.sale(SaleRules { bundles: vec![rule], ..rules() });
+    let named = Want::Bundle { rule: "two".into(), slots: vec!["a".into(), "a".into()] };
+    let cart = desk.open("day", 1, &[any("two")]).result.expect("free").cart;
+    let exchange = |desk: &mut Desk, ordinal: u8, want: &Want| {
+        let on = desk.on(cart);
+        desk.core.exchange_hold(desk.now(), on, ordinal, want).result
+    };
+    for bundle in 1..120 {
+        let want = if bundle % 2 == 0 { named.clone() } else { any("two") };
+        exchange(&mut desk, 2 * bundle - 1, &want).expect("free");
+    }
+    let what = "bundles of a cart, those it no longer has included";
+    let limit = Refusal::LimitReached { what, limit: 120 };
+    for want in [&named, &any("two")] {
+        assert_eq!(exchange(&mut desk, 239, want).err(), Some(limit.clone()));
+        let on = desk.on(cart);
+        let many = vec![want.clone(); 5];
+        assert_eq!(desk.core.add_holds(desk.now(), on, &many).result.err(), Some(limit.clone()));
+    }
+    // What is refused before it still is, and what is no bundle is not.
+    let unknown = exchange(&mut desk, 239, &any("nobody's")).err();
+    assert_eq!(unknown, Some(Refusal::NotFound(Missing::Rule("nobody's".into()))));
+    assert!(exchange(&mut desk, 239, &slot("b", 1)).is_ok());
+    assert_eq!(invariants::check(&desk.core.state, desk.now().engine), Ok(()));
+}
+
 /// 64 bundles of 16 parts in one request came to more holds than a cart can number, and stopped the process.
 #[test]
 fn a_request_for_too_many_chosen_parts_is_refused() {

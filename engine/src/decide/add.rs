@@ -134,8 +134,13 @@ impl Decision<'_> {
         }
         let cart = self.found(id);
         let bundles = resolved.items.iter().map(|item| bundle_number(item.bundle)).max().unwrap_or(0);
-        if cart.items.len() + resolved.items.len() > MAX_HOLDS || bundles > MAX_BUNDLES {
-            return Err(Refusal::LimitReached { what: "items", limit: MAX_HOLDS as u64 }.into());
+        if cart.items.len() + resolved.items.len() > MAX_HOLDS {
+            let what = "holds of a cart, those it no longer has included";
+            return Err(Refusal::LimitReached { what, limit: MAX_HOLDS as u64 }.into());
+        }
+        if bundles > MAX_BUNDLES {
+            let what = "bundles of a cart, those it no longer has included";
+            return Err(Refusal::LimitReached { what, limit: u64::from(MAX_BUNDLES) }.into());
         }
         if cart.version >= MAX_VERSION {
             return Err(Refusal::LimitReached { what: "changes", limit: u64::from(MAX_VERSION) }.into());

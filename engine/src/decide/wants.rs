@@ -89,12 +89,12 @@ impl Core {
                 Want::Bundle { rule, slots } => {
                     let places =
                         slots.iter().map(|slot| find(slot)).collect::<Result<SmallVec<[_; 4]>, _>>()?;
-                    bundle += 1;
+                    bundle = next_bundle(bundle);
                     resolved.add_bundle(rule, &places, bundle);
                 }
                 Want::AnyBundle { venue, .. } => {
                     let shards = self.shards_of(sale, venue, None)?;
-                    bundle += 1;
+                    bundle = next_bundle(bundle);
                     to_choose += 1;
                     resolved.choices.push(Choice { want: place, bundle, shards });
                 }
@@ -106,12 +106,12 @@ impl Core {
                         return Err(Refusal::Rule { why: "`best` is asked for at least one seat".into() });
                     }
                     let shards = self.shards_of(sale, venue, section.as_deref())?;
-                    bundle += 1;
+                    bundle = next_bundle(bundle);
                     to_choose += *quantity as usize;
                     resolved.choices.push(Choice { want: place, bundle, shards });
                 }
             }
-            if resolved.items.len() + to_choose > MAX_HOLDS || bundle > MAX_BUNDLES {
+            if resolved.items.len() + to_choose > MAX_HOLDS {
                 return Err(Refusal::TooLarge { field: "items", most: MAX_HOLDS as u64 });
             }
         }
@@ -129,6 +129,12 @@ impl Core {
             _ => Missing::Venue(venue.to_owned()),
         }))
     }
+}
+
+/// The number of a cart's next bundle. All beyond the last that a cart may have are the one after it: the cart is refused them, in
+/// its turn among the refusals, and the mark of a bundle has no room for more.
+fn next_bundle(bundle: u8) -> u8 {
+    bundle.min(MAX_BUNDLES) + 1
 }
 
 impl Decision<'_> {
