@@ -1,5 +1,8 @@
 //! A sale from its settings to its orders, over HTTP: the shapes, the codes, and what must survive a restart.
 
+use std::io::Write;
+use std::time::{Duration, Instant};
+
 use crate::server_common::{Answer, OPERATOR, PHONE, TestServer, WEB};
 use serde_json::{Value, json};
 
@@ -285,6 +288,24 @@ fn a_stream_that_ends_badly_was_taken_up_to_there() {
     }
 }
 
+/// Also of a sender that has died: nobody is told then, but it is true all the same.
+#[test]
+fn what_came_before_the_sender_was_gone_is_taken() {
+    let server = TestServer::start(&[]);
+    sale(&server);
+    let head = "POST /v1/sales/sh/slots HTTP/1.1\r\nhost: x\r\nauthorization: Bearer op_test\r\n\
+        content-type: application/x-ndjson\r\ncontent-length: 5000\r\n\r\n";
+    let mut stream = server.connect();
+    let line = "{\"id\": \"last\", \"venue\": \"kiel\", \"capacity\": 1}\n{\"id\"";
+    stream.write_all(format!("{head}{line}").as_bytes()).unwrap();
+    drop(stream);
+    let wait = Instant::now();
+    while server.get("/v1/sales/sh/slots/last", OPERATOR).status != 200 {
+        assert!(wait.elapsed().as_secs() < 10, "the line that had come is not there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Sending slots twice does nothing the second time, so no key is kept; but one that is none is a mistake here as everywhere.
 #[test]
 fn a_key_that_is_none_is_refused_by_imports_too() {
@@ -334,9 +355,9 @@ fn a_date_is_a_day_of_the_venue_that_is_named() {
         let path = format!("/v1/sales/zones/bundles?venue={venue}&from=2030-01-12");
         server.get(&path, WEB).value()["items"].as_array().unwrap().len()
     };
-    let wait = std::time::Instant::now();
+    let wait = Instant::now();
     while found("kiel") == 0 && wait.elapsed().as_secs() < 5 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!((found("kiel"), found("madeira")), (1, 0));
     let hold = |key: &str, venue: &str| {
