@@ -16,6 +16,7 @@ use onsale_engine::decide::Core;
 use onsale_engine::fact::{Kind, decode};
 use onsale_engine::ids::CustomerHash;
 use onsale_engine::invariants;
+use onsale_engine::inventory::SlotSpec;
 use onsale_engine::journal::records::Records;
 use onsale_engine::refusal::Refusal;
 use onsale_engine::request::{KeyUse, Notes, OnCart, OpenCart, Want};
@@ -209,4 +210,38 @@ fn whoever_was_invited_finds_something_in_any_crowd() {
         (0..usize::from(SHARDS)).map(|shard| state.lock_codes(shard).digest).collect::<Vec<_>>()
     };
     assert_eq!(digests(&booth.desk.core.state), digests(&copy));
+}
+
+/// A venue is given a section in another shard, or its first one, between the look for its shards and their locks.
+#[test]
+fn a_venue_grows_while_units_are_set_aside_there() {
+    for venue in ["hall", "annex"] {
+        let booth = Booth::new(1);
+        let core = &booth.desk.core;
+        let sale = core.state.names.listing().sale("day").unwrap();
+        let section = |name: &str| SlotSpec {
+            section: Some(name.into()),
+            ..SlotSpec::new(&format!("{venue}-{name}"), venue, 100)
+        };
+        // Somebody else has a lock that is taken before those of the venue.
+        let busy = core.state.lock_codes(0);
+        std::thread::scope(|scope| {
+            let made = scope.spawn(|| {
+                let terms = booth.reserving("w", units(venue, None, 1));
+                let codes: Vec<_> = (1..=150).map(code).collect();
+                booth.make(&terms, &codes).result
+            });
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            let before = core.state.names.venue(sale, venue).count_ones();
+            for name in ["s1", "s2", "s3", "s4"] {
+                booth.desk.slots("day", &[section(name)]);
+            }
+            assert!(core.state.names.venue(sale, venue).count_ones() > before, "{venue} has not grown");
+            drop(busy);
+            // All of what came was looked at: 150 are not in one section.
+            let made = made.join().expect("the process would have stopped").unwrap();
+            assert_eq!(made.created, 150);
+        });
+        booth.check();
+    }
 }

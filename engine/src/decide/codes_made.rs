@@ -10,6 +10,7 @@ use crate::limits::MAX_CODES_IN_SHARD;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::request::KeyUse;
+use crate::state::MAX_SHARDS;
 use crate::time::{Now, Timestamp};
 
 /// `POST /v1/sales/{sale}/access-codes`
@@ -39,6 +40,9 @@ pub struct CodesMadeView {
 /// The furthest a code's end may be away: ten years.
 const LONGEST_MS: i64 = 10 * 366 * 86_400_000;
 
+/// So often what became due, or where the venue is, is looked at once more.
+const MORE_ROUNDS: u8 = 4;
+
 /// The most bytes of a wave's terms: 100 venues of 64 bytes and some names.
 const TERMS_BYTES: usize = 8_192;
 
@@ -57,17 +61,23 @@ impl Core {
             let most = MAX_CODES_AT_ONCE as u64;
             return Self::refuse(now, Refusal::TooLarge { field: "codes", most });
         }
-        let mask =
-            request.terms.reserve.as_ref().map_or(0, |reserve| self.state.names.venue(sale, reserve.venue()));
+        let reserve = request.terms.reserve.as_ref();
+        let here = || reserve.map_or(0, |reserve| self.state.names.venue(sale, reserve.venue()));
+        let shards = self.state.shards();
+        let all = if shards >= MAX_SHARDS { u64::MAX } else { (1 << shards) - 1 };
         let parts = match &request.terms.reserve {
             None => 0,
             Some(Reserve::Units { .. }) => 1,
             Some(Reserve::Bundle { .. }) => crate::limits::MAX_PARTS,
         };
         // What is due counts as free, so it is settled before; what becomes due meanwhile, in another round, at the time
-        // that the locks of the codes have seen: nobody may have looked at the venue since.
+        // that the locks of the codes have seen: nobody may have looked at the venue since. And the venue may be given another
+        // shard before its locks are held: "not enough" is said of all of it, so this is another round too, and the last one
+        // holds every shard.
         let mut now = now;
         for round in 0_u8.. {
+            let last = round >= MORE_ROUNDS;
+            let mask = if last && reserve.is_some() { all } else { here() };
             self.settle_all(now, mask);
             let bytes = TERMS_BYTES + request.codes.len() * code_bytes(parts);
             let mut decision = match Decision::begin(self, now, bytes) {
@@ -89,12 +99,15 @@ impl Core {
             }
             decision.guards.lock_shards(mask);
             decision.fix_time();
+            if here() & !mask != 0 && !last {
+                continue;
+            }
             let result = decision.make_codes(sale, request);
             let due = (0..64).filter(|shard| mask >> shard & 1 == 1).any(|shard| {
                 let here = decision.guards.look(shard);
                 here.may_be_due(decision.at())
             });
-            if due && round < 4 && matches!(result, Err(Refusal::AllotmentExhausted { .. })) {
+            if due && !last && matches!(result, Err(Refusal::AllotmentExhausted { .. })) {
                 now = decision.now_at();
                 continue;
             }

@@ -50,7 +50,8 @@ impl Decision<'_> {
     ) -> Result<Vec<Share>, Refusal> {
         let wall = self.now_at().wall;
         let venue = reserve.venue();
-        let mask = self.core.state.names.venue(sale, venue);
+        // A shard that the venue was given since the locks were taken is one it does not have yet.
+        let mask = self.core.state.names.venue(sale, venue) & self.guards.mask();
         if mask == 0 {
             return Err(Refusal::NotFound(Missing::Venue(venue.to_owned())));
         }
