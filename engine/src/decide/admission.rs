@@ -47,14 +47,14 @@ impl Core {
         self.write_shown(now, sale);
         // Without room in the buffer the same step comes with the next tick.
         let _ = self.on_line_with(now, sale, STEP_BYTES, |decision| {
-            let at = decision.at();
+            let (at, wall) = (decision.at(), decision.now_at().wall);
             let line = decision.line_mut(sale);
             line.stock = stock;
             line.flow.sample(at, stock);
             if line.everybody_needs_a_pass() {
                 line.flow.only_passes();
             }
-            decision.draw_if_due(sale);
+            decision.draw_if_anybody(sale);
             decision.note_minute(sale);
             decision.settle_stays(sale);
             decision.end_idle(sale);
@@ -62,7 +62,7 @@ impl Core {
             let called = decision.call(sale, may_call, in_view);
             let line = decision.line_mut(sale);
             line.brake.spend(called);
-            line.measure(at);
+            line.measure(at, wall);
             Ok(())
         });
     }
@@ -269,7 +269,7 @@ impl Decision<'_> {
         let let_through = line.brake.lets(line.pace(), at);
         let line = self.line(sale);
         // Who was called while nothing can be held would be called in vain.
-        if line.drawn.is_none() || !line.mode.calls() || self.check_room().is_err() {
+        if !line.calls(self.now_at().wall) || self.check_room().is_err() {
             return (0, 0);
         }
         let earned = line.credit.people(line.pace(), self.at());
@@ -318,7 +318,9 @@ impl Decision<'_> {
     fn shares(&self, sale: SaleIx, people: u32, mut in_view: u32) -> (Vec<(u8, u32)>, Shares) {
         let line = self.line(sale);
         let mut wanted = vec![0_u32; line.lanes.len()];
-        let people = if line.drawn.is_none() { 0 } else { people.min(BATCH) };
+        // An operator calls nobody either while the clock lets nobody have a cart.
+        let open = line.drawn.is_some() && line.is_open(self.now_at().wall);
+        let people = if open { people.min(BATCH) } else { 0 };
         let mut shares = line.shares;
         let waiting =
             |lane: usize| u64::from(line.lanes[lane].waiting()) + line.lanes[lane].back.len() as u64;

@@ -279,6 +279,7 @@ impl Core {
         if !decision.guards.look_lines().lines.contains_key(&sale) {
             return decision.answer(Err(Refusal::NotFound(Missing::WaitingRoom)));
         }
+        decision.look_at_sale(sale);
         let result = decision.join_shown(sale, request, &shown);
         let seen = decision.line(sale).stock.rests_on;
         let mut answer = decision.answer(result);

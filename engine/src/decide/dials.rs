@@ -153,7 +153,7 @@ impl Core {
             if dry_run {
                 return Ok(decision.would_call(sale, count));
             }
-            decision.draw_if_due(sale);
+            decision.draw_if_anybody(sale);
             decision.settle_stays(sale);
             let room = decision.room(sale);
             // Who is called, and that it was by this request: it calls nobody else when it is asked again.

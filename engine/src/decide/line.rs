@@ -244,6 +244,7 @@ impl Core {
         if !decision.guards.look_lines().lines.contains_key(&sale) {
             return decision.answer(Err(Refusal::NotFound(Missing::WaitingRoom)));
         }
+        decision.look_at_sale(sale);
         let result = act(&mut decision);
         let seen = decision.line(sale).stock.rests_on;
         let mut answer = decision.answer(result);
@@ -277,6 +278,21 @@ impl Decision<'_> {
 
     pub(super) fn happen(&mut self, sale: SaleIx, fact: LineFact) {
         self.commit(Kind::Cold(Box::new(Cold::Line { sale, fact })));
+    }
+
+    /// What the sale says that the line needs and does not keep.
+    pub(super) fn look_at_sale(&mut self, sale: SaleIx) {
+        let listing = self.core.state.names.listing();
+        let Some(rules) = listing.sales.get(usize::from(sale.0)).map(|sale| &sale.rules) else { return };
+        self.line_mut(sale).closes_at = rules.closes_at;
+    }
+
+    /// The draw if it is due, by whoever does not join: where no opening is set, it waits for somebody to be in it.
+    pub(super) fn draw_if_anybody(&mut self, sale: SaleIx) {
+        let line = self.line(sale);
+        if line.opens_at.is_some() || line.tickets() > 0 {
+            self.draw_if_due(sale);
+        }
     }
 
     /// Registration is closed, and the draw made, by whoever comes first after their instant.
@@ -376,7 +392,8 @@ impl Decision<'_> {
         if let Some(ticket) = known {
             self.put_away(ticket);
             let missed = [Standing::Passed, Standing::Lapsed, Standing::Over, Standing::Left];
-            let may_return = self.line(sale).mode.joins() && self.line(sale).drawn.is_some();
+            let line = self.line(sale);
+            let may_return = line.mode.joins() && line.drawn.is_some() && !line.has_closed(wall);
             if may_return && self.standing(ticket).is_some_and(|standing| missed.contains(&standing)) {
                 self.check_room()?;
                 self.happen(sale, LineFact::CameBack { lane: ticket.lane, number: ticket.number });
@@ -385,7 +402,7 @@ impl Decision<'_> {
         }
         may(self)?;
         let line = self.line(sale);
-        if !line.mode.joins() {
+        if !line.mode.joins() || line.has_closed(wall) {
             return Err(Refusal::SaleClosed);
         }
         if phase == Phase::Scheduled {

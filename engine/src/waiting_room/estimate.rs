@@ -10,7 +10,7 @@ use super::lane::{BACK_EVERY, LaneLine};
 use super::line::Line;
 use super::moves::{Outlook, Share, size};
 use super::span::Span;
-use crate::time::{Millis, Timestamp};
+use crate::time::{Millis, Timestamp, WallTime};
 
 /// What no measurement knows better, as a share of the wait.
 const MARGIN: f64 = 0.05;
@@ -200,7 +200,7 @@ impl Line {
     }
 
     /// One step is done: who is there is looked at, and how the line moves is measured.
-    pub(crate) fn measure(&mut self, at: Timestamp) {
+    pub(crate) fn measure(&mut self, at: Timestamp, wall: WallTime) {
         self.moves.present.resize_with(self.lanes.len(), Default::default);
         for ((present, lane), seen) in self.moves.present.iter_mut().zip(&self.lanes).zip(&self.seen) {
             present.look(lane, seen, at);
@@ -208,7 +208,7 @@ impl Line {
         let known = self.moves.present.iter().zip(&self.lanes).all(|(present, lane)| present.is_known(lane));
         let there = self.moves.present.iter().zip(&self.lanes).map(|(present, lane)| present.all(lane)).sum();
         let waiting = self.lanes.iter().any(|lane| lane.waiting() > 0 || !lane.back.is_empty());
-        let calls = self.drawn.is_some() && self.mode.calls();
+        let calls = self.calls(wall);
         let called: u64 = self.lanes.iter().map(|lane| lane.called).sum();
         let earned = self.credit.people(self.pace(), at);
         let counts = self.moves.counts;

@@ -16,7 +16,7 @@ use super::inside::{Inside, Packed};
 use super::lane::{LaneLine, Row, Standing};
 use super::moves::Moves;
 use super::pace::{Pace, Ramp};
-use super::phase::Phase;
+use super::phase::{Clock, Phase};
 use super::registration::{Beacon, Minute};
 use super::rules::{Dials, Mode, RoomRules};
 use super::seen::Seen;
@@ -65,6 +65,8 @@ pub struct Line {
     pub made: WallTime,
     /// When the sale opens: the draw is made then. None: at once.
     pub opens_at: Option<WallTime>,
+    /// When it closes. No state: read from the sale whenever the line is held.
+    pub closes_at: Option<WallTime>,
     /// The terms.
     pub rules: RoomRules,
     /// The mode now.
@@ -170,6 +172,7 @@ impl Line {
             signer: key.signer(),
             made,
             opens_at: sale.opens_at,
+            closes_at: sale.closes_at,
             rules: room.clone(),
             mode: if room.switch_on.is_some() { Mode::PassThrough } else { Mode::Queue },
             dials: room.dials,
@@ -330,6 +333,30 @@ impl Line {
         Pace { rate: self.dials.admit_per_minute, ramp: self.ramp }
     }
 
+    /// Whether the sale has closed.
+    #[must_use]
+    pub fn has_closed(&self, wall: WallTime) -> bool {
+        self.closes_at.is_some_and(|closes| wall >= closes)
+    }
+
+    /// Whether the sale opens later; after the draw this is an opening that was put off.
+    #[must_use]
+    pub fn opens_later(&self, wall: WallTime) -> bool {
+        self.opens_at.is_some_and(|opens| wall < opens)
+    }
+
+    /// Whether carts can be made by the clock.
+    #[must_use]
+    pub fn is_open(&self, wall: WallTime) -> bool {
+        !self.opens_later(wall) && !self.has_closed(wall)
+    }
+
+    /// Whether anybody is called: the places are drawn, the operator lets it, and carts can be made by the clock.
+    #[must_use]
+    pub fn calls(&self, wall: WallTime) -> bool {
+        self.drawn.is_some() && self.mode.calls() && self.is_open(wall)
+    }
+
     /// Whether people may join, clock and mode considered; the table of `phase.rs`.
     #[must_use]
     pub fn phase(&self, wall: WallTime) -> Phase {
@@ -339,7 +366,14 @@ impl Line {
     pub(super) fn phase_in(&self, mode: Mode, wall: WallTime) -> Phase {
         let before = i64::try_from(self.rules.opens_before.0).unwrap_or(i64::MAX);
         let may_join = self.opens_at.is_none_or(|opens| wall.0 >= opens.0.saturating_sub(before));
-        Phase::of(mode, may_join, self.drawn.is_some(), self.stock.sold_out)
+        let clock = match () {
+            () if self.has_closed(wall) => Clock::Closed,
+            () if !may_join => Clock::Early,
+            () if !self.is_drawn() => Clock::Before,
+            () if self.opens_later(wall) => Clock::PutOff,
+            () => Clock::Open,
+        };
+        Phase::of(mode, clock, self.stock.sold_out)
     }
 }
 

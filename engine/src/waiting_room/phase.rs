@@ -26,19 +26,34 @@ pub enum Phase {
     Closed,
 }
 
+/// How far the day has come, as the room sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Nobody can join yet.
+    Early,
+    /// The draw is to come.
+    Before,
+    /// The draw was made, and the opening put off since.
+    PutOff,
+    /// Carts can be made.
+    Open,
+    /// The sale has closed.
+    Closed,
+}
+
 impl Phase {
     /// The table: mode, then clock, then stock.
     #[must_use]
-    pub const fn of(mode: Mode, may_join: bool, drawn: bool, sold_out: bool) -> Self {
-        match mode {
-            Mode::Closed => Self::Closed,
-            Mode::PassThrough => Self::PassThrough,
-            _ if !may_join => Self::Scheduled,
+    pub const fn of(mode: Mode, clock: Clock, sold_out: bool) -> Self {
+        match (mode, clock) {
+            (Mode::Closed, _) | (_, Clock::Closed) => Self::Closed,
+            (Mode::PassThrough, _) => Self::PassThrough,
+            (_, Clock::Early) => Self::Scheduled,
             _ if sold_out => Self::SoldOut,
-            Mode::Pause => Self::Paused,
-            _ if !drawn => Self::Prequeue,
-            Mode::Drain => Self::Draining,
-            Mode::Queue => Self::Open,
+            (Mode::Pause, _) | (_, Clock::PutOff) => Self::Paused,
+            (_, Clock::Before) => Self::Prequeue,
+            (Mode::Drain, Clock::Open) => Self::Draining,
+            (Mode::Queue, Clock::Open) => Self::Open,
         }
     }
 }

@@ -82,10 +82,17 @@ impl Line {
         self.registers() && self.opens_at.is_some_and(|opens| wall.0 >= opens.0.saturating_sub(before))
     }
 
-    /// Whether the draw is due.
+    /// Whether the draw is due. Without an opening it is due with whoever joins first: a draw of nobody could not be made
+    /// again if an opening is set before.
     #[must_use]
     pub fn draw_is_due(&self, wall: WallTime) -> bool {
         self.drawn.is_none() && self.opens_at.is_none_or(|opens| wall >= opens)
+    }
+
+    /// Whether places are given in the order of joining: the draw was made, or is before anybody has one.
+    #[must_use]
+    pub fn is_drawn(&self) -> bool {
+        self.drawn.is_some() || self.opens_at.is_none()
     }
 
     /// The draw of a restored line, from its registrations.

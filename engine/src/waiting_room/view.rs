@@ -156,10 +156,13 @@ impl Line {
         };
         let waits = standing == Standing::Waiting && state == TicketState::Waiting;
         let place_of = drawn.filter(|_| waits);
-        let wait = place_of.and_then(|place| self.promise(lane, number, place, now.engine));
+        // While the clock lets nobody in nothing is said, and nobody is sent to the instant at which it does.
+        let open = self.is_open(now.wall);
+        let wait = place_of.filter(|_| open);
+        let wait = wait.and_then(|place| self.promise(lane, number, place, now.engine));
         let wait = wait.map(|(low, high)| (low.millis(), high.millis()));
-        let soonest =
-            ahead.filter(|_| state == TicketState::Waiting).and_then(|ahead| self.at_dial(ahead, now.engine));
+        let soonest = ahead.filter(|_| open && state == TicketState::Waiting);
+        let soonest = soonest.and_then(|ahead| self.at_dial(ahead, now.engine));
         let soonest = soonest.map(|soonest| wait.map_or(soonest, |(low, _)| low.min(soonest)));
         let row = self.row(lane, number)?;
         Some(TicketView {
@@ -193,16 +196,24 @@ impl Line {
         (u64::from(ahead) * 60_000).checked_div(u64::from(self.pace().at(at))).map(Millis)
     }
 
+    /// How the stock stands, in the word of the documents of stock: the clock comes first.
+    fn word(&self, wall: WallTime) -> Option<StockState> {
+        match () {
+            () if self.has_closed(wall) => Some(StockState::Closed),
+            () if self.opens_later(wall) => Some(StockState::NotReleased),
+            () => self.stock.word,
+        }
+    }
+
     /// How long until the last who waits has had a turn, with dials turned like this; none if nobody waits, or is called.
     #[must_use]
     pub fn finish(&self, turned: &Turned, now: Now) -> Option<Millis> {
         let waiting: u64 =
             self.lanes.iter().map(|lane| u64::from(lane.waiting()) + lane.back.len() as u64).sum();
-        if waiting == 0 || !turned.mode.calls() {
+        if waiting == 0 || !turned.mode.calls() || self.has_closed(now.wall) {
             return None;
         }
-        let opens = self.opens_at.filter(|_| self.drawn.is_none());
-        let before = opens.map_or(0, |opens| u64::try_from(opens.0 - now.wall.0).unwrap_or(0));
+        let before = self.opens_at.map_or(0, |opens| u64::try_from(opens.0 - now.wall.0).unwrap_or(0));
         let from = now.engine.plus(Millis(before));
         turned.pace().time_for(waiting, from).map(|long| Millis(before + long.0))
     }
@@ -244,7 +255,7 @@ impl Line {
             called: self.inside.called(),
             admitted: self.admitted,
             free: self.stock.free,
-            stock: self.stock.word,
+            stock: self.word(now.wall),
             brake: (self.brake.open(), self.brake.trouble()),
             in_vain: self.in_vain,
             version: self.version,

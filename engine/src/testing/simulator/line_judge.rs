@@ -69,6 +69,7 @@ impl Judge<'_> {
             assert!(!matches!(proof, Proved::Ticket(_)), "a ticket was made from one that nobody has");
             assert!(book.mode.joins(), "somebody joined in mode {:?}", book.mode);
             assert!(!self.too_early(answer.now.wall), "somebody joined before the room opened");
+            assert!(!self.too_late(answer.now.wall), "somebody joined after the sale had closed");
             assert_eq!(view.ticket.number, book.given(view.ticket.lane), "the next number of the lane");
             let room = self.ledger.books.sales[DOOR].rules.room.as_deref().expect("the door has a room");
             let lane = own_lane.as_deref().or(*lane).unwrap_or(&room.lanes[0].name);
@@ -172,6 +173,10 @@ impl Judge<'_> {
         let before = rules.room.as_deref().map_or(0, |room| room.opens_before.0);
         rules.opens_at.is_some_and(|opens| wall.0 < opens.0.saturating_sub_unsigned(before))
             && !matches!(self.ledger.books.line.mode, Mode::PassThrough)
+    }
+
+    fn too_late(&self, wall: WallTime) -> bool {
+        self.ledger.books.sales[DOOR].rules.closes_at.is_some_and(|closes| wall >= closes)
     }
 
     /// The room was looked at, or its dials were turned.
@@ -279,7 +284,9 @@ impl Judge<'_> {
         let line = &self.ledger.books.line;
         match refusal {
             Refusal::SaleClosed => {
-                assert!(!line.mode.joins(), "people join in mode {:?}", line.mode);
+                let closed = self.too_late(answer.now.wall);
+                assert!(closed || !line.mode.joins(), "people join in mode {:?}", line.mode);
+                self.rests(answer, self.ledger.books.sales[DOOR].touched, "the sale");
                 self.rests(answer, line.touched, "the mode");
             }
             Refusal::NotReleased { .. } => {

@@ -1,0 +1,145 @@
+//! Nobody is called who could not buy: not before the opening, not after the close.
+
+use std::sync::Arc;
+
+use onsale_engine::decide::{AdmitNow, JoinLine, Proof};
+use onsale_engine::inventory::SlotSpec;
+use onsale_engine::outcome::StockState;
+use onsale_engine::refusal::Refusal;
+use onsale_engine::sale::SaleRules;
+use onsale_engine::testing::desk::{Desk, START_MS};
+use onsale_engine::time::WallTime;
+use onsale_engine::waiting_room::{Dials, LineView, Phase, RoomRules, TicketState, TicketView};
+
+const HOUR: u64 = 3_600_000;
+
+fn wall(ms: u64) -> WallTime {
+    WallTime((START_MS + ms).cast_signed())
+}
+
+fn join(desk: &Desk) -> String {
+    let request = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+    desk.core.join_line(desk.now(), &request).result.unwrap().ticket.text
+}
+
+fn crowd(desk: &Desk, people: usize) -> Vec<String> {
+    (0..people).map(|_| join(desk)).collect()
+}
+
+fn look(desk: &Desk, ticket: &str) -> TicketView {
+    desk.core.ticket(desk.now(), ticket).result.unwrap()
+}
+
+fn line(desk: &Desk) -> LineView {
+    desk.core.line(desk.now(), "day").result.unwrap()
+}
+
+fn called(desk: &Desk) -> u32 {
+    line(desk).lanes[0].called_up_to
+}
+
+/// Second after second, in which everybody named asks.
+fn pass(desk: &mut Desk, seconds: u64, there: &[String]) {
+    for second in 0..seconds {
+        desk.clock += 1_000;
+        if second % 2 == 0 {
+            for ticket in there {
+                look(desk, ticket);
+            }
+        }
+        desk.core.tick_lines(desk.now());
+        desk.core.buffer.discard();
+    }
+}
+
+fn room(rate: u32, active: u32) -> RoomRules {
+    RoomRules { dials: Dials { admit_per_minute: rate, max_active: active }, ..RoomRules::default() }
+}
+
+fn sale(room: Option<RoomRules>) -> SaleRules {
+    SaleRules { room: room.map(Arc::new), ..SaleRules::new("day", "UTC") }
+}
+
+fn desk_with(rules: SaleRules, units: u32) -> Desk {
+    let desk = Desk::new(4);
+    desk.sale(rules);
+    desk.slots("day", &[SlotSpec::new("one", "hall", units)]);
+    desk
+}
+
+#[test]
+fn an_opening_that_is_put_off_after_the_draw_is_waited_for() {
+    let opens = |ms| SaleRules { opens_at: Some(wall(ms)), ..sale(Some(room(60, 1_000))) };
+    let mut desk = desk_with(opens(60_000), 100);
+    let tickets = crowd(&desk, 10);
+    desk.clock = 59_000;
+    pass(&mut desk, 2, &tickets);
+    let drawn = line(&desk).drawn_at;
+    let before = called(&desk);
+    assert!(drawn.is_some() && before > 0, "{:?}", line(&desk));
+    for (later, phase) in [(2 * HOUR, Phase::Scheduled), (HOUR / 2, Phase::Paused)] {
+        desk.sale(opens(desk.clock + later));
+        pass(&mut desk, 8, &tickets);
+        let there = line(&desk);
+        assert_eq!((called(&desk), there.phase, there.drawn_at), (before, phase, drawn));
+        assert_eq!(there.stock, Some(StockState::NotReleased));
+        let waits =
+            tickets.iter().map(|ticket| look(&desk, ticket)).find(|view| view.ahead != Some(0)).unwrap();
+        assert_eq!((waits.state, waits.wait), (TicketState::Waiting, None));
+        let finish = there.finish.unwrap();
+        assert!(finish.0 > later - 8_000 && finish.0 < later + 60_000, "{finish:?} with {later} to go");
+    }
+    // An operator calls nobody into a sale that is not open either.
+    let five = AdmitNow { count: 5, ..AdmitNow::default() };
+    assert_eq!(desk.core.admit(desk.now(), "day", five).result, Ok(0));
+    desk.clock += HOUR / 2;
+    pass(&mut desk, 4, &tickets);
+    assert!(called(&desk) > before && line(&desk).phase == Phase::Open, "{:?}", line(&desk));
+}
+
+#[test]
+fn a_room_that_was_made_before_its_opening_was_known_still_draws() {
+    let mut desk = desk_with(sale(Some(room(60, 1_000))), 100);
+    pass(&mut desk, 1, &[]);
+    assert_eq!(line(&desk).phase, Phase::Open);
+    desk.sale(SaleRules { opens_at: Some(wall(HOUR / 2)), ..sale(Some(room(60, 1_000))) });
+    let tickets = crowd(&desk, 10);
+    pass(&mut desk, 5, &tickets);
+    let there = line(&desk);
+    assert_eq!((there.phase, there.drawn_at, there.active), (Phase::Prequeue, None, 0));
+    assert_eq!(there.registrations.count, 10);
+    desk.clock = HOUR / 2;
+    pass(&mut desk, 5, &tickets);
+    assert!(line(&desk).drawn_at.is_some() && called(&desk) > 0, "{:?}", line(&desk));
+}
+
+#[test]
+fn who_joins_an_open_sale_first_waits_at_once() {
+    let mut desk = desk_with(sale(Some(room(60, 1_000))), 100);
+    let ticket = join(&desk);
+    assert_eq!((look(&desk, &ticket).state, look(&desk, &ticket).place), (TicketState::Waiting, Some(1)));
+    pass(&mut desk, 1, &[ticket.clone()]);
+    assert_eq!(look(&desk, &ticket).state, TicketState::Called);
+}
+
+#[test]
+fn nobody_is_called_after_the_close() {
+    let closes = |ms| SaleRules { closes_at: Some(wall(ms)), ..sale(Some(room(60, 1_000))) };
+    let mut desk = desk_with(closes(10_000), 100);
+    let tickets = crowd(&desk, 30);
+    pass(&mut desk, 9, &tickets);
+    let before = called(&desk);
+    assert!(before > 0);
+    pass(&mut desk, 10, &tickets);
+    let there = line(&desk);
+    assert_eq!((called(&desk), there.phase, there.stock), (before, Phase::Closed, Some(StockState::Closed)));
+    assert_eq!(there.finish, None);
+    let states: Vec<_> = tickets.iter().map(|ticket| look(&desk, ticket).state).collect();
+    assert!(states.contains(&TicketState::Closed) && !states.contains(&TicketState::Waiting), "{states:?}");
+    let request = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+    assert_eq!(desk.core.join_line(desk.now(), &request).result.unwrap_err(), Refusal::SaleClosed);
+    // An hour more: the line goes on where it stopped.
+    desk.sale(closes(HOUR));
+    pass(&mut desk, 4, &tickets);
+    assert!(called(&desk) > before && line(&desk).phase == Phase::Open);
+}
