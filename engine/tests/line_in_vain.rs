@@ -1,14 +1,16 @@
-//! Nobody is called who could not buy: not before the opening, not after the close.
+//! Nobody is called who could not buy: not before the opening, not after the close, not at a rate of 0, not while the journal
+//! stands still.
 
 use std::sync::Arc;
 
-use onsale_engine::decide::{AdmitNow, JoinLine, Proof};
+use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::outcome::StockState;
+use onsale_engine::pulse::Beat;
 use onsale_engine::refusal::Refusal;
 use onsale_engine::sale::SaleRules;
 use onsale_engine::testing::desk::{Desk, START_MS};
-use onsale_engine::time::WallTime;
+use onsale_engine::time::{Millis, WallTime};
 use onsale_engine::waiting_room::{Dials, LineView, Phase, RoomRules, TicketState, TicketView};
 
 const HOUR: u64 = 3_600_000;
@@ -142,4 +144,49 @@ fn nobody_is_called_after_the_close() {
     desk.sale(closes(HOUR));
     pass(&mut desk, 4, &tickets);
     assert!(called(&desk) > before && line(&desk).phase == Phase::Open);
+}
+
+#[test]
+fn a_rate_of_0_calls_nobody_and_a_lower_one_not_at_the_old() {
+    for (rate, most) in [(0, 0), (60, 45)] {
+        let rules = RoomRules { claim: Millis(5_000), ..room(6_000, 20) };
+        let mut desk = desk_with(sale(Some(rules)), 1_000);
+        let tickets = crowd(&desk, 300);
+        // The cap holds the line; who is called does not come, and gives back what their call has cost.
+        pass(&mut desk, 30, &tickets);
+        let turned =
+            LineChange { admit_per_minute: Some(rate), max_active: Some(1_000), ..LineChange::default() };
+        desk.core.set_line(desk.now(), "day", &turned).result.unwrap();
+        let before = called(&desk);
+        pass(&mut desk, 40, &tickets);
+        let more = called(&desk) - before;
+        assert!(more <= most, "{more} called in 40 s at {rate} a minute");
+        assert!(rate == 0 || more >= 38, "{more} called in 40 s at {rate} a minute");
+    }
+}
+
+#[test]
+fn nobody_is_called_while_the_journal_stands_still() {
+    let mut desk = desk_with(sale(Some(room(6_000, 50))), 1_000);
+    let tickets = crowd(&desk, 400);
+    let mut up_to = Vec::new();
+    for second in 0..14_u64 {
+        let journal_lag = Millis(match second {
+            0..3 => 0,
+            3..6 => 600,
+            _ => 60_000,
+        });
+        desk.core.note_beat(desk.now(), &Beat { checkout: None, asked: 0, failed: 0, journal_lag });
+        if second == 7 {
+            // The called give their calls back: there is room under the cap.
+            for ticket in &tickets {
+                if look(&desk, ticket).state == TicketState::Called {
+                    desk.core.leave_line(desk.now(), ticket).result.unwrap();
+                }
+            }
+        }
+        pass(&mut desk, 1, &tickets);
+        up_to.push(called(&desk));
+    }
+    assert!(up_to[6] > 0 && up_to[6] == up_to[13], "{up_to:?}");
 }

@@ -62,6 +62,7 @@ impl Core {
             let called = decision.call(sale, may_call, in_view);
             let line = decision.line_mut(sale);
             line.brake.spend(called);
+            line.valve.spend(called);
             line.measure(at, wall);
             Ok(())
         });
@@ -267,12 +268,13 @@ impl Decision<'_> {
         let at = self.at();
         let line = self.line_mut(sale);
         let let_through = line.brake.lets(line.pace(), at);
+        line.valve.step(line.credit, line.pace(), at);
         let line = self.line(sale);
         // Who was called while nothing can be held would be called in vain.
         if !line.calls(self.now_at().wall) || self.check_room().is_err() {
             return (0, 0);
         }
-        let earned = line.credit.people(line.pace(), self.at());
+        let earned = line.earned(at);
         let servable = line.flow.in_view(line.stock) / u64::from(line.rules.units_per_visitor);
         let unserved = u64::from(line.inside.called()) + line.unserved.len() as u64;
         let in_view = u32::try_from(servable.saturating_sub(unserved)).unwrap_or(u32::MAX);

@@ -74,7 +74,8 @@ impl Brake {
             Some(_) => self.open / 2,
             None => (self.open + EASE).min(OPEN),
         };
-        if was == OPEN && self.open < OPEN {
+        // What was saved before is not let through in a standstill either.
+        if was == OPEN && self.open < OPEN || self.open == 0 {
             (self.saved, self.at) = (0, at);
         }
         // The reason stays until the brake is released.
@@ -139,6 +140,18 @@ mod tests {
         assert_eq!((brake.open(), brake.trouble()), (500, Some(Trouble::Errors)));
         brake.step(&Beat { journal_lag: Millis(5_001), ..GOOD }, rules, Timestamp(0));
         assert_eq!((brake.open(), brake.trouble()), (0, Some(Trouble::Journal)));
+    }
+
+    #[test]
+    fn a_standstill_lets_nobody_through_who_was_let_through_before() {
+        let (mut brake, pace) = (Brake::default(), Pace { rate: 6_000, ramp: None });
+        brake.step(&Beat { journal_lag: Millis(600), ..GOOD }, BrakeRules::default(), Timestamp(5_000));
+        assert_eq!(brake.lets(pace, Timestamp(6_000)), 50);
+        brake.step(&Beat { journal_lag: Millis(5_001), ..GOOD }, BrakeRules::default(), Timestamp(6_000));
+        assert_eq!(brake.lets(pace, Timestamp(9_000)), 0);
+        brake.step(&GOOD, BrakeRules::default(), Timestamp(9_000));
+        assert_eq!(brake.lets(pace, Timestamp(9_000)), 0, "time that stood still earns nothing");
+        assert_eq!(brake.lets(pace, Timestamp(10_000)), 10);
     }
 
     #[test]

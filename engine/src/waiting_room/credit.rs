@@ -34,6 +34,12 @@ impl Credit {
         u32::try_from(self.earned(pace, at) / PERSON).unwrap_or(u32::MAX)
     }
 
+    /// The most that is kept of what was given back.
+    fn most(pace: Pace, at: Timestamp) -> u64 {
+        // A part of a person more, as above: at a slow rate every one who does not come would take a half of the next along.
+        (u64::from(pace.at(at)) * 1_000 * MOST_SECONDS).max(PERSON) + PERSON - 1
+    }
+
     /// So many were called at `at`.
     pub(super) fn spend(&mut self, pace: Pace, at: Timestamp, people: u32) {
         let earned = self.earned(pace, at);
@@ -42,15 +48,47 @@ impl Credit {
 
     /// So many who were called did not come.
     pub(super) fn give_back(&mut self, pace: Pace, at: Timestamp, people: u32) {
-        // A part of a person more, as above: at a slow rate every one who does not come would take a half of the next along.
-        let most = (u64::from(pace.at(at)) * 1_000 * MOST_SECONDS).max(PERSON) + PERSON - 1;
         let saved = self.earned(pace, at) + u64::from(people) * PERSON;
-        *self = Self { saved: saved.min(most.max(self.saved)), at };
+        *self = Self { saved: saved.min(Self::most(pace, at).max(self.saved)), at };
     }
 
     /// From `at` on another pace earns.
     pub(super) fn turn(&mut self, old: Pace, at: Timestamp) {
         *self = Self { saved: self.earned(old, at), at };
+    }
+}
+
+/// A credit that was saved at a higher rate than there is now: it is let out at this one. While there is more than this rate would
+/// ever have saved, the clock earns nothing beside it, so nobody is called twice. No state: a restart begins without a second's worth.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Valve {
+    limits: bool,
+    open: u64,
+    at: Timestamp,
+}
+
+impl Valve {
+    /// Follows the clock.
+    pub fn step(&mut self, credit: Credit, pace: Pace, at: Timestamp) {
+        let limits = credit.saved > Credit::most(pace, at);
+        if limits && self.limits {
+            let second = (u64::from(pace.at(at)) * 1_000).max(PERSON);
+            self.open = (self.open + pace.earned(self.at, at)).min(second + PERSON - 1);
+        } else {
+            self.open = 0;
+        }
+        (self.limits, self.at) = (limits, at);
+    }
+
+    /// How many it lets out now.
+    #[must_use]
+    pub fn lets(&self) -> u32 {
+        if self.limits { u32::try_from(self.open / PERSON).unwrap_or(u32::MAX) } else { u32::MAX }
+    }
+
+    /// So many were called.
+    pub fn spend(&mut self, people: u32) {
+        self.open = self.open.saturating_sub(u64::from(people) * PERSON);
     }
 }
 
@@ -92,6 +130,30 @@ mod tests {
         assert_eq!(credit.people(still(600), hour), 3);
         credit.give_back(still(600), hour, 1_000);
         assert_eq!(credit.people(still(600), hour), 50);
+    }
+
+    #[test]
+    fn what_was_saved_at_a_high_rate_is_let_out_at_the_low_one() {
+        let (mut credit, mut valve) = (Credit::default(), Valve::default());
+        let mut at = Timestamp(3_600_000);
+        credit.give_back(still(6_000), at, 400);
+        credit.turn(still(6_000), at);
+        let mut minutes = Vec::new();
+        for _ in 0..10 {
+            let mut called = 0;
+            for _ in 0..1_200 {
+                at = at.plus(Millis(50));
+                valve.step(credit, still(60), at);
+                let people = credit.people(still(60), at).min(valve.lets());
+                credit.spend(still(60), at, people);
+                valve.spend(people);
+                called += people;
+            }
+            minutes.push(called);
+        }
+        // What is within five seconds of the rate may come at once.
+        assert!(minutes.iter().all(|people| (59..=66).contains(people)), "{minutes:?}");
+        assert!((600..=606).contains(&minutes.iter().sum::<u32>()), "{minutes:?}");
     }
 
     #[test]

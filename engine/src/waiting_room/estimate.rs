@@ -169,7 +169,7 @@ impl Line {
     fn is_waiting_for_stock(&self, lane: u8, at: Timestamp) -> bool {
         let set_aside = self.stock.backed.get(usize::from(lane)).copied().unwrap_or(0);
         let servable = self.flow.in_view(self.stock) / u64::from(self.rules.units_per_visitor);
-        let earned = self.credit.people(self.pace(), at);
+        let earned = self.earned(at);
         self.stock.word.is_some() && servable == 0 && set_aside == 0 && earned > 0
     }
 
@@ -210,7 +210,7 @@ impl Line {
         let waiting = self.lanes.iter().any(|lane| lane.waiting() > 0 || !lane.back.is_empty());
         let calls = self.calls(wall);
         let called: u64 = self.lanes.iter().map(|lane| lane.called).sum();
-        let earned = self.credit.people(self.pace(), at);
+        let earned = self.earned(at);
         let counts = self.moves.counts;
         self.moves.step(super::moves::Step {
             at,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::arrivals::Arrivals;
 use super::books::{BY_SETTINGS, Change, ITSELF};
 use super::brake::Brake;
-use super::credit::Credit;
+use super::credit::{Credit, Valve};
 use super::draw::{Leaf, Seed};
 use super::idle::Idle;
 use super::inside::{Inside, Packed};
@@ -124,6 +124,8 @@ pub struct Line {
     pub shares: Shares,
     /// How slowly people are called while the rest is in trouble. No state.
     pub brake: Brake,
+    /// How fast a credit from a higher rate is let out. No state.
+    pub valve: Valve,
     /// Carts that were asked for without a pass while nobody needs one, since the last second. No state.
     pub arrivals: Arrivals,
     /// The enqueue tokens that made places, by a keyed hash of their own names: each belongs to one ticket for good. 24 bytes
@@ -192,6 +194,7 @@ impl Line {
             idle: Idle::default(),
             shares: Shares::default(),
             brake: Brake::default(),
+            valve: Valve::default(),
             arrivals: Arrivals::default(),
             inside: Inside::default(),
             credit: Credit::default(),
@@ -355,6 +358,15 @@ impl Line {
     #[must_use]
     pub fn calls(&self, wall: WallTime) -> bool {
         self.drawn.is_some() && self.mode.calls() && self.is_open(wall)
+    }
+
+    /// How many could be called by the rate: at a rate of 0 nobody, whatever was saved before or is given back.
+    #[must_use]
+    pub fn earned(&self, at: Timestamp) -> u32 {
+        if self.pace().at(at) == 0 {
+            return 0;
+        }
+        self.credit.people(self.pace(), at).min(self.valve.lets())
     }
 
     /// Whether people may join, clock and mode considered; the table of `phase.rs`.

@@ -42,7 +42,7 @@ pub use arrivals::Arrivals;
 pub use books::{Act, Change, ITSELF, MAX_CHANGES, Turned};
 pub use brake::{Brake, BrakeRules, OPEN, Trouble};
 pub use chances::LowChances;
-pub use credit::Credit;
+pub use credit::{Credit, Valve};
 pub use grade::{CLASSES, ERRORS, First, Grade, Marks, Raised, tenths};
 pub use idle::Idle;
 pub use inside::{Inside, Packed, Stay};
