@@ -7,7 +7,7 @@ use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::outcome::StockState;
 use onsale_engine::pulse::Beat;
-use onsale_engine::refusal::Refusal;
+use onsale_engine::refusal::{Missing, Refusal};
 use onsale_engine::sale::SaleRules;
 use onsale_engine::testing::desk::{Desk, START_MS};
 use onsale_engine::time::{Millis, WallTime};
@@ -163,6 +163,30 @@ fn a_rate_of_0_calls_nobody_and_a_lower_one_not_at_the_old() {
         assert!(more <= most, "{more} called in 40 s at {rate} a minute");
         assert!(rate == 0 || more >= 38, "{more} called in 40 s at {rate} a minute");
     }
+}
+
+#[test]
+fn who_waits_in_a_room_that_was_taken_away_is_let_through() {
+    let mut desk = desk_with(sale(Some(room(60, 1_000))), 100);
+    let tickets = crowd(&desk, 30);
+    pass(&mut desk, 5, &tickets);
+    desk.sale(sale(None));
+    let view = look(&desk, &tickets[29]);
+    assert_eq!((view.phase, line(&desk).phase), (Phase::PassThrough, Phase::PassThrough));
+    let request = JoinLine { sale: "day", proof: Proof::Nobody, lane: None };
+    let refused = desk.core.join_line(desk.now(), &request).result.unwrap_err();
+    assert_eq!(refused, Refusal::NotFound(Missing::WaitingRoom));
+    pass(&mut desk, 40, &tickets);
+    assert_eq!(called(&desk), 30, "everybody has had a turn");
+    // Calls and sessions end as ever.
+    desk.clock += HOUR;
+    pass(&mut desk, 2, &[]);
+    assert_eq!(line(&desk).active, 0);
+    // The room is back, and so are its places.
+    desk.sale(sale(Some(room(60, 1_000))));
+    assert_eq!(line(&desk).phase, Phase::Open);
+    let last = join(&desk);
+    assert_eq!(look(&desk, &last).place, Some(31));
 }
 
 #[test]

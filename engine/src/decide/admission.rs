@@ -32,14 +32,25 @@ const IDLE_BATCH: usize = 200;
 impl Core {
     /// One step of every line. For the ticker.
     pub fn tick_lines(&self, now: Now) {
-        let listing = self.state.names.listing();
-        for (index, view) in listing.sales.iter().enumerate() {
-            if view.rules.room.is_some()
-                && let Ok(sale) = u16::try_from(index)
-            {
-                self.tick_line(now, SaleIx(sale));
-            }
+        for sale in self.lines_in_use() {
+            self.tick_line(now, sale);
         }
+    }
+
+    /// The sales with a waiting room, and those whose room was taken away while people are in it.
+    fn lines_in_use(&self) -> Vec<SaleIx> {
+        let listing = self.state.names.listing();
+        let mut sales = Vec::new();
+        for shard in 0..self.state.shards() {
+            let lines = self.state.lock_lines(usize::from(shard));
+            let has_room = |sale: SaleIx| {
+                listing.sales.get(usize::from(sale.0)).is_some_and(|sale| sale.rules.room.is_some())
+            };
+            let in_use = lines.lines.iter().filter(|(sale, line)| has_room(**sale) || line.is_in_use());
+            sales.extend(in_use.map(|(sale, _)| *sale));
+        }
+        sales.sort_unstable();
+        sales
     }
 
     fn tick_line(&self, now: Now, sale: SaleIx) {
@@ -70,17 +81,12 @@ impl Core {
 
     /// A second has passed: the brakes follow, and a room that waits for it switches itself on. For the ticker.
     pub fn note_beat(&self, now: Now, beat: &Beat) {
-        let listing = self.state.names.listing();
-        for (index, view) in listing.sales.iter().enumerate() {
-            if view.rules.room.is_some()
-                && let Ok(sale) = u16::try_from(index)
-            {
-                // Without room in the buffer the same comes with the next second.
-                let _ = self.on_line(now, SaleIx(sale), |decision| {
-                    decision.feel(SaleIx(sale), beat);
-                    Ok(())
-                });
-            }
+        for sale in self.lines_in_use() {
+            // Without room in the buffer the same comes with the next second.
+            let _ = self.on_line(now, sale, |decision| {
+                decision.feel(sale, beat);
+                Ok(())
+            });
         }
     }
 
@@ -238,7 +244,8 @@ impl Decision<'_> {
         let (at, wall) = (self.at(), self.now_at().wall);
         let line = self.line_mut(sale);
         line.brake.step(beat, line.rules.brake, at);
-        let Some(rules) = line.rules.switch_on.filter(|_| line.mode == Mode::PassThrough) else {
+        let waits = line.mode == Mode::PassThrough && !line.is_gone;
+        let Some(rules) = line.rules.switch_on.filter(|_| waits) else {
             // What was then says nothing of the day on which nobody needs a pass again.
             line.arrivals = Arrivals::default();
             return;

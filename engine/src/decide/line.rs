@@ -284,7 +284,8 @@ impl Decision<'_> {
     pub(super) fn look_at_sale(&mut self, sale: SaleIx) {
         let listing = self.core.state.names.listing();
         let Some(rules) = listing.sales.get(usize::from(sale.0)).map(|sale| &sale.rules) else { return };
-        self.line_mut(sale).closes_at = rules.closes_at;
+        let line = self.line_mut(sale);
+        (line.closes_at, line.is_gone) = (rules.closes_at, rules.room.is_none());
     }
 
     /// The draw if it is due, by whoever does not join: where no opening is set, it waits for somebody to be in it.
@@ -370,6 +371,9 @@ impl Decision<'_> {
         request: &JoinLine<'_>,
         may: impl FnOnce(&Self) -> Result<(), Refusal>,
     ) -> Result<JoinedLine, Refusal> {
+        if self.line(sale).is_gone {
+            return Err(Refusal::NotFound(Missing::WaitingRoom));
+        }
         self.draw_if_due(sale);
         let known = match request.proof {
             Proof::Nobody => None,

@@ -113,7 +113,7 @@ impl Line {
 
     /// How long until a place (from 0) of a lane has its turn; none while nobody can say.
     fn range(&self, lane: u8, place: u32, at: Timestamp) -> Option<(f64, f64)> {
-        if !self.mode.calls() || self.drawn.is_none() {
+        if !self.mode_now().calls() || self.drawn.is_none() {
             return None;
         }
         let here = self.lanes.get(usize::from(lane))?;

@@ -67,6 +67,9 @@ pub struct Line {
     pub opens_at: Option<WallTime>,
     /// When it closes. No state: read from the sale whenever the line is held.
     pub closes_at: Option<WallTime>,
+    /// Whether the sale has no waiting room any more: nobody needs a pass, and who still waits is let through. No state, read
+    /// with the other.
+    pub is_gone: bool,
     /// The terms.
     pub rules: RoomRules,
     /// The mode now.
@@ -175,6 +178,7 @@ impl Line {
             made,
             opens_at: sale.opens_at,
             closes_at: sale.closes_at,
+            is_gone: false,
             rules: room.clone(),
             mode: if room.switch_on.is_some() { Mode::PassThrough } else { Mode::Queue },
             dials: room.dials,
@@ -327,13 +331,29 @@ impl Line {
     /// Whether nobody comes in without a pass but operators.
     #[must_use]
     pub fn everybody_needs_a_pass(&self) -> bool {
-        self.mode != Mode::PassThrough && self.rules.open_channels.is_empty()
+        self.mode_now() != Mode::PassThrough && self.rules.open_channels.is_empty()
     }
 
     /// The rate at which people may come in.
     #[must_use]
     pub fn pace(&self) -> Pace {
         Pace { rate: self.dials.admit_per_minute, ramp: self.ramp }
+    }
+
+    /// The mode as it works: a room that was taken away is in nobody's way, whatever stands on its dial.
+    #[must_use]
+    pub fn mode_now(&self) -> Mode {
+        self.worked(self.mode)
+    }
+
+    pub(super) fn worked(&self, mode: Mode) -> Mode {
+        if self.is_gone { Mode::PassThrough } else { mode }
+    }
+
+    /// Whether anybody waits, is called or inside: there is something to do though the room was taken away.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.inside.active() > 0 || self.lanes.iter().any(|lane| lane.waiting() > 0 || !lane.back.is_empty())
     }
 
     /// Whether the sale has closed.
@@ -357,7 +377,7 @@ impl Line {
     /// Whether anybody is called: the places are drawn, the operator lets it, and carts can be made by the clock.
     #[must_use]
     pub fn calls(&self, wall: WallTime) -> bool {
-        self.drawn.is_some() && self.mode.calls() && self.is_open(wall)
+        self.drawn.is_some() && self.mode_now().calls() && self.is_open(wall)
     }
 
     /// How many could be called by the rate: at a rate of 0 nobody, whatever was saved before or is given back.
@@ -385,7 +405,7 @@ impl Line {
             () if self.opens_later(wall) => Clock::PutOff,
             () => Clock::Open,
         };
-        Phase::of(mode, clock, self.stock.sold_out)
+        Phase::of(self.worked(mode), clock, self.stock.sold_out)
     }
 }
 

@@ -210,7 +210,7 @@ impl Line {
     pub fn finish(&self, turned: &Turned, now: Now) -> Option<Millis> {
         let waiting: u64 =
             self.lanes.iter().map(|lane| u64::from(lane.waiting()) + lane.back.len() as u64).sum();
-        if waiting == 0 || !turned.mode.calls() || self.has_closed(now.wall) {
+        if waiting == 0 || !self.worked(turned.mode).calls() || self.has_closed(now.wall) {
             return None;
         }
         let before = self.opens_at.map_or(0, |opens| u64::try_from(opens.0 - now.wall.0).unwrap_or(0));
