@@ -1,15 +1,19 @@
 //! Nobody is called who could not buy: not before the opening, not after the close, not at a rate of 0, not while the journal
-//! stands still.
+//! stands still. And what is left, a place, is
+//! somebody's.
 
 use std::sync::Arc;
 
+use codes_desk::code;
 use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof};
+use onsale_engine::ids::{ChannelIx, CustomerHash};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::outcome::StockState;
 use onsale_engine::pulse::Beat;
 use onsale_engine::refusal::{Missing, Refusal};
+use onsale_engine::request::{Caller, Holder, Notes, OnCart, OpenCart, Want};
 use onsale_engine::sale::SaleRules;
-use onsale_engine::testing::desk::{Desk, START_MS};
+use onsale_engine::testing::desk::{Desk, START_MS, slot};
 use onsale_engine::time::{Millis, WallTime};
 use onsale_engine::waiting_room::{Dials, LineView, Phase, RoomRules, TicketState, TicketView};
 
@@ -67,6 +71,26 @@ fn desk_with(rules: SaleRules, units: u32) -> Desk {
     desk.sale(rules);
     desk.slots("day", &[SlotSpec::new("one", "hall", units)]);
     desk
+}
+
+fn holder(desk: &Desk, ticket: &str) -> Caller {
+    let (ticket, person) = desk.core.ticket_holder(desk.now(), ticket).result.unwrap();
+    let customer = CustomerHash(if person == 0 { 1 << 90 | u128::from(ticket.number) } else { person });
+    Caller {
+        credential: 9,
+        channel: ChannelIx(0),
+        operator: false,
+        holder: Some(Holder { ticket, customer }),
+    }
+}
+
+fn open(desk: &mut Desk, ticket: &str, wants: &[Want]) -> Result<OnCart, Refusal> {
+    let caller = holder(desk, ticket);
+    let customer = caller.holder.unwrap().customer;
+    let (key, notes) = (desk.key(), Notes::default());
+    let request = OpenCart { caller, key, sale: "day", customer, wants, notes, code: None };
+    let cart = desk.core.open_cart(desk.now(), &request).result?.cart;
+    Ok(OnCart { caller, key: Some(desk.key()), cart })
 }
 
 #[test]
@@ -187,6 +211,51 @@ fn who_waits_in_a_room_that_was_taken_away_is_let_through() {
     assert_eq!(line(&desk).phase, Phase::Open);
     let last = join(&desk);
     assert_eq!(look(&desk, &last).place, Some(31));
+}
+
+/// How long the one place inside is kept by somebody whose cart is given back, or paid.
+fn kept(pay: bool) -> u64 {
+    let rules = RoomRules { idle: Millis(10_000), ..room(6_000, 1) };
+    let mut desk = desk_with(sale(Some(rules)), 100);
+    let first = join(&desk);
+    pass(&mut desk, 1, &[first.clone()]);
+    let cart = open(&mut desk, &first, &[slot("one", 1)]).unwrap();
+    if pay {
+        desk.core.checkout(desk.now(), cart).result.unwrap();
+        let again = JoinLine { sale: "day", proof: Proof::Ticket(&first), lane: None };
+        desk.core.join_line(desk.now(), &again).result.unwrap();
+        pass(&mut desk, 1, &[]);
+        desk.core.use_pass(desk.now(), cart.caller.holder.unwrap().ticket).result.unwrap();
+    } else {
+        desk.core.abandon(desk.now(), cart).result.unwrap();
+    }
+    let next = join(&desk);
+    let since = desk.clock;
+    while called(&desk) < 2 && desk.clock - since < HOUR {
+        pass(&mut desk, 1, &[next.clone()]);
+    }
+    (desk.clock - since) / 1_000
+}
+
+#[test]
+fn a_place_is_free_as_soon_as_nothing_is_in_a_cart() {
+    assert!(kept(false) <= 12, "after the cart was given back: {} s", kept(false));
+    assert!(kept(true) <= 12, "after an order and another turn: {} s", kept(true));
+}
+
+#[test]
+fn who_gives_one_cart_back_and_has_another_is_not_idle() {
+    let rules = RoomRules { idle: Millis(10_000), ..room(6_000, 1) };
+    let mut desk = desk_with(sale(Some(rules)), 100);
+    let first = join(&desk);
+    pass(&mut desk, 1, &[first.clone()]);
+    let cart = open(&mut desk, &first, &[slot("one", 1)]).unwrap();
+    desk.core.abandon(desk.now(), cart).result.unwrap();
+    open(&mut desk, &first, &[slot("one", 1)]).unwrap();
+    // The answer is lost, and the same is asked again.
+    desk.core.abandon(desk.now(), cart).result.unwrap();
+    pass(&mut desk, 60, &[]);
+    assert_eq!(look(&desk, &first).state, TicketState::Admitted);
 }
 
 #[test]

@@ -9,8 +9,10 @@ use crate::fact::{Cold, Joined, Kind, LineFact};
 use crate::ids::SaleIx;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
+use crate::request::Holder;
 use crate::state::Held;
 use crate::time::{Millis, Now, Timestamp, WallTime};
+use crate::visitors::{FOR_EVER, VisitorShard};
 use crate::waiting_room::draw::{Leaf, MOST_REGISTRATIONS};
 use crate::waiting_room::{
     Claimed, LONGEST_POLL, Line, LineShard, LineView, Phase, RoomRules, Row, Standing, Ticket, TicketKey,
@@ -168,7 +170,11 @@ impl Core {
                 }
                 let until = decision.at().plus(session);
                 decision.happen(sale, LineFact::Claimed { lane, number, until });
-                decision.line_mut(sale).unserved.insert(packed(lane, number));
+                let in_use = decision.at().plus(decision.line(sale).rules.idle);
+                let line = decision.line_mut(sale);
+                line.unserved.insert(packed(lane, number));
+                // What the cart of an earlier session kept is over with that session.
+                line.idle.reset(packed(lane, number), in_use);
             }
             match decision.line(sale).standing(lane, number, decision.at()) {
                 Some((Standing::Inside, Some(until))) => {
@@ -204,6 +210,25 @@ impl Core {
                 }
                 // Who asks is not idle, however soon the cart lapses.
                 Wish::Extended { until } => line.idle.stir(packed, until.max(at.plus(line.rules.idle))),
+            }
+            Ok(())
+        });
+    }
+
+    /// Somebody inside gave a cart back: if they have no other, they are idle from now on. Their carts and the line are looked at
+    /// together, so that a cart which is made meanwhile keeps the session.
+    pub(super) fn note_given_back(&self, now: Now, holder: Holder) {
+        let Holder { ticket, customer } = holder;
+        let Ok(mut decision) = Decision::begin(self, now, 0) else { return };
+        decision.guards.lock_visitors(VisitorShard::of(customer, self.state.shards()));
+        let _ = Self::in_line(decision, ticket.sale, |decision| {
+            let at = decision.at();
+            let carts = decision.guards.look_visitors().carts(customer, ticket.sale);
+            let lives = carts.iter().any(|cart| cart.until != FOR_EVER && cart.until > at);
+            if !lives && decision.is_inside(ticket) {
+                let line = decision.line_mut(ticket.sale);
+                let in_use = at.plus(line.rules.idle);
+                line.idle.reset(packed(ticket.lane, ticket.number), in_use);
             }
             Ok(())
         });

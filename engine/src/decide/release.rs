@@ -30,7 +30,7 @@ impl Core {
         out: impl Fn(&mut Decision<'_>) -> Result<Ordinals, Refusal>,
     ) -> Answer<CartView> {
         let replayed = |decision: &mut Decision<'_>, key| decision.replay_cart(key);
-        self.on_cart(now, on, Called::Cart, Beside::bytes(MAX_HOLDS), replayed, |decision| {
+        let answer = self.on_cart(now, on, Called::Cart, Beside::bytes(MAX_HOLDS), replayed, |decision| {
             decision.demand_open(on.cart)?;
             let out = out(decision)?;
             let whole = out.len() == decision.present(on.cart).len();
@@ -40,7 +40,11 @@ impl Core {
             }
             decision.commit(Kind::Released { cart: on.cart, out, key: on.key });
             Ok(decision.cart_view(on.cart, None))
-        })
+        });
+        if let (Some(holder), Ok(_)) = (on.caller.holder, &answer.result) {
+            self.note_given_back(answer.now, holder);
+        }
+        answer
     }
 }
 

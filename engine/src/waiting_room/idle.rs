@@ -27,6 +27,14 @@ impl Idle {
         self.ends.insert((until, ticket));
     }
 
+    /// A session is in use until then and no longer: what kept it before has ended.
+    pub fn reset(&mut self, ticket: Packed, until: Timestamp) {
+        if let Some(known) = self.until.remove(&ticket) {
+            self.ends.remove(&(known, ticket));
+        }
+        self.stir(ticket, until);
+    }
+
     /// Takes one out that has not been in use since `at`.
     pub fn next(&mut self, at: Timestamp) -> Option<Packed> {
         let (until, ticket) = self.ends.first().copied().filter(|(until, _)| *until <= at)?;
@@ -53,5 +61,15 @@ mod tests {
         assert_eq!(idle.next(Timestamp(89)), None);
         assert_eq!(idle.next(Timestamp(90)), Some(1));
         assert_eq!(idle.next(Timestamp(999)), None);
+    }
+
+    #[test]
+    fn what_kept_a_session_may_end_before_its_time() {
+        let mut idle = Idle::default();
+        idle.stir(1, Timestamp(900));
+        idle.reset(1, Timestamp(30));
+        idle.reset(2, Timestamp(40));
+        assert_eq!((idle.next(Timestamp(30)), idle.next(Timestamp(39))), (Some(1), None));
+        assert_eq!((idle.next(Timestamp(40)), idle.next(Timestamp(999))), (Some(2), None));
     }
 }
