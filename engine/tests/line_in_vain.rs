@@ -1,5 +1,5 @@
 //! Nobody is called who could not buy: not before the opening, not after the close, not at a rate of 0, not while the journal
-//! stands still. And what is left, a place, is
+//! stands still, not for half a bundle. And what is left, a place or a unit, is
 //! somebody's.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use onsale_engine::outcome::StockState;
 use onsale_engine::pulse::Beat;
 use onsale_engine::refusal::{Missing, Refusal};
 use onsale_engine::request::{Caller, Holder, Notes, OnCart, OpenCart, Want};
-use onsale_engine::sale::SaleRules;
+use onsale_engine::sale::{BundleRule, ProductRule, SaleRules};
 use onsale_engine::testing::desk::{Desk, START_MS, slot};
 use onsale_engine::time::{Millis, WallTime};
 use onsale_engine::waiting_room::{Dials, LineView, Phase, RoomRules, TicketState, TicketView};
@@ -256,6 +256,76 @@ fn who_gives_one_cart_back_and_has_another_is_not_idle() {
     desk.core.abandon(desk.now(), cart).result.unwrap();
     pass(&mut desk, 60, &[]);
     assert_eq!(look(&desk, &first).state, TicketState::Admitted);
+}
+
+/// A hundred of `d1` and so many of `d2`, which are sold in one bundle alone.
+fn pairs(seconds: u32, upv: u32) -> Desk {
+    let product = |name: &str| ProductRule { name: name.into(), sold_only_in: Some("two".into()) };
+    let two = BundleRule {
+        name: "two".into(),
+        parts: vec!["d1".into(), "d2".into()],
+        same_venue: true,
+        gap_days: None,
+        cancel_parts: false,
+    };
+    let desk = Desk::new(4);
+    desk.sale(SaleRules {
+        bundles: vec![two],
+        products: vec![product("d1"), product("d2")],
+        ..sale(Some(RoomRules { units_per_visitor: upv, ..room(600, 100) }))
+    });
+    let one = |id: &str, product: &str, units| SlotSpec {
+        product: Some(product.into()),
+        ..SlotSpec::new(id, "hall", units)
+    };
+    desk.slots("day", &[one("a", "d1", 100), one("b", "d2", seconds)]);
+    desk
+}
+
+#[test]
+fn nobody_is_called_for_half_a_bundle() {
+    let any = Want::AnyBundle { rule: "two".into(), venue: "hall".into(), from: None, to: None };
+    for (seconds, people) in [(0, 0), (7, 7)] {
+        let mut desk = pairs(seconds, 2);
+        let tickets = crowd(&desk, 30);
+        pass(&mut desk, 10, &tickets);
+        assert_eq!((called(&desk), line(&desk).free), (people, u64::from(people) * 2));
+        for ticket in &tickets {
+            if look(&desk, ticket).state == TicketState::Called {
+                open(&mut desk, ticket, std::slice::from_ref(&any)).unwrap();
+            }
+        }
+        pass(&mut desk, 5, &tickets);
+        let there = line(&desk);
+        assert_eq!((called(&desk), there.in_vain), (people, 0));
+        let (phase, word) = match people {
+            0 => (Phase::SoldOut, StockState::SoldOut),
+            _ => (Phase::Open, StockState::AllHeld),
+        };
+        assert_eq!((there.phase, there.stock), (phase, Some(word)));
+    }
+}
+
+#[test]
+fn the_last_unit_is_somebodys() {
+    let mut desk = desk_with(sale(Some(RoomRules { units_per_visitor: 2, ..room(600, 100) })), 1);
+    let tickets = crowd(&desk, 3);
+    pass(&mut desk, 10, &tickets);
+    assert_eq!(called(&desk), 1, "one for the last unit, and nobody beside them");
+}
+
+#[test]
+fn a_slot_of_nothing_is_not_waited_for() {
+    let mut desk = desk_with(sale(Some(room(60, 10))), 0);
+    desk.slots(
+        "day",
+        &[SlotSpec { releases_at: Some(wall(24 * HOUR)), ..SlotSpec::new("later", "hall", 0) }],
+    );
+    pass(&mut desk, 1, &[]);
+    assert_eq!((line(&desk).phase, line(&desk).stock), (Phase::SoldOut, Some(StockState::SoldOut)));
+    desk.slots("day", &[SlotSpec { releases_at: Some(wall(24 * HOUR)), ..SlotSpec::new("more", "hall", 1) }]);
+    pass(&mut desk, 1, &[]);
+    assert_eq!((line(&desk).phase, line(&desk).stock), (Phase::Open, Some(StockState::NotReleased)));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! weight; each calls its next places and, for every [`BACK_EVERY`] of them, one of those who missed their turn and are back.
 
 use super::line::LINE_BYTES;
+use super::sellable::{Sellable, Units};
 use super::{Core, Decision};
 use crate::codes::{CodeHash, CodeShard};
 use crate::fact::{Cold, Kind, LineFact};
@@ -12,6 +13,7 @@ use crate::ids::SaleIx;
 use crate::outcome::StockState;
 use crate::pulse::Beat;
 use crate::refusal::Refusal;
+use crate::sale::SaleRules;
 use crate::sequence::Sequence;
 use crate::time::Now;
 use crate::waiting_room::{
@@ -93,43 +95,33 @@ impl Core {
     /// Units of a sale as they stand, shard after shard.
     fn stock_in_view(&self, now: Now, sale: SaleIx) -> Stock {
         let mut stock = Stock { rests_on: Sequence::ZERO, ..Stock::default() };
-        let (mut later, mut some, mut capacity) = (false, false, 0);
+        let (mut some, mut capacity) = (false, 0);
+        let listing = self.state.names.listing();
+        let Some(rules) = listing.sales.get(usize::from(sale.0)).map(|sale| &sale.rules) else {
+            return stock;
+        };
+        let mut sellable = Sellable::new(rules);
         for number in 0..self.state.shards() {
             let mut shard = self.state.lock_shard(number);
             shard.release_to(sale, now.wall);
-            for group in shard.groups_of_sale(sale) {
-                let (_, free_later, next) = group.unreleased();
-                stock.free += group.counts.free().saturating_sub(free_later);
-                stock.held += group.counts.held;
-                stock.later += free_later;
+            let groups = shard.groups_of_sale(sale).map(|group| {
+                let (_, later, _) = group.unreleased();
                 capacity += group.counts.capacity;
                 stock.taken += group.taken;
                 stock.returned += group.returned;
                 some |= !group.slots.is_empty();
-                later |= next.is_some();
-            }
+                let free = group.counts.free().saturating_sub(later);
+                (group.key.product, Units { free, held: group.counts.held, later })
+            });
+            sellable.add(&shard, groups);
             stock.rests_on = stock.rests_on.max(shard.stamp.sequence);
         }
+        Units { free: stock.free, held: stock.held, later: stock.later } = sellable.units();
         // Where no slot was ever loaded, nothing is sold out.
-        stock.sold_out = some && stock.free == 0 && stock.held == 0 && !later;
+        stock.sold_out = some && stock.free == 0 && stock.held == 0 && stock.later == 0;
         stock.backed = self.backed(now, sale);
-        stock.word = self.word_of(sale, &stock, capacity, later);
+        stock.word = Some(word_of(rules, &stock, capacity));
         stock
-    }
-
-    /// What is left, in the words of every other document.
-    fn word_of(&self, sale: SaleIx, stock: &Stock, capacity: u64, later: bool) -> Option<StockState> {
-        let listing = self.state.names.listing();
-        let rules = &listing.sales.get(usize::from(sale.0))?.rules;
-        let few = stock.free <= u64::from(rules.few_units)
-            || stock.free * 100 <= capacity * u64::from(rules.few_percent);
-        Some(match (stock.free, stock.held) {
-            (0, 0) if later => StockState::NotReleased,
-            (0, 0) => StockState::SoldOut,
-            (0, _) => StockState::AllHeld,
-            _ if few => StockState::Few,
-            _ => StockState::Available,
-        })
     }
 
     /// Of each lane of a sale that is for code holders alone, the codes that hold units for somebody who is not called yet. Codes for
@@ -282,7 +274,7 @@ impl Decision<'_> {
             return (0, 0);
         }
         let earned = line.earned(at);
-        let servable = line.flow.in_view(line.stock) / u64::from(line.rules.units_per_visitor);
+        let servable = line.servable();
         let unserved = u64::from(line.inside.called()) + line.unserved.len() as u64;
         let in_view = u32::try_from(servable.saturating_sub(unserved)).unwrap_or(u32::MAX);
         (earned.min(self.room(sale)).min(let_through), in_view)
@@ -396,6 +388,19 @@ impl Decision<'_> {
         } else if back > 0 {
             self.happen(sale, LineFact::CalledBack { lane, people: back, until });
         }
+    }
+}
+
+/// What is left, in the words of every other document; the clock is looked at by who tells it.
+fn word_of(rules: &SaleRules, stock: &Stock, capacity: u64) -> StockState {
+    let few = stock.free <= u64::from(rules.few_units)
+        || stock.free * 100 <= capacity * u64::from(rules.few_percent);
+    match (stock.free, stock.held) {
+        (0, 0) if stock.later > 0 => StockState::NotReleased,
+        (0, 0) => StockState::SoldOut,
+        (0, _) => StockState::AllHeld,
+        _ if few => StockState::Few,
+        _ => StockState::Available,
     }
 }
 

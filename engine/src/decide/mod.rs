@@ -28,6 +28,7 @@ mod open;
 mod release;
 mod sales;
 mod scattered;
+mod sellable;
 mod set_aside;
 mod shown;
 mod slot;

@@ -168,9 +168,8 @@ impl Line {
     /// waits in this lane, and by the rate somebody could be called.
     fn is_waiting_for_stock(&self, lane: u8, at: Timestamp) -> bool {
         let set_aside = self.stock.backed.get(usize::from(lane)).copied().unwrap_or(0);
-        let servable = self.flow.in_view(self.stock) / u64::from(self.rules.units_per_visitor);
         let earned = self.earned(at);
-        self.stock.word.is_some() && servable == 0 && set_aside == 0 && earned > 0
+        self.stock.word.is_some() && self.servable() == 0 && set_aside == 0 && earned > 0
     }
 
     /// Whose turn comes at all has it before everything is gone: nobody is called beyond what the stock can serve.

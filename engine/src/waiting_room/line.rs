@@ -389,6 +389,13 @@ impl Line {
         self.credit.people(self.pace(), at).min(self.valve.lets())
     }
 
+    /// For how many people the stock in view is enough. Who comes for the last units may want fewer than most do.
+    #[must_use]
+    pub fn servable(&self) -> u64 {
+        let units = self.flow.in_view(self.stock);
+        (units / u64::from(self.rules.units_per_visitor)).max(units.min(1))
+    }
+
     /// Whether people may join, clock and mode considered; the table of `phase.rs`.
     #[must_use]
     pub fn phase(&self, wall: WallTime) -> Phase {
