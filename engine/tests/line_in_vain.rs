@@ -1,11 +1,13 @@
 //! Nobody is called who could not buy: not before the opening, not after the close, not at a rate of 0, not while the journal
-//! stands still, not for half a bundle. And what is left, a place or a unit, is
+//! stands still, not for half a bundle, not with a code that is no good. And what is left, a place or a unit, is
 //! somebody's.
+
+mod codes_desk;
 
 use std::sync::Arc;
 
-use codes_desk::code;
-use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof};
+use codes_desk::{Booth, code, terms};
+use onsale_engine::decide::{AdmitNow, JoinLine, LineChange, Proof, Which};
 use onsale_engine::ids::{ChannelIx, CustomerHash};
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::outcome::StockState;
@@ -352,4 +354,35 @@ fn nobody_is_called_while_the_journal_stands_still() {
         up_to.push(called(&desk));
     }
     assert!(up_to[6] > 0 && up_to[6] == up_to[13], "{up_to:?}");
+}
+
+#[test]
+fn whose_code_is_no_good_any_more_is_passed_over() {
+    for revoked in [true, false] {
+        let mut booth = Booth::new(4);
+        booth.desk.sale(SaleRules { room: Some(Arc::new(room(600, 1))), ..booth.rules() });
+        let expires_at = (!revoked).then(|| wall(30_000));
+        let codes: Vec<_> = (1..=5).map(code).collect();
+        let short = onsale_engine::codes::WaveTerms { expires_at, ..terms("short") };
+        booth.make(&short, &codes).result.unwrap();
+        booth.make(&terms("good"), &[code(9)]).result.unwrap();
+        let by_code = |number| {
+            let request = JoinLine { sale: "day", proof: Proof::Code(code(number)), lane: None };
+            booth.desk.core.join_line(booth.desk.now(), &request).result.unwrap().ticket.text
+        };
+        let mut tickets: Vec<_> = (1..=5).map(by_code).collect();
+        tickets.push(by_code(9));
+        if revoked {
+            booth.revoke(Which::Wave("short")).result.unwrap();
+        } else {
+            booth.desk.clock += 30_000;
+        }
+        pass(&mut booth.desk, 3, &tickets);
+        let states: Vec<_> = tickets.iter().map(|ticket| look(&booth.desk, ticket).state).collect();
+        let lapsed = [TicketState::Lapsed; 5];
+        assert_eq!((&states[..5], states[5]), (&lapsed[..], TicketState::Called));
+        // The cap is one: nobody of them has had it, and asking changes nothing.
+        assert_eq!((line(&booth.desk).active, line(&booth.desk).in_vain), (1, 0));
+        booth.check();
+    }
 }

@@ -15,10 +15,10 @@ use crate::pulse::Beat;
 use crate::refusal::Refusal;
 use crate::sale::SaleRules;
 use crate::sequence::Sequence;
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 use crate::waiting_room::{
     Arrivals, BACK_EVERY, ITSELF, LineShard, MAX_LANES, Mode, Packed, Shares, Standing, Stay, Stock, Turned,
-    unpacked,
+    packed, unpacked,
 };
 
 /// The most places that have their turn in one fact, and the most stays put away in one.
@@ -58,6 +58,7 @@ impl Core {
     fn tick_line(&self, now: Now, sale: SaleIx) {
         let stock = self.stock_in_view(now, sale);
         self.write_shown(now, sale);
+        self.vet(now, sale, self.may_earn(now, sale));
         // Without room in the buffer the same step comes with the next tick.
         let _ = self.on_line_with(now, sale, STEP_BYTES, |decision| {
             let (at, wall) = (decision.at(), decision.now_at().wall);
@@ -90,6 +91,12 @@ impl Core {
                 Ok(())
             });
         }
+    }
+
+    /// How many could be called by the rate.
+    fn may_earn(&self, now: Now, sale: SaleIx) -> u32 {
+        let lines = self.state.lock_lines(LineShard::of(sale, self.state.shards()));
+        lines.lines.get(&sale).map_or(0, |line| line.earned(now.engine))
     }
 
     /// Units of a sale as they stand, shard after shard.
@@ -347,12 +354,15 @@ impl Decision<'_> {
         // As many twentieths as this batch passes, or all if nobody else waits.
         let share = (here.called + u64::from(people)) / BACK_EVERY - here.called / BACK_EVERY;
         let share = u32::try_from(share).unwrap_or(0).max(people.saturating_sub(here.waiting()));
-        let (from, waiting) = (here.turns, here.waiting());
+        let (from, mut waiting) = (here.turns, here.waiting());
+        if let Some(up_to) = &self.line(sale).vetted {
+            waiting = waiting.min(up_to.get(usize::from(lane)).map_or(0, |up_to| up_to.saturating_sub(from)));
+        }
         let mut turn = Turn { from, ..Turn::default() };
         while turn.back < share && turn.looked < BATCH {
             let back = &self.line(sale).lanes[usize::from(lane)].back;
             let Some(number) = back.get(turn.looked as usize).copied() else { break };
-            if self.line_mut(sale).seen[usize::from(lane)].is_present(number, at) {
+            if self.would_come(sale, lane, number, at) {
                 turn.back += 1;
             } else {
                 turn.absent.push(turn.looked);
@@ -368,13 +378,19 @@ impl Decision<'_> {
             if standing != Some(Standing::Waiting) {
                 continue;
             }
-            if self.line_mut(sale).seen[usize::from(lane)].is_present(number, at) {
+            if self.would_come(sale, lane, number, at) {
                 turn.found += 1;
             } else {
                 turn.passed.push(place);
             }
         }
         turn
+    }
+
+    /// Whether somebody is there, and could buy something.
+    fn would_come(&mut self, sale: SaleIx, lane: u8, number: u32, at: Timestamp) -> bool {
+        let line = self.line_mut(sale);
+        line.seen[usize::from(lane)].is_present(number, at) && !line.spent.contains(&packed(lane, number))
     }
 
     fn call_lane(&mut self, sale: SaleIx, lane: u8, people: u32) {

@@ -137,6 +137,7 @@ impl Core {
         if reason.is_some_and(|reason| reason.len() > MAX_TEXT) {
             return Self::refuse(now, Refusal::TooLarge { field: "reason", most: MAX_TEXT as u64 });
         }
+        self.vet(now, sale, count);
         let mut decision = match Decision::begin(self, now, STEP_BYTES) {
             Ok(decision) => decision,
             Err(refusal) => return Self::refuse(now, refusal),

@@ -117,7 +117,9 @@ impl Core {
             let ticket = decision.proven(&claimed)?;
             decision.draw_if_due(ticket.sale);
             decision.put_away(ticket);
-            if decision.standing(ticket) == Some(Standing::Passed) {
+            // Whose code is no good was not passed over for being away.
+            let spent = decision.line(ticket.sale).spent.contains(&packed(ticket.lane, ticket.number));
+            if decision.standing(ticket) == Some(Standing::Passed) && !spent {
                 decision.happen(ticket.sale, LineFact::CameBack { lane: ticket.lane, number: ticket.number });
             }
             decision.seen(ticket)

@@ -33,6 +33,7 @@ mod set_aside;
 mod shown;
 mod slot;
 mod stock;
+mod vetted;
 mod views;
 mod wants;
 

@@ -121,6 +121,10 @@ pub struct Line {
     pub in_vain: u64,
     /// What becomes of the stock while somebody comes in. No state.
     pub flow: Flow,
+    /// Tickets near the front whose code was taken back or is over: their turn passes them over. No state.
+    pub spent: BTreeSet<Packed>,
+    /// Up to which place of each lane that was looked at, if the sale has codes. No state.
+    pub vetted: Option<Vec<u32>>,
     /// Who is inside and does nothing. No state.
     pub idle: Idle,
     /// Which lane is next. No state.
@@ -195,6 +199,8 @@ impl Line {
             empty_handed: BTreeSet::new(),
             in_vain: 0,
             flow: Flow::default(),
+            spent: BTreeSet::new(),
+            vetted: None,
             idle: Idle::default(),
             shares: Shares::default(),
             brake: Brake::default(),
@@ -221,6 +227,7 @@ impl Line {
             self.lanes = room.lanes.iter().map(|lane| LaneLine::new(&sale.id, &lane.name)).collect();
             self.seen = vec![Seen::default(); self.lanes.len()];
             self.shares = Shares::default();
+            self.vetted = None;
         }
         let after = self.turned_by(room);
         if after != self.turned() {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::codes::{Code, CodeShard};
+use crate::codes::{Code, CodeHash, CodeShard};
 use crate::fact::{self, Cold, Fact, Kind};
 use crate::ids::SaleIx;
 use crate::inventory::Shard;
@@ -11,9 +11,10 @@ use crate::journal::Journal;
 use crate::recovery::Replay;
 use crate::sequence::Sequence;
 use crate::state::State;
+use crate::time::Timestamp;
 use crate::waiting_room::{Line, LineShard};
 
-use super::turns::{Asks, Tally, Turns};
+use super::turns::{Asks, Known, Tally, Turns};
 
 /// A copy that only ever reads.
 #[derive(Debug)]
@@ -92,9 +93,14 @@ impl Side {
         self.records.push(record.to_vec());
         let fact = fact::decode(record).expect("it was just replayed");
         let Some((sale, state)) = sale_of_line(&fact).zip(self.replay.state()) else { return };
+        let no_good = |person: u128, at: Timestamp| {
+            let codes = state.lock_codes(CodeShard::of(CodeHash(person), state.shards()));
+            let code = codes.find(CodeHash(person)).map(|index| codes.code(index));
+            code.is_some_and(|code| code.revoked || at >= code.until)
+        };
         let lines = state.lock_lines(LineShard::of(sale, state.shards()));
         if let Some(line) = lines.lines.get(&sale) {
-            self.turns.live(number, &fact, line, asks);
+            self.turns.live(number, &fact, line, Known { asks, no_good: &no_good });
         }
     }
 

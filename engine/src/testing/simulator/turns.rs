@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::fact::{Cold, Fact, Kind, LineFact};
 use crate::sequence::Sequence;
 use crate::time::{Millis, Timestamp};
-use crate::waiting_room::{LONGEST_POLL, Line, Standing, Stay, packed};
+use crate::waiting_room::{LONGEST_POLL, Line, Row, Standing, Stay, packed};
 
 use super::line_books::Place;
 
@@ -43,6 +43,23 @@ impl Asks {
         let mut asks = self.0.get(&at).into_iter().flatten();
         let last = asks.rfind(|(rests_on, _)| *rests_on < call);
         last.is_some_and(|(_, until)| until.is_some_and(|until| until >= now))
+    }
+}
+
+/// What is known beside the line.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// Who has asked.
+    pub asks: &'a Asks,
+    /// Whether somebody's access code is no good any more.
+    pub no_good: &'a dyn Fn(u128, Timestamp) -> bool,
+}
+
+impl Known<'_> {
+    /// Whether somebody is there, and has not come with a code that is no good.
+    fn would_come(&self, line: &Line, at: Place, call: Sequence, now: Timestamp) -> bool {
+        let person = line.row(at.0, at.1).map_or(0, Row::person);
+        self.asks.present(at, call, now) && (person == 0 || !(self.no_good)(person, now))
     }
 }
 
@@ -82,7 +99,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Lives one fact of the line, which `line` has applied.
-    pub fn live(&mut self, number: Sequence, fact: &Fact, line: &Line, asks: &Asks) {
+    pub fn live(&mut self, number: Sequence, fact: &Fact, line: &Line, known: Known<'_>) {
         self.lanes.resize_with(line.lanes.len(), LaneTurns::default);
         let before = self.active(fact.at);
         match &fact.kind {
@@ -99,7 +116,7 @@ impl Turns {
             }
             Kind::Cold(cold) => {
                 if let Cold::Line { fact: happened, .. } = &**cold {
-                    self.happen(number, fact.at, happened, line, asks);
+                    self.happen(number, fact.at, happened, line, known);
                 }
             }
             _ => {}
@@ -114,7 +131,7 @@ impl Turns {
         self.stays.values().filter(|(_, until)| *until > at).count()
     }
 
-    fn happen(&mut self, number: Sequence, at: Timestamp, fact: &LineFact, line: &Line, asks: &Asks) {
+    fn happen(&mut self, number: Sequence, at: Timestamp, fact: &LineFact, line: &Line, known: Known<'_>) {
         match fact {
             LineFact::Noted { .. } => assert!(self.closed.is_none(), "registrations noted after they closed"),
             LineFact::Closed { registrations, .. } => {
@@ -136,7 +153,8 @@ impl Turns {
                 assert_eq!(self.lanes[usize::from(*lane)].turns, *from, "turns of lane {lane} go on");
                 for place in *from..from + places {
                     let ticket = line.lanes[usize::from(*lane)].at(place).expect("a place of the lane");
-                    self.turn(number, at, (*lane, ticket), passed.contains(&place), *until, asks);
+                    let there = known.would_come(line, (*lane, ticket), number, at);
+                    self.turn(number, at, (*lane, ticket), passed.contains(&place).then_some(there), *until);
                 }
                 self.lanes[usize::from(*lane)].turns += places;
             }
@@ -147,7 +165,7 @@ impl Turns {
                     assert_eq!(here.standings[ticket as usize], Standing::Back);
                     let (who, others_wait) = ((*lane, ticket), (here.turns as usize) < here.standings.len());
                     if absent.contains(&place) {
-                        let there = asks.present(who, number, at);
+                        let there = known.would_come(line, who, number, at);
                         assert!(!there, "{who:?} was back, was passed over again at {at}, and was there");
                         self.stand(who, Standing::Passed);
                         self.tally.passed += 1;
@@ -225,22 +243,20 @@ impl Turns {
         }
     }
 
-    /// A place has its turn: who waits is called, or passed over because nobody is there.
+    /// A place has its turn: who waits is called, or passed over because nobody is there who would come.
     fn turn(
         &mut self,
         number: Sequence,
         at: Timestamp,
         place: Place,
-        passed: bool,
+        passed_over_though: Option<bool>,
         until: Timestamp,
-        asks: &Asks,
     ) {
         if self.standing(place, at) != Standing::Waiting {
-            assert!(!passed, "{place:?} does not wait and was passed over");
+            assert!(passed_over_though.is_none(), "{place:?} does not wait and was passed over");
             return;
         }
-        if passed {
-            let there = asks.present(place, number, at);
+        if let Some(there) = passed_over_though {
             assert!(!there, "{place:?} was passed over at {at} by fact {number} and its holder was there");
             self.stand(place, Standing::Passed);
             self.tally.passed += 1;
