@@ -82,6 +82,48 @@ fn words_and_times_follow_the_stock() {
     assert_eq!(words(&desk), "kiel Closed 0; ploen Closed 3");
 }
 
+/// A slot without units, or with none left, brings nothing when it is released: it made a line say an instant at which nothing
+/// could be had.
+#[test]
+fn the_next_release_is_of_units_not_of_slots() {
+    let mut desk = Desk::new(4);
+    desk.sale(SaleRules { hold_ttl: Millis(10_000), ..SaleRules::new("day", "UTC") });
+    let spec = |id: &str, venue: &str, capacity, releases: Option<u64>| SlotSpec {
+        releases_at: releases.map(wall),
+        ..SlotSpec::new(id, venue, capacity)
+    };
+    // Two products: what is true of one group is true of several.
+    let other = |spec: SlotSpec| spec.tap(|slot| slot.product = Some("other".into()));
+    desk.slots(
+        "day",
+        &[
+            spec("z", "kiel", 0, None),
+            spec("n", "kiel", 3, Some(90_000)),
+            other(spec("y", "kiel", 0, Some(70_000))),
+            spec("s", "luebeck", 1, None),
+            other(spec("m", "luebeck", 3, Some(90_000))),
+            spec("nothing", "ploen", 0, Some(70_000)),
+        ],
+    );
+    let cart = desk.open("day", 1, &[slot("s", 1)]).result.expect("free").cart;
+    desk.sale(SaleRules { opens_at: Some(wall(50_000)), ..SaleRules::new("day", "UTC") });
+    desk.clock = 1_000;
+    // What is held may come back before the opening.
+    let (kiel, ploen) = ("kiel NotReleased 3 +90000", "ploen NotReleased 0 +70000");
+    assert_eq!(words(&desk), format!("{kiel}; luebeck NotReleased 3 +50000; {ploen}"));
+    desk.checkout(cart).result.expect("open");
+    desk.clock = 5_000;
+    assert_eq!(words(&desk), format!("{kiel}; luebeck NotReleased 3 +90000; {ploen}"));
+    // One that was put off with a hold in it.
+    desk.sale(SaleRules::new("day", "UTC"));
+    desk.slots("day", &[spec("h", "selent", 1, None)]);
+    desk.open("day", 2, &[slot("h", 1)]).result.expect("free");
+    desk.slots("day", &[spec("h", "selent", 1, Some(80_000))]);
+    desk.sale(SaleRules { opens_at: Some(wall(50_000)), ..SaleRules::new("day", "UTC") });
+    desk.clock = 10_000;
+    assert!(words(&desk).ends_with("selent NotReleased 0 +80000"), "{}", words(&desk));
+}
+
 trait Tap: Sized {
     fn tap(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);

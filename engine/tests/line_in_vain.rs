@@ -146,7 +146,7 @@ fn who_joins_an_open_sale_first_waits_at_once() {
     let mut desk = desk_with(sale(Some(room(60, 1_000))), 100);
     let ticket = join(&desk);
     assert_eq!((look(&desk, &ticket).state, look(&desk, &ticket).place), (TicketState::Waiting, Some(1)));
-    pass(&mut desk, 1, &[ticket.clone()]);
+    pass(&mut desk, 1, std::slice::from_ref(&ticket));
     assert_eq!(look(&desk, &ticket).state, TicketState::Called);
 }
 
@@ -220,7 +220,7 @@ fn kept(pay: bool) -> u64 {
     let rules = RoomRules { idle: Millis(10_000), ..room(6_000, 1) };
     let mut desk = desk_with(sale(Some(rules)), 100);
     let first = join(&desk);
-    pass(&mut desk, 1, &[first.clone()]);
+    pass(&mut desk, 1, std::slice::from_ref(&first));
     let cart = open(&mut desk, &first, &[slot("one", 1)]).unwrap();
     if pay {
         desk.core.checkout(desk.now(), cart).result.unwrap();
@@ -234,7 +234,7 @@ fn kept(pay: bool) -> u64 {
     let next = join(&desk);
     let since = desk.clock;
     while called(&desk) < 2 && desk.clock - since < HOUR {
-        pass(&mut desk, 1, &[next.clone()]);
+        pass(&mut desk, 1, std::slice::from_ref(&next));
     }
     (desk.clock - since) / 1_000
 }
@@ -250,7 +250,7 @@ fn who_gives_one_cart_back_and_has_another_is_not_idle() {
     let rules = RoomRules { idle: Millis(10_000), ..room(6_000, 1) };
     let mut desk = desk_with(sale(Some(rules)), 100);
     let first = join(&desk);
-    pass(&mut desk, 1, &[first.clone()]);
+    pass(&mut desk, 1, std::slice::from_ref(&first));
     let cart = open(&mut desk, &first, &[slot("one", 1)]).unwrap();
     desk.core.abandon(desk.now(), cart).result.unwrap();
     open(&mut desk, &first, &[slot("one", 1)]).unwrap();

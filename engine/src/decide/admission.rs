@@ -112,7 +112,7 @@ impl Core {
             let mut shard = self.state.lock_shard(number);
             shard.release_to(sale, now.wall);
             let groups = shard.groups_of_sale(sale).map(|group| {
-                let (_, later, _) = group.unreleased();
+                let (later, _, _) = group.unreleased();
                 capacity += group.counts.capacity;
                 stock.taken += group.taken;
                 stock.returned += group.returned;

@@ -100,9 +100,8 @@ impl StockDocument {
                     Arc::clone(names.entry(number).or_insert_with(|| shard.names.name(number).into()))
                 };
                 let (venue, product) = (name(group.key.venue), group.key.product.map(&mut name));
-                let (slots, free_later, next_release) = group.unreleased();
-                let some_released = (slots as usize) < group.slots.len();
-                let standing = Standing { counts: group.counts, free_later, some_released, next_release };
+                let (free_later, held_later, next_release) = group.unreleased();
+                let standing = Standing { counts: group.counts, free_later, held_later, next_release };
                 let sum = Sum { standing, first_return: shard.first_return(group) };
                 sums.entry((venue, group.key.day, product)).or_default().add(&sum);
             }

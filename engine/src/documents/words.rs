@@ -3,12 +3,13 @@
 //! | the sale | for sale now | not yet for sale | word | also says |
 //! |---|---|---|---|---|
 //! | has closed | any | any | `closed` | |
-//! | opens later | any | any | `not_released` | when it opens, or its first release after that |
+//! | opens later | any | any | `not_released` | when it opens, or its first release after that if nothing is for sale before |
 //! | is open | some free | any | `few` or `available` | the next release, if there is one |
 //! | is open | none free, some held | any | `all_held` | the earliest return, and the next release |
 //! | is open | none free, none held | some | `not_released` | the next release |
 //! | is open | none free, none held | none | `sold_out` | |
 
+use crate::inventory::Release;
 use crate::outcome::{Counts, StockState};
 use crate::sale::SaleRules;
 use crate::time::WallTime;
@@ -20,10 +21,10 @@ pub struct Standing {
     pub counts: Counts,
     /// Free ones of slots that are not released.
     pub free_later: u64,
-    /// Whether there is a slot that is released.
-    pub some_released: bool,
-    /// When the first of the others will be.
-    pub next_release: Option<WallTime>,
+    /// Held ones of slots that are not released: set aside before, or taken before the release was put off.
+    pub held_later: u64,
+    /// The first release of the others.
+    pub next_release: Option<Release>,
 }
 
 impl Standing {
@@ -34,7 +35,7 @@ impl Standing {
         self.counts.sold += other.counts.sold;
         self.counts.blocked += other.counts.blocked;
         self.free_later += other.free_later;
-        self.some_released |= other.some_released;
+        self.held_later += other.held_later;
         self.next_release = match (self.next_release, other.next_release) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
@@ -46,6 +47,12 @@ impl Standing {
     pub fn free_now(&self) -> u64 {
         self.counts.free().saturating_sub(self.free_later)
     }
+
+    /// Whether a slot that is released has a unit which can be had, or can come back. A slot without units, or with none left,
+    /// is nothing to wait for.
+    fn some_released(&self) -> bool {
+        self.free_now() > 0 || self.counts.held > self.held_later
+    }
 }
 
 /// The word, and when more will be for sale.
@@ -54,9 +61,9 @@ pub fn word(standing: &Standing, rules: &SaleRules, wall: WallTime) -> (StockSta
     if rules.closes_at.is_some_and(|closes| wall >= closes) {
         return (StockState::Closed, None);
     }
-    let next = standing.next_release.filter(|next| *next > wall);
+    let next = standing.next_release.map(|next| next.at).filter(|next| *next > wall);
     if let Some(opens) = rules.opens_at.filter(|opens| wall < *opens) {
-        let first = if standing.some_released { opens } else { opens.max(next.unwrap_or(opens)) };
+        let first = if standing.some_released() { opens } else { opens.max(next.unwrap_or(opens)) };
         return (StockState::NotReleased, Some(first));
     }
     let free = standing.free_now();
@@ -76,7 +83,7 @@ pub fn word(standing: &Standing, rules: &SaleRules, wall: WallTime) -> (StockSta
 mod tests {
     use super::*;
 
-    /// One line a case: capacity, held, sold, blocked, free later; opens, closes, next release (0 for none); at 100.
+    /// One line a case: capacity, held, sold, blocked, free later, held later (none if not said); opens, closes, next release (0 for none); at 100.
     #[test]
     fn every_case_has_its_word() {
         let table = "
@@ -99,6 +106,10 @@ mod tests {
              10   0  0  0  10 | 150   0 200 | NotReleased 200
              10   0  0  0  10 | 150   0 120 | NotReleased 150
              10   0  0  0   5 | 150   0 200 | NotReleased 150
+              3   0  0  0   3 | 150   0 200 | NotReleased 200
+             10   0  3  4   3 | 150   0 200 | NotReleased 200
+             10   7  0  0   3 | 150   0 200 | NotReleased 150
+             10   7  0  0 3 7 | 150   0 200 | NotReleased 200
              10   0  0  0   0 | 100   0   0 | Available   -
              10   0  0  0   0 |   0 100   0 | Closed      -
              10   0  0  0  10 |   0 100 200 | Closed      -
@@ -116,8 +127,8 @@ mod tests {
             let standing = Standing {
                 counts,
                 free_later: units[4],
-                some_released: units[4] < units[0],
-                next_release: time(2),
+                held_later: units.get(5).copied().unwrap_or(0),
+                next_release: time(2).map(|at| Release { empty: false, at }),
             };
             let rules = SaleRules { opens_at: time(0), closes_at: time(1), ..SaleRules::new("day", "UTC") };
             let (state, next) = word(&standing, &rules, WallTime(100));

@@ -57,6 +57,17 @@ pub struct Group {
 struct Unreleased {
     slots: u32,
     free: u64,
+    held: u64,
+}
+
+/// A release that is to come. Those that bring something are before those that bring nothing: of slots without units, or with none
+/// left, nobody needs to wait for more than the word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release {
+    /// Whether nothing of it can be had or come back.
+    pub empty: bool,
+    /// When.
+    pub at: WallTime,
 }
 
 /// Stands in `first_due` for "nothing is held".
@@ -126,24 +137,26 @@ impl Group {
         Arc::clone(sorted)
     }
 
-    /// Notes that a slot with so many free units comes, if it is not for sale yet.
+    /// Notes that a slot with so many units free, and so many held, comes, if it is not for sale yet.
     #[inline]
-    pub fn note_release(&mut self, releases_at: WallTime, free: Quantity) {
+    pub fn note_release(&mut self, releases_at: WallTime, free: Quantity, held: Quantity) {
         if releases_at > self.released_to {
             let here = self.unreleased.entry(releases_at).or_default();
             here.slots += 1;
             here.free += u64::from(free);
+            here.held += u64::from(held);
         }
     }
 
     /// Takes back what [`Group::note_release`] noted.
     #[inline]
-    pub fn forget_release(&mut self, releases_at: WallTime, free: Quantity) {
+    pub fn forget_release(&mut self, releases_at: WallTime, free: Quantity, held: Quantity) {
         if releases_at > self.released_to
             && let Some(here) = self.unreleased.get_mut(&releases_at)
         {
             here.slots -= 1;
             here.free -= u64::from(free);
+            here.held -= u64::from(held);
             if here.slots == 0 {
                 self.unreleased.remove(&releases_at);
             }
@@ -158,12 +171,14 @@ impl Group {
         }
     }
 
-    /// What is not for sale yet: slots, their free units, and when the first of them will be.
+    /// What is not for sale yet: units that are free, units that are held, and the next release.
     #[must_use]
-    pub fn unreleased(&self) -> (u32, u64, Option<WallTime>) {
-        let sum = |sum: (u32, u64), here: &Unreleased| (sum.0 + here.slots, sum.1 + here.free);
-        let (slots, free) = self.unreleased.values().fold((0, 0), sum);
-        (slots, free, self.unreleased.keys().next().copied())
+    pub fn unreleased(&self) -> (u64, u64, Option<Release>) {
+        let sum = |sum: (u64, u64), here: &Unreleased| (sum.0 + here.free, sum.1 + here.held);
+        let (free, held) = self.unreleased.values().fold((0, 0), sum);
+        let release =
+            |(at, here): (&WallTime, &Unreleased)| Release { empty: here.free + here.held == 0, at: *at };
+        (free, held, self.unreleased.iter().map(release).min())
     }
 
     /// Notes that a hold comes.

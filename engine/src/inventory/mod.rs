@@ -16,7 +16,7 @@ mod slot;
 mod spec;
 mod text;
 
-pub use group::{Group, GroupKey};
+pub use group::{Group, GroupKey, Release};
 pub use restore::SavedSlot;
 pub use shard::{Shard, Stamp};
 pub use slot::{ALWAYS, Slot, SlotExtra, SlotInfo};

@@ -63,7 +63,7 @@ impl Shard {
         group.counts.blocked += u64::from(blocked);
         group.note_free(rank, slot.free() > 0);
         group.note_more(rank, slot.free());
-        group.note_release(saved.releases_at, slot.free());
+        group.note_release(saved.releases_at, slot.free(), slot.held);
         self.digest.add(slot.digest(index));
         self.slots.push(slot);
         let (starts_at, ends_at) = (saved.starts_at, saved.ends_at);

@@ -271,7 +271,7 @@ impl Shard {
         self.groups[group as usize].counts.capacity += u64::from(spec.capacity);
         self.groups[group as usize].note_free(rank, spec.capacity > 0);
         self.groups[group as usize].note_more(rank, spec.capacity);
-        self.groups[group as usize].note_release(spec.releases_at.unwrap_or(ALWAYS), spec.capacity);
+        self.groups[group as usize].note_release(spec.releases_at.unwrap_or(ALWAYS), spec.capacity, 0);
         if let Some(row) = &spec.row {
             self.seat(index, spec.starts_at, row);
         }
@@ -537,9 +537,9 @@ fn counted(
     moved(&mut group.counts.sold, sold, slot.sold);
     moved(&mut group.counts.blocked, blocked, slot.blocked);
     let is_free = slot.free();
-    if (was_released_at, was_free) != (slot.releases_at, is_free) {
-        group.forget_release(was_released_at, was_free);
-        group.note_release(slot.releases_at, is_free);
+    if (was_released_at, was_free, held) != (slot.releases_at, is_free, slot.held) {
+        group.forget_release(was_released_at, was_free, held);
+        group.note_release(slot.releases_at, is_free, slot.held);
     }
     if is_free > was_free {
         group.note_more(slot.rank, is_free);

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::super::Core;
 use crate::documents::{Standing, word};
 use crate::ids::{SaleIx, SlotRef};
-use crate::inventory::{ALWAYS, Group, Shard};
+use crate::inventory::{ALWAYS, Group, Release, Shard};
 use crate::limits::MAX_PAGE;
 use crate::outcome::{Answer, Counts, SlotView, StockState};
 use crate::refusal::{Missing, Refusal};
@@ -60,8 +60,10 @@ pub(in super::super) fn slot_view(shard: &Shard, index: u32, now: Now) -> SlotVi
     let standing = Standing {
         counts,
         free_later: if released { 0 } else { counts.free() },
-        some_released: released,
-        next_release: Some(slot.releases_at).filter(|at| *at != ALWAYS && !released),
+        held_later: if released { 0 } else { counts.held },
+        next_release: Some(slot.releases_at)
+            .filter(|at| *at != ALWAYS && !released)
+            .map(|at| Release { empty: false, at }),
     };
     let (state, next_release_at) = match shard.rules(slot.sale) {
         // One slot that is not released is just that, whatever an operator did with its units before.
