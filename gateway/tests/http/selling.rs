@@ -57,7 +57,7 @@ fn settings_have_versions() {
 fn a_lone_request_does_not_wait_until_the_journal_looks_by_itself() {
     let server = TestServer::start(&[]);
     sale(&server);
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     for turn in 0..40 {
         let answer =
             server.json("PATCH", "/v1/sales/sh", OPERATOR, "k", &json!({"hold_ttl_ms": 60_000 + turn}));
