@@ -121,6 +121,8 @@ impl Model {
         let units = new.iter().map(|item| item.quantity).sum::<u32>() + u32::try_from(to_come).expect("few");
         self.limits(sale, rules, customer, units, leaving)?;
         if !choices.is_empty() {
+            // What was named is told whatever is left of the rest.
+            self.stock(&new, back)?;
             self.choose(sale, rules, &choices, &mut new, back, chosen, hint)?;
         }
         self.stock(&new, back)?;

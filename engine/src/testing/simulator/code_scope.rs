@@ -16,6 +16,7 @@ pub(super) fn is_good(books: &Books, sale: &'static str, slot: &str, reserve: &R
     let sold_alone = || product.is_none_or(|name| books.sales[sale].rules.sold_only_in(name).is_none());
     book.released(now.wall)
         && book.spec.venue == reserve.venue()
+        && !book.spec.accessible
         && match reserve {
             Reserve::Units { product: wanted, .. } => {
                 sold_alone() && (wanted.is_none() || wanted.as_deref() == product)
