@@ -121,10 +121,6 @@ impl Decision<'_> {
         let units = Self::units_wanted(&rules, wants, resolved);
         self.check_limits(sale, &rules, customer, units, leaving)?;
         if !resolved.choices.is_empty() {
-            // What was named and falls short is told slot by slot, whatever is left of the rest; with an aim that comes below.
-            if aim.is_none() {
-                self.stock(&sum(&resolved.items), coming_back)?;
-            }
             let basis = Basis { sale, wall, at: self.at(), back: coming_back };
             self.choose(basis, &rules, wants, resolved, aim)?;
             self.check_wants(sale, &rules, wall, wants, resolved)?;

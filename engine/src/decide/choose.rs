@@ -17,6 +17,7 @@ use super::aim::{Aim, Basis, barred, wish};
 use super::best::{Found, InShard, Way, Wish};
 use super::bundle::first_release;
 use super::scattered::anywhere;
+use super::stock::sum;
 use super::wants::{Choice, Resolved};
 use crate::fact::NewItem;
 use crate::ids::{Quantity, SlotRef};
@@ -63,9 +64,10 @@ impl Decision<'_> {
     }
 
     /// Chooses what the server is to choose, among the shards that are held, so that the choice cannot be lost. With an
-    /// aim, only there and no worse than it was found. Without one bundles are chosen before seats, all together.
+    /// aim, only there and no worse than it was found. Without one bundles are chosen before seats, all together, and what was
+    /// named and falls short is told slot by slot before, whatever is left of the rest; with an aim whoever chooses asks that after.
     pub(super) fn choose(
-        &self,
+        &mut self,
         basis: Basis<'_>,
         rules: &SaleRules,
         wants: &[Want],
@@ -84,6 +86,7 @@ impl Decision<'_> {
         let chosen = match aim {
             Some(aim) => self.choose_aimed(basis, wants, &choices, aim, &named)?,
             None => {
+                self.stock(&sum(&named), basis.back)?;
                 let mut chosen = self.choose_bundles(basis, rules, wants, &choices, &named)?;
                 self.choose_all_seats(basis, rules, wants, &choices, &named, &mut chosen)?;
                 chosen

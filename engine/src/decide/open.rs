@@ -245,10 +245,6 @@ impl Decision<'_> {
         let units = Self::units_wanted(&rules, request.wants, resolved);
         self.check_limits(sale, &rules, request.customer, units, 0)?;
         if !resolved.choices.is_empty() {
-            // What was named and falls short is told slot by slot, whatever is left of the rest; with an aim that comes below.
-            if aim.is_none() {
-                self.stock(&sum(&resolved.items), &back)?;
-            }
             let basis = Basis { sale, wall, at: self.at(), back: &back };
             self.choose(basis, &rules, request.wants, resolved, aim)?;
             self.check_wants(sale, &rules, wall, request.wants, resolved)?;

@@ -25,7 +25,7 @@ pub(crate) fn sum(items: &[NewItem]) -> Sums {
 impl Decision<'_> {
     /// Settles what must be settled and says whether all of it is free. `coming_back` units count as free: an exchange
     /// gives them back in the same step. No "no" rests on a hold that is past its deadline.
-    pub fn stock(&mut self, sums: &Sums, coming_back: &Sums) -> Result<(), Refusal> {
+    pub fn stock(&mut self, sums: &Sums, coming_back: &[(SlotRef, Quantity)]) -> Result<(), Refusal> {
         let mut short: SmallVec<[(SlotRef, Quantity, Quantity); 4]> = SmallVec::new();
         for (slot, wanted) in sums {
             let back = coming_back.iter().find(|(other, _)| other == slot).map_or(0, |(_, units)| *units);

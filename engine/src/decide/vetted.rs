@@ -42,10 +42,8 @@ impl Core {
         for shard in 0..self.state.shards() {
             let codes = self.state.lock_codes(usize::from(shard));
             let here = |code: &CodeHash| CodeShard::of(*code, self.state.shards()) == usize::from(shard);
-            let found = next.iter().filter(|(code, _)| {
-                let known = codes.find(*code).filter(|_| here(code)).map(|index| codes.code(index));
-                known.is_some_and(|code| code.revoked || now.engine >= code.until)
-            });
+            let is_over = |index: u32| codes.code(index).revoked || now.engine >= codes.code(index).until;
+            let found = next.iter().filter(|(code, _)| here(code) && codes.find(*code).is_some_and(is_over));
             spent.extend(found.map(|(_, ticket)| *ticket));
         }
         if let Some(line) = self.state.lock_lines(number).lines.get_mut(&sale) {

@@ -80,6 +80,8 @@ pub struct StockDocument {
     open: Vec<(Arc<str>, Products)>,
     /// Lines that were asked for, rendered once.
     rendered: Mutex<BTreeMap<View, Arc<Vec<AvailabilityLine>>>>,
+    /// The venues of `open` that make a bundle, by its rule, found once: a crowd is refused more often than stock is counted.
+    makers: Mutex<BTreeMap<String, Arc<[Arc<str>]>>>,
 }
 
 impl StockDocument {
@@ -117,7 +119,8 @@ impl StockDocument {
         let mut open: Vec<_> = open.into_iter().collect();
         open.sort_by_key(|(_, products)| std::cmp::Reverse(products.values().sum::<u64>()));
         let rendered = Mutex::new(BTreeMap::new());
-        let content = Self { rules, wall: now.wall, sums, open, rendered };
+        let makers = Mutex::new(BTreeMap::new());
+        let content = Self { rules, wall: now.wall, sums, open, rendered, makers };
         Taken { content, as_of: now, rests_on }
     }
 
@@ -150,13 +153,25 @@ impl StockDocument {
 
     /// Other venues that had enough for what was looked for, at most `most`, the fullest first.
     fn elsewhere(&self, scope: &Scope, most: usize) -> Vec<String> {
-        let rule = scope.rule.as_ref().map(|name| self.rules.bundle(name));
-        let enough = |(venue, products): &&(Arc<str>, Products)| match rule {
-            Some(rule) => rule.is_some_and(|rule| self.makes(venue, rule)),
-            None => products.values().sum::<u64>() >= u64::from(scope.quantity),
-        };
-        let others = self.open.iter().filter(|(venue, _)| **venue != *scope.venue).filter(enough);
-        others.take(most).map(|(venue, _)| venue.to_string()).collect()
+        let other = |venue: &Arc<str>| (**venue != *scope.venue).then(|| venue.to_string());
+        if let Some(rule) = &scope.rule {
+            return self.makers(rule).iter().filter_map(other).take(most).collect();
+        }
+        let enough = |products: &Products| products.values().sum::<u64>() >= u64::from(scope.quantity);
+        let others = self.open.iter().filter(|(_, products)| enough(products));
+        others.filter_map(|(venue, _)| other(venue)).take(most).collect()
+    }
+
+    /// The venues that had what makes a bundle, the fullest first.
+    fn makers(&self, rule: &str) -> Arc<[Arc<str>]> {
+        if let Some(known) = self.makers.lock().get(rule) {
+            return Arc::clone(known);
+        }
+        let Some(terms) = self.rules.bundle(rule) else { return Arc::from([]) };
+        let venues = self.open.iter().map(|(venue, _)| venue).filter(|venue| self.makes(venue, terms));
+        let makers: Arc<[Arc<str>]> = venues.cloned().collect();
+        self.makers.lock().insert(rule.to_owned(), Arc::clone(&makers));
+        makers
     }
 
     /// Whether a venue had the parts of a bundle on days that fit together.
