@@ -74,12 +74,4 @@ impl Catalog {
         let index = self.channels.iter().position(|channel| channel == name)?;
         u16::try_from(index).ok().map(ChannelIx)
     }
-
-    /// The shard with the fewest places, the lowest of several.
-    #[must_use]
-    pub fn emptiest_shard(&self) -> u8 {
-        let emptiest =
-            self.places_of_shard.iter().enumerate().min_by_key(|(shard, places)| (**places, *shard));
-        emptiest.map_or(0, |(shard, _)| u8::try_from(shard).unwrap_or(0))
-    }
 }

@@ -441,6 +441,8 @@ requests! {
     fn sales() -> Vec<SaleView>;
     /// Adds slots, or updates known ones; `atomic`: all or none.
     fn add_slots(sale: &str, slots: &[SlotSpec], atomic: bool) -> SlotsAdded;
+    /// The same, all or none, once under an idempotency key.
+    fn add_slots_once(sale: &str, slots: &[SlotSpec], key: KeyUse) -> SlotsAdded;
     /// One slot.
     fn slot(sale: &str, slot: &str) -> SlotView;
     /// Slots by venue, start and id.

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use crate::codes::CodeTerms;
 use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity, SaleIx, SlotRef};
 use crate::inventory::SlotSpec;
+use crate::keys::ThreeCounts;
 use crate::request::{KeyUse, Notes};
 use crate::sale::SaleRules;
 use crate::time::{Millis, Timestamp, WallTime};
@@ -530,5 +531,31 @@ pub enum Cold {
         shard: u8,
         /// Its digest.
         digest: u64,
+    },
+    /// As `SlotsSet`, by a request with an idempotency key.
+    SlotsSetOnce {
+        /// Of which sale.
+        sale: SaleIx,
+        /// New ones, in the order of their places.
+        added: Vec<SlotEntry>,
+        /// Known ones.
+        updated: Vec<SlotEntry>,
+        /// What was answered: added, updated, unchanged.
+        told: ThreeCounts,
+        /// The key of the request.
+        key: u128,
+        /// What tells another request under it.
+        fingerprint: u64,
+    },
+    /// As `CodesRevoked`, the last of a request with an idempotency key.
+    CodesRevokedOnce {
+        /// Which codes.
+        codes: Box<CodesRevoked>,
+        /// What was answered: taken back by the whole request, taken back before, in use.
+        told: ThreeCounts,
+        /// The key of the request.
+        key: u128,
+        /// What tells another request under it.
+        fingerprint: u64,
     },
 }

@@ -96,15 +96,6 @@ impl fmt::Debug for CartId {
     }
 }
 
-/// One hold of a cart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HoldId {
-    /// The cart it belongs to.
-    pub cart: CartId,
-    /// Counts the holds a cart ever had, from 0.
-    pub ordinal: u8,
-}
-
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// 64 bits as 13 characters.

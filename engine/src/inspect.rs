@@ -322,7 +322,7 @@ fn rare(f: &mut fmt::Formatter<'_>, cold: &Cold) -> fmt::Result {
         Cold::SaleSet { sale, revision, rules } => {
             write!(f, "sale {} set: {} revision {revision}", sale.0, rules.id)
         }
-        Cold::SlotsSet { sale, added, updated } => {
+        Cold::SlotsSet { sale, added, updated } | Cold::SlotsSetOnce { sale, added, updated, .. } => {
             write!(f, "sale {}: {} slots added, {} updated", sale.0, added.len(), updated.len())
         }
         Cold::SlotChanged { slot, capacity, blocked, .. } => {
@@ -336,7 +336,7 @@ fn rare(f: &mut fmt::Formatter<'_>, cold: &Cold) -> fmt::Result {
             let (sale, wave) = (made.sale.0, made.wave);
             write!(f, "sale {sale}: {} codes of wave {wave} made, on {units} holds", made.codes.len())
         }
-        Cold::CodesRevoked(fact) => {
+        Cold::CodesRevoked(fact) | Cold::CodesRevokedOnce { codes: fact, .. } => {
             write!(f, "sale {}: {} codes taken back", fact.sale.0, fact.codes.len())
         }
         Cold::SaleSetWithCodes { sale, revision, rules, .. } => {

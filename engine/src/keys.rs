@@ -4,6 +4,8 @@
 //! key either waits for the first or finds its record. It does not hold the answer but where to rebuild it from: the
 //! cart and the version of its items.
 
+use serde::{Deserialize, Serialize};
+
 use crate::fact::Configuration;
 use crate::ids::CartId;
 use crate::index::Index;
@@ -35,6 +37,41 @@ pub enum Answered {
     CodesMade = 8,
     /// People were called at once; in place of the cart stands how many they were.
     Admitted = 9,
+    /// Slots came in; in place of the cart and its version stand [`ThreeCounts`].
+    SlotsSet = 10,
+    /// Access codes were taken back; in place of the cart and its version stand [`ThreeCounts`].
+    CodesRevoked = 11,
+}
+
+impl Answered {
+    /// Whether the record names a cart, from which the answer is rebuilt.
+    #[must_use]
+    pub const fn names_a_cart(self) -> bool {
+        !matches!(self, Self::CodesMade | Self::Admitted | Self::SlotsSet | Self::CodesRevoked)
+    }
+}
+
+/// What an answer that is only numbers says: three counts, each less than 2^24. Together they have the room that a cart
+/// and its version have in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreeCounts(pub [u32; 3]);
+
+impl ThreeCounts {
+    /// What one of them can be at most. A body has fewer slots, and all sales together fewer codes.
+    pub const MOST: u32 = (1 << 24) - 1;
+
+    /// Whether all of them have room.
+    #[must_use]
+    pub fn fit(self) -> bool {
+        self.0.into_iter().all(|count| count <= Self::MOST)
+    }
+
+    /// As a record keeps them.
+    pub(crate) fn to_record(self) -> (CartId, u8) {
+        let [first, second, third] = self.0.map(u64::from);
+        let [.., high, middle, low] = third.to_be_bytes();
+        (CartId(first << 40 | second << 16 | u64::from(middle) << 8 | u64::from(low)), high)
+    }
 }
 
 /// What is remembered of a key. 40 bytes.
@@ -92,6 +129,15 @@ impl KeyRecord {
         self.packed.to_le_bytes()[1]
     }
 
+    /// What an answer that is only numbers says.
+    #[must_use]
+    pub fn counts(&self) -> ThreeCounts {
+        let part = |shift: u32, bits: u32| {
+            u32::try_from(self.cart.0 >> shift & ((1 << bits) - 1)).unwrap_or(ThreeCounts::MOST)
+        };
+        ThreeCounts([part(40, 24), part(16, 24), u32::from(self.version()) << 16 | part(0, 16)])
+    }
+
     /// What kind of answer.
     #[must_use]
     pub fn answered(&self) -> Answered {
@@ -104,6 +150,8 @@ impl KeyRecord {
             6 => Answered::Confirmed,
             8 => Answered::CodesMade,
             9 => Answered::Admitted,
+            10 => Answered::SlotsSet,
+            11 => Answered::CodesRevoked,
             _ => Answered::Cancelled,
         }
     }
@@ -270,6 +318,21 @@ mod tests {
             shard.find(key(450).key, Timestamp(1_450)).map(KeyRecord::answered),
             Some(Answered::Extended)
         );
+    }
+
+    #[test]
+    fn three_counts_have_room_in_the_place_of_a_cart() {
+        let most = ThreeCounts::MOST;
+        for counts in [[0, 0, 0], [1, 2, 3], [most, 0, 1], [0, most, 0], [0, 1, most], [most; 3]] {
+            let mut shard = KeyShard::default();
+            let (cart, version) = ThreeCounts(counts).to_record();
+            let key = KeyUse { key: 7, fingerprint: 9 };
+            shard.remember(key, Timestamp((1 << 48) - 1), Answered::SlotsSet, cart, version);
+            let record = shard.find(7, Timestamp((1 << 48) - 1)).expect("it is remembered");
+            assert_eq!((record.counts().0, record.answered()), (counts, Answered::SlotsSet));
+            assert_eq!(record.at(), Timestamp((1 << 48) - 1));
+            assert!(ThreeCounts(counts).fit() && !ThreeCounts([0, most + 1, 0]).fit());
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Every bound of the engine by name. At a bound the answer is a refusal, never growth and never silence.
+//! The bounds of requests and of steps, by name; those of sales, slots, codes and lines stand with their rules. At a bound the answer is
+//! a refusal, never growth and never silence.
 
 use crate::time::Millis;
 

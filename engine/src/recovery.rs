@@ -104,7 +104,7 @@ pub struct Recovered {
 /// for together they come in the time of a few.
 const AHEAD: usize = 16;
 
-/// Applies facts in order, each checked first. Recovery, the follower and a standby are built on it.
+/// Applies facts in order, each checked first. Recovery and the follower are built on it.
 #[derive(Debug)]
 pub struct Replay {
     state: Option<State>,

@@ -20,7 +20,6 @@ use crate::inventory::{Shard, Stamp};
 use crate::keys::KeyShard;
 use crate::names::Names;
 use crate::sync::{Mutex, MutexGuard};
-use crate::time::Timestamp;
 use crate::visitors::VisitorShard;
 use crate::waiting_room::LineShard;
 
@@ -499,15 +498,4 @@ impl Held for Alone<'_> {
     fn names(&self) -> &Names {
         &self.0.names
     }
-}
-
-/// The latest time anything in a state has seen; where engine time goes on after recovery.
-#[must_use]
-pub fn latest_time(state: &mut State) -> Timestamp {
-    let mut alone = state.alone();
-    let mut latest = alone.catalog().stamp.at;
-    for shard in 0..alone.shards() {
-        latest = latest.max(alone.shard(shard).stamp.at);
-    }
-    latest
 }

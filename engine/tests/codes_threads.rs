@@ -22,11 +22,8 @@ use onsale_engine::refusal::Refusal;
 use onsale_engine::request::{KeyUse, Notes, OnCart, OpenCart, Want};
 use onsale_engine::state::State;
 use onsale_engine::testing::desk::{SHOP, slot};
+use onsale_engine::testing::from_env;
 use onsale_engine::time::Now;
-
-fn from_env(name: &str, standard: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(standard)
-}
 
 static KEYS: AtomicU64 = AtomicU64::new(1);
 

@@ -21,6 +21,7 @@ use onsale_engine::sale::{BundleRule, SaleRules};
 use onsale_engine::sequence::Sequence;
 use onsale_engine::testing::desk::{Desk, SHOP, START_MS, slot};
 use onsale_engine::testing::follower::Follower;
+use onsale_engine::testing::from_env;
 use onsale_engine::time::{Millis, Now, Timestamp, WallTime};
 
 const SLOTS: u64 = 6;
@@ -233,10 +234,6 @@ fn is_success(kind: &Kind) -> bool {
         | Kind::Redeemed(_) => true,
         Kind::Lapsed { .. } | Kind::Settled { .. } | Kind::Joined(_) | Kind::Cold(_) => false,
     }
-}
-
-fn from_env(name: &str, standard: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(standard)
 }
 
 /// Where all wait for each other. If one of them panics nobody waits for it: all the others panic there too, and the test is red

@@ -18,16 +18,17 @@ use onsale_engine::journal::records::Records;
 use onsale_engine::sale::SaleRules;
 use onsale_engine::state::State;
 use onsale_engine::testing::desk::Desk;
+use onsale_engine::testing::from_env;
 use onsale_engine::time::{Millis, Now};
 use onsale_engine::waiting_room::{Dials, RoomRules, TicketState};
 use std::sync::Arc;
 
 const SHARDS: u8 = 4;
-const ROUNDS: u32 = 10_000;
+const ROUNDS: u64 = 10_000;
 const CAP: u32 = 50;
 
 fn rounds() -> u32 {
-    std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+    u32::try_from(from_env("ROUNDS", ROUNDS)).expect("a number of rounds")
 }
 
 fn desk() -> Desk {
@@ -142,7 +143,7 @@ const PARALLEL: u64 = 1_000;
 /// and all find it. `PASS_ROUNDS` says how often.
 #[test]
 fn a_thousand_parallel_first_uses_begin_one_session() {
-    let rounds = std::env::var("PASS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20_u32);
+    let rounds = u32::try_from(from_env("PASS_ROUNDS", 20)).expect("a number of rounds");
     let desk = desk();
     let mut copy = Copy { state: State::new(SHARDS, [5, 6]), claimed: 0, joined: 0 };
     let start = Barrier::new(usize::try_from(PARALLEL).unwrap() + 1);

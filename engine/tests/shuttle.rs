@@ -20,6 +20,7 @@ use onsale_engine::request::{Caller, Holder, KeyUse, Notes, OnCart, OpenCart, Wa
 use onsale_engine::sale::{IfMatch, SaleRules};
 use onsale_engine::testing::desk::{Desk, SHOP, START_MS, slot};
 use onsale_engine::testing::follower::Follower;
+use onsale_engine::testing::from_env;
 use onsale_engine::time::{Millis, Now, Timestamp, WallTime};
 use onsale_engine::waiting_room::{Dials, RoomRules, Ticket};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -29,10 +30,6 @@ const TTL: u64 = 1_000;
 
 /// Of each thread of a scene. shuttle gives 32 KiB, which a decision with all its locks in an unoptimised build overruns.
 const STACK: usize = 512 << 10;
-
-fn from_env(name: &str, standard: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(standard)
-}
 
 fn explore(scene: fn()) {
     let rounds = usize::try_from(from_env("SHUTTLE_ROUNDS", 1_500)).expect("a number of rounds");
@@ -311,6 +308,34 @@ fn two_imports_of_a_new_venue_agree_where_it_lives() {
             Ok(_) | Err(Refusal::NotFound(_)) => {}
             Err(refusal) => panic!("{refusal:?}"),
         }
+        close(&core);
+    });
+}
+
+/// Two that are sent at once under one key, while a third gives their venue a shard of its own.
+#[test]
+fn an_import_under_one_key_is_done_once_and_told_alike() {
+    explore(|| {
+        let core = scene(1, None);
+        let once: Vec<_> = (0..2)
+            .map(|_| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || {
+                    let slots = [SlotSpec::new("x", "new", 1), SlotSpec::new("a", "kiel", 2)];
+                    let answer = core.add_slots_once(at(0), "day", &slots, KeyUse::new(1, "", "k", 1));
+                    let done = answer.result.expect("an answer");
+                    (answer.replayed, [done.added, done.updated, done.unchanged])
+                })
+            })
+            .collect();
+        let other = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || core.add_slots(at(0), "day", &[SlotSpec::new("z", "new", 1)], true).result)
+        };
+        let told: Vec<_> = once.into_iter().map(|import| import.join().unwrap()).collect();
+        assert_eq!((told[0].1, told[1].1), ([1, 1, 0], [1, 1, 0]), "{told:?}");
+        assert!(told[0].0 != told[1].0, "one of them is the answer of the other: {told:?}");
+        assert_eq!(other.join().unwrap().expect("an answer").added, 1);
         close(&core);
     });
 }

@@ -4,17 +4,13 @@
 //! seed that fails prints the command that repeats it. The seeds are split over several tests so that all cores work.
 
 use onsale_engine::testing::simulator::{Report, run};
+use onsale_engine::testing::{from_env, number};
 
 /// How many seeds are run if nobody says.
 const SEEDS: u64 = 1_000;
 
 /// How many tests share them.
 const SHARES: u64 = 4;
-
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not `{text}`")))
-}
 
 fn share(share: u64) {
     if let Some(seed) = number("ONSALE_SEED") {
@@ -25,7 +21,7 @@ fn share(share: u64) {
         }
         return;
     }
-    let seeds = number("ONSALE_SEEDS").unwrap_or(SEEDS);
+    let seeds = from_env("ONSALE_SEEDS", SEEDS);
     let mut total = Report::default();
     for seed in (share..seeds).step_by(usize::try_from(SHARES).unwrap_or(1)) {
         total += run(seed);

@@ -76,6 +76,37 @@ fn a_sold_out_room_says_so_from_the_first_answer_after_a_start() {
     }
 }
 
+/// What an operator was told under a key, and never heard, is told again: from the journal, and from a snapshot.
+#[test]
+fn what_came_of_an_import_is_told_again_under_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = |name| KeyUse::new(1, "day", name, 7);
+    let add = |engine: &Engine, name, ids: &[&str]| {
+        let slots: Vec<_> = ids.iter().map(|id| SlotSpec::new(id, "kiel", 5)).collect();
+        let answer = engine.add_slots_once("day", &slots, key(name));
+        let done = answer.result.expect("an answer");
+        engine.wait(answer.rests_on).expect("the journal works");
+        (answer.replayed, [done.added, done.updated, done.unchanged])
+    };
+    let (engine, _) = open(folder.path(), 60_000);
+    engine.put_sale(SaleRules::new("day", "UTC"), IfMatch::Absent).result.unwrap();
+    assert_eq!(add(&engine, "one", &["a", "b"]), (false, [2, 0, 0]));
+    assert_eq!(add(&engine, "two", &["a", "b", "c"]), (false, [1, 0, 2]));
+    // No shutdown in good order: what is read is the journal.
+    drop(engine);
+    let (engine, start) = open(folder.path(), 60_000);
+    assert_eq!(start.snapshot, None);
+    assert_eq!(add(&engine, "two", &["a", "b", "c"]), (true, [1, 0, 2]));
+    engine.shutdown();
+    drop(engine);
+    let (engine, start) = open(folder.path(), 60_000);
+    assert_eq!((start.facts, start.snapshot), (0, Some(start.journal.last)));
+    assert_eq!(add(&engine, "one", &["a", "b"]), (true, [2, 0, 0]));
+    assert_eq!(add(&engine, "two", &["a", "b", "c"]), (true, [1, 0, 2]));
+    assert_eq!(add(&engine, "three", &["a", "b", "c"]), (false, [0, 0, 3]));
+    engine.shutdown();
+}
+
 #[test]
 fn a_shutdown_leaves_a_snapshot_and_the_next_start_needs_nothing_else() {
     let folder = tempfile::tempdir().unwrap();

@@ -15,6 +15,7 @@ use onsale_engine::request::Want;
 use onsale_engine::sale::SaleRules;
 use onsale_engine::testing::desk::{Desk, slot};
 use onsale_engine::testing::follower::Follower;
+use onsale_engine::testing::from_env;
 use onsale_engine::time::Millis;
 
 const TTL: u64 = 10_000;
@@ -25,7 +26,7 @@ const OF_A_CART: u64 = 50;
 const OF_A_SLOT: u64 = 10;
 
 fn holds() -> u64 {
-    std::env::var("STORM_HOLDS").ok().and_then(|value| value.parse().ok()).unwrap_or(20_000)
+    from_env("STORM_HOLDS", 20_000)
 }
 
 /// `holds` live holds of one unit, evenly on `slots` slots that they fill; and who has replayed so far.

@@ -21,6 +21,7 @@ use onsale_engine::sale::{BundleRule, IfMatch, ProductRule, SaleRules};
 use onsale_engine::sequence::Sequence;
 use onsale_engine::testing::desk::{SHOP, START_MS, core};
 use onsale_engine::testing::follower::Follower;
+use onsale_engine::testing::from_env;
 use onsale_engine::time::{Millis, Now, Timestamp, WallTime};
 
 use twin_model::{CartSeen, Line, Model, OrderSeen, Said, SlotSeen, Stage, without_words};
@@ -677,10 +678,6 @@ fn play(commands: &[Command]) -> Checked {
         pair.compare(command)?;
     }
     pair.replay()
-}
-
-fn from_env(name: &str, standard: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(standard)
 }
 
 #[test]

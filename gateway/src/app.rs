@@ -55,29 +55,6 @@ pub struct Limits {
     pub trusted_proxies: Proxies,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 10_000,
-            connections_per_address: 256,
-            in_flight: 8_192,
-            ticket_streams: 5_000,
-            body_bytes: 1 << 20,
-            public_body_bytes: 32 << 10,
-            head_bytes: 16 << 10,
-            head_timeout: Duration::from_secs(5),
-            body_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(75),
-            stream_life: Duration::from_secs(900),
-            notice: Duration::ZERO,
-            drain_timeout: Duration::from_secs(30),
-            anonymous_burst: 200,
-            anonymous_per_second: 50,
-            trusted_proxies: Proxies::default(),
-        }
-    }
-}
-
 /// The server, as a request sees it.
 #[derive(Debug)]
 pub struct App {

@@ -2,9 +2,8 @@
 //!
 //! Read it from the outside in: [`server`] accepts sockets, [`edge`] looks at every request once, [`api`] has a file per
 //! resource, [`wire`] the shapes of their JSON, [`durable`] the wait that no answer escapes, [`problem`] the closed list
-//! of refusals. [`serve`] ties them to an engine and [`cli`] to a
-//! terminal; [`import`] turns the field's own files into slots, [`verify_draw`] checks a draw from its document.
-//! [`queue_command`] turns a waiting room's dials from there. [`waiting_room`] has the credential of who was called,
+//! of refusals. [`serve`] ties them to an engine. [`cli`] is the terminal: [`import`] turns the field's own files into slots,
+//! [`verify_draw`] checks a draw from its document, [`queue_command`] turns a waiting room's dials. [`waiting_room`] has the credential of who was called,
 //! [`waiting_page`] what they see in a browser, [`queue_it`] the formats of shops that already use Queue-it's connectors,
 //! [`connector`] serves those shops.
 

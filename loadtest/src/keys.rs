@@ -10,7 +10,7 @@ pub const OPERATOR: &str = "ONSALE_OPERATOR_KEY";
 /// The name of the web shop's key's variable.
 pub const SERVER: &str = "ONSALE_SERVER_KEY";
 /// The name of the phone desk's key's variable; without it phone agents use the web shop's.
-pub const PHONE: &str = "ONSALE_PHONE_KEY";
+pub const PHONE: &str = "ONSALE_SERVER_KEY_PHONE";
 
 /// Plain keys.
 #[derive(Clone, Debug)]

@@ -238,7 +238,7 @@ fn spawn(program: &Path, data: &Path, keys: &Keys, port: u16) -> Result<Child, F
         .arg(format!("127.0.0.1:{port}"))
         .arg("--data")
         .arg(data.join("data"));
-    // The tester's own variables: the server would refuse to start with a setting it does not know.
+    // The keys are this run's own; a phone desk's of the environment belongs to another server.
     command.env_remove(PROGRAM).env_remove(keys::PHONE);
     command.env(keys::SERVER, &keys.server);
     if let Some(operator) = &keys.operator {

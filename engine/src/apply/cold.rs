@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use super::carts::remember;
 use super::{codes, line};
 use crate::carts::Stage;
 use crate::catalog::{Heartbeat, SaleRecord};
 use crate::codes::CodeTerms;
 use crate::fact::{Cold, SlotEntry};
 use crate::ids::SaleIx;
+use crate::keys::{Answered, ThreeCounts};
 use crate::names::Listing;
+use crate::request::KeyUse;
 use crate::sale::{SaleRules, SaleView};
 use crate::state::Held;
 use crate::time::Timestamp;
@@ -53,20 +56,27 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
         }
         Cold::CodesMade(fact) => codes::made(held, at, fact),
         Cold::CodesRevoked(fact) => codes::revoked(held, at, fact),
+        Cold::CodesRevokedOnce { codes: fact, told, key, fingerprint } => {
+            codes::revoked(held, at, fact);
+            remember_counts(
+                held,
+                at,
+                KeyUse { key: *key, fingerprint: *fingerprint },
+                Answered::CodesRevoked,
+                *told,
+            );
+        }
         Cold::Line { sale, fact } => line::happened(held, at, *sale, fact),
-        Cold::SlotsSet { sale, added, updated } => {
-            let mut before = None;
-            for entry in added {
-                add_slot(held, *sale, entry);
-                // Slots come venue by venue: what the slot before has said of its place need not be said again.
-                let place = (entry.place.shard, &entry.spec.venue, &entry.spec.section);
-                if before.replace(place) != Some(place) {
-                    add_place(held, *sale, entry);
-                }
-            }
-            for entry in updated {
-                held.shard(entry.place.shard).update_slot(entry.place.index, &entry.spec);
-            }
+        Cold::SlotsSet { sale, added, updated } => set_slots(held, *sale, added, updated),
+        Cold::SlotsSetOnce { sale, added, updated, told, key, fingerprint } => {
+            set_slots(held, *sale, added, updated);
+            remember_counts(
+                held,
+                at,
+                KeyUse { key: *key, fingerprint: *fingerprint },
+                Answered::SlotsSet,
+                *told,
+            );
         }
         Cold::SlotChanged { slot, capacity, blocked, reason: _ } => {
             held.shard(slot.shard).set_units(slot.index, *capacity, *blocked);
@@ -105,6 +115,26 @@ pub fn apply(held: &mut impl Held, at: Timestamp, fact: &Cold) {
         Cold::VisitorsForgotten { shard, from, to, over_at, visitors: _ } => {
             held.visitors(usize::from(*shard)).forget_over(*from, *to, *over_at);
         }
+    }
+}
+
+fn remember_counts(held: &mut impl Held, at: Timestamp, key: KeyUse, answered: Answered, told: ThreeCounts) {
+    let (cart, version) = told.to_record();
+    remember(held, Some(key), at, answered, cart, version);
+}
+
+fn set_slots(held: &mut impl Held, sale: SaleIx, added: &[SlotEntry], updated: &[SlotEntry]) {
+    let mut before = None;
+    for entry in added {
+        add_slot(held, sale, entry);
+        // Slots come venue by venue: what the slot before has said of its place need not be said again.
+        let place = (entry.place.shard, &entry.spec.venue, &entry.spec.section);
+        if before.replace(place) != Some(place) {
+            add_place(held, sale, entry);
+        }
+    }
+    for entry in updated {
+        held.shard(entry.place.shard).update_slot(entry.place.index, &entry.spec);
     }
 }
 

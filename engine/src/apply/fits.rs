@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{codes, codes_fit, line};
 use crate::carts::{Item, PRESENT, Stage};
-use crate::fact::{Cold, Fact, Kind, NewItem, Opened};
+use crate::fact::{Cold, Fact, Kind, NewItem, Opened, SlotEntry};
 use crate::ids::{CartId, Quantity, SaleIx, SlotRef};
 use crate::inventory::Slot;
 use crate::state::{Held, MAX_SHARDS};
@@ -215,6 +215,14 @@ fn cold_fits(held: &mut impl Held, at: Timestamp, fact: &Cold) -> Result<(), Mis
         }
         Cold::CodesMade(fact) => codes_fit::made_fits(held, at, fact)?,
         Cold::CodesRevoked(fact) => codes_fit::revoked_fits(held, fact)?,
+        Cold::CodesRevokedOnce { codes: fact, told, .. } => {
+            demand!(
+                told.fit() && told.0[0] as usize >= fact.codes.len(),
+                "{told:?} of {} codes",
+                fact.codes.len()
+            );
+            codes_fit::revoked_fits(held, fact)?;
+        }
         Cold::CodeDigest { shard, digest } => {
             demand!(*shard < held.shards(), "there are no codes {shard}");
             let here = held.codes(*shard).digest.0;
@@ -226,22 +234,17 @@ fn cold_fits(held: &mut impl Held, at: Timestamp, fact: &Cold) -> Result<(), Mis
             let here = held.lines(usize::from(*shard)).digest.0;
             demand!(here == *digest, "digest of lines {shard}: journal {digest:016x}, here {here:016x}");
         }
-        Cold::SlotsSet { added, updated, .. } => {
-            let mut before = [0_u32; MAX_SHARDS as usize];
-            for entry in added {
-                let SlotRef { shard, index } = entry.place;
-                demand!(shard < held.shards(), "there is no shard {shard}");
-                let before = &mut before[usize::from(shard)];
-                let next = held.shard(shard).slot_count() + *before;
-                demand!(index == next, "{:?} is not the next slot, {next} is", entry.place);
-                *before += 1;
-            }
-            for entry in updated {
-                slot(held, entry.place)?;
-                let standing = held.shard(entry.place.shard).slot(entry.place.index);
-                room(standing, entry.spec.capacity, standing.blocked)?;
-            }
+        Cold::SlotsSetOnce { added, updated, told, .. } => {
+            let said = (told.0[0] as usize, told.0[1] as usize);
+            demand!(
+                told.fit() && said == (added.len(), updated.len()),
+                "{told:?} of {} and {}",
+                added.len(),
+                updated.len()
+            );
+            slots_fit(held, added, updated)?;
         }
+        Cold::SlotsSet { added, updated, .. } => slots_fit(held, added, updated)?,
         Cold::SlotChanged { slot: place, capacity, blocked, .. } => {
             slot(held, *place)?;
             room(held.shard(place.shard).slot(place.index), *capacity, *blocked)?;
@@ -276,6 +279,25 @@ fn cold_fits(held: &mut impl Held, at: Timestamp, fact: &Cold) -> Result<(), Mis
             demand!(found == *visitors, "{visitors} visitors forgotten where {found} could be");
         }
         Cold::Configured(_) | Cold::Heartbeat { .. } | Cold::Resumed { .. } => {}
+    }
+    Ok(())
+}
+
+/// Whether slots that came in are the next ones, and known ones keep room for what is taken.
+fn slots_fit(held: &mut impl Held, added: &[SlotEntry], updated: &[SlotEntry]) -> Result<(), Misfit> {
+    let mut before = [0_u32; MAX_SHARDS as usize];
+    for entry in added {
+        let SlotRef { shard, index } = entry.place;
+        demand!(shard < held.shards(), "there is no shard {shard}");
+        let before = &mut before[usize::from(shard)];
+        let next = held.shard(shard).slot_count() + *before;
+        demand!(index == next, "{:?} is not the next slot, {next} is", entry.place);
+        *before += 1;
+    }
+    for entry in updated {
+        slot(held, entry.place)?;
+        let standing = held.shard(entry.place.shard).slot(entry.place.index);
+        room(standing, entry.spec.capacity, standing.blocked)?;
     }
     Ok(())
 }

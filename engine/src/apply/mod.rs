@@ -1,4 +1,4 @@
-//! The only code that changes state. The live path, recovery, the snapshot maker and a standby all come through
+//! The only code that changes state. The live path, recovery and the follower, who makes the snapshots, all come through
 //! [`apply`], with the same fact, and end in the same state.
 //!
 //! `apply` cannot fail: whoever decided has checked, and whoever replays asks [`fits`] first. It touches only what the

@@ -5,7 +5,7 @@ use super::{Core, Decision};
 use crate::codes::{CodeHash, CodeShard, MAX_CODES_AT_ONCE, MAX_WAVES, Reserve, WaveTerms};
 use crate::fact::{CodeEntry, CodesMade, Cold, Kind};
 use crate::ids::SaleIx;
-use crate::keys::{Answered, KeyShard};
+use crate::keys::{Answered, KeyRecord, KeyShard};
 use crate::limits::MAX_CODES_IN_SHARD;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
@@ -86,8 +86,8 @@ impl Core {
             };
             if let Some(key) = request.key {
                 decision.guards.lock_keys(KeyShard::of(key.key, self.state.shards()));
-                let told = |told: u64| {
-                    let created = u32::try_from(told & ((1 << 24) - 1)).unwrap_or(u32::MAX);
+                let told = |record: &KeyRecord| {
+                    let created = u32::try_from(record.cart.0 & ((1 << 24) - 1)).unwrap_or(u32::MAX);
                     CodesMadeView { created, unchanged: 0 }
                 };
                 if let Some(answer) = decision.replay_other(key, Answered::CodesMade, told) {

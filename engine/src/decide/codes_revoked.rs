@@ -4,8 +4,10 @@ use super::{Core, Decision};
 use crate::codes::{CodeHash, CodeRef, CodeShard, MAX_CODES_AT_ONCE, Standing, stands};
 use crate::fact::{CodesRevoked, Cold, Kind};
 use crate::ids::SaleIx;
+use crate::keys::{Answered, KeyRecord, KeyShard, ThreeCounts};
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
+use crate::request::KeyUse;
 use crate::sequence::Sequence;
 use crate::time::{Now, Timestamp};
 
@@ -30,6 +32,8 @@ pub struct RevokeCodes<'a> {
     pub which: Which<'a>,
     /// Why.
     pub reason: Option<&'a str>,
+    /// The key of the request, if it has one.
+    pub key: Option<KeyUse>,
     /// Which credential it is.
     pub credential: u64,
 }
@@ -49,7 +53,7 @@ pub struct Revoked {
 const CODE_BYTES: usize = 16;
 
 impl Core {
-    /// Takes codes back. Again changes nothing.
+    /// Takes codes back. Again changes nothing; under its key it says the same as well, unless it changed nothing the first time.
     pub fn revoke_codes(&self, now: Now, request: &RevokeCodes<'_>) -> Answer<Revoked> {
         let Some(sale) = self.state.names.listing().sale(request.sale) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
@@ -68,6 +72,16 @@ impl Core {
                 }
                 Err(refusal) => return Self::refuse(now, refusal),
             };
+            if let Some(key) = request.key {
+                decision.guards.lock_keys(KeyShard::of(key.key, self.state.shards()));
+                let told = |record: &KeyRecord| {
+                    let [revoked, unchanged, in_use] = record.counts().0;
+                    Revoked { revoked, unchanged, in_use }
+                };
+                if let Some(answer) = decision.replay_other(key, Answered::CodesRevoked, told) {
+                    return answer;
+                }
+            }
             for shard in 0..self.state.shards() {
                 decision.guards.lock_codes(shard);
             }
@@ -78,17 +92,9 @@ impl Core {
                     return decision.answer(Err(refusal));
                 }
             };
-            let (step, more) = decision.revoke(sale, &found, request);
-            // What a step finds taken back already, the steps before it took back.
-            let sum = sum.insert(match sum {
-                None => step,
-                Some(before) => Revoked {
-                    revoked: before.revoked + step.revoked,
-                    in_use: before.in_use + step.in_use,
-                    ..before
-                },
-            });
-            let answer = decision.answer(Ok(*sum));
+            let (all, more) = decision.revoke(sale, &found, request, sum);
+            sum = Some(all);
+            let answer = decision.answer(Ok(all));
             if !more {
                 return answer;
             }
@@ -131,7 +137,14 @@ impl Decision<'_> {
         }
     }
 
-    fn revoke(&mut self, sale: SaleIx, found: &[CodeRef], request: &RevokeCodes<'_>) -> (Revoked, bool) {
+    /// One step, after those that did `before`. Gives what all of them have done, and whether there is more.
+    fn revoke(
+        &mut self,
+        sale: SaleIx,
+        found: &[CodeRef],
+        request: &RevokeCodes<'_>,
+        before: Option<Revoked>,
+    ) -> (Revoked, bool) {
         let mut done = Revoked::default();
         let mut fresh = Vec::new();
         for which in found {
@@ -156,13 +169,27 @@ impl Decision<'_> {
             codes.push((which, until));
         }
         done.revoked = u32::try_from(codes.len()).unwrap_or(u32::MAX);
+        // What a step finds taken back already, the steps before it took back.
+        let all = before.map_or(done, |before| Revoked {
+            revoked: before.revoked + done.revoked,
+            in_use: before.in_use + done.in_use,
+            ..before
+        });
         if !codes.is_empty() {
             let (wall, credential) = (self.now_at().wall, request.credential);
             let reason = request.reason.map(str::to_owned);
-            let fact = CodesRevoked { sale, codes, wall, credential, reason };
-            self.commit(Kind::Cold(Box::new(Cold::CodesRevoked(Box::new(fact)))));
+            let codes = Box::new(CodesRevoked { sale, codes, wall, credential, reason });
+            // The key stands in the last fact: until then the request is not done.
+            let fact = match request.key.filter(|_| !more) {
+                None => Cold::CodesRevoked(codes),
+                Some(KeyUse { key, fingerprint }) => {
+                    let told = ThreeCounts([all.revoked, all.unchanged, all.in_use]);
+                    Cold::CodesRevokedOnce { codes, told, key, fingerprint }
+                }
+            };
+            self.commit(Kind::Cold(Box::new(fact)));
         }
-        (done, more)
+        (all, more)
     }
 
     /// Until when what a code holds stays held once it is taken back, and whether it is in use.

@@ -6,7 +6,7 @@ use super::admission::STEP_BYTES;
 use super::{Core, Decision};
 use crate::fact::LineFact;
 use crate::ids::SaleIx;
-use crate::keys::{Answered, KeyShard};
+use crate::keys::{Answered, KeyRecord, KeyShard};
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
 use crate::request::KeyUse;
@@ -145,7 +145,7 @@ impl Core {
         let key = key.filter(|_| !dry_run);
         if let Some(key) = key {
             decision.guards.lock_keys(KeyShard::of(key.key, self.state.shards()));
-            let told = |people: u64| u32::try_from(people).unwrap_or(u32::MAX);
+            let told = |record: &KeyRecord| u32::try_from(record.cart.0).unwrap_or(u32::MAX);
             if let Some(answer) = decision.replay_other(key, Answered::Admitted, told) {
                 return answer;
             }

@@ -12,9 +12,11 @@ use crate::catalog::Place;
 use crate::fact::{Cold, Kind, SlotEntry};
 use crate::ids::{Quantity, SaleIx, SlotRef};
 use crate::inventory::{MAX_CAPACITY, Slot, SlotFault, SlotSpec, TOO_LARGE};
+use crate::keys::{Answered, KeyRecord, KeyShard, ThreeCounts};
 use crate::limits::{MAX_IMPORT_STEP, MAX_TRIES};
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
+use crate::request::KeyUse;
 use crate::sale::SaleRules;
 use crate::state::MAX_SHARDS;
 use crate::time::{Now, WallTime};
@@ -87,6 +89,29 @@ impl Core {
     /// Adds slots, or updates those that are known by id. `atomic`: one rejected slot rejects all. Otherwise the good
     /// ones are taken in steps of at most [`MAX_IMPORT_STEP`], each one fact.
     pub fn add_slots(&self, now: Now, sale: &str, specs: &[SlotSpec], atomic: bool) -> Answer<SlotsAdded> {
+        self.take_slots(now, sale, specs, atomic, None)
+    }
+
+    /// The same, all or none, by a request with an idempotency key: asked again under it, it changes nothing and gives the same
+    /// answer. Nothing is kept of a request that changed nothing.
+    pub fn add_slots_once(
+        &self,
+        now: Now,
+        sale: &str,
+        specs: &[SlotSpec],
+        key: KeyUse,
+    ) -> Answer<SlotsAdded> {
+        self.take_slots(now, sale, specs, true, Some(key))
+    }
+
+    fn take_slots(
+        &self,
+        now: Now,
+        sale: &str,
+        specs: &[SlotSpec],
+        atomic: bool,
+        key: Option<KeyUse>,
+    ) -> Answer<SlotsAdded> {
         let Some(index) = self.state.names.listing().sale(sale) else {
             return Self::refuse(now, Refusal::NotFound(Missing::Sale));
         };
@@ -98,12 +123,25 @@ impl Core {
                 Err(fault) => total.rejected.push((place, fault.into())),
             }
         }
+        // What the key stands for comes before what is wrong with this request, as everywhere.
+        if let Some(key) = key.filter(|_| good.is_empty() || !total.rejected.is_empty()) {
+            match Decision::begin(self, now, 0) {
+                Err(refusal) => return Self::refuse(now, refusal),
+                Ok(mut decision) => {
+                    if let Some(answer) = decision.replay_import(key) {
+                        return answer;
+                    }
+                }
+            }
+        }
         let mut rests_on = crate::sequence::Sequence::ZERO;
         let mut at = now;
+        let mut replayed = false;
         if !atomic || total.rejected.is_empty() {
             let step = if atomic { good.len().max(1) } else { MAX_IMPORT_STEP };
             for places in good.chunks(step) {
-                let answer = self.import_step(now, index, specs, places, atomic);
+                let answer = self.import_step(now, index, specs, places, (atomic, key));
+                replayed = answer.replayed;
                 rests_on = rests_on.max(answer.rests_on);
                 at = answer.now;
                 match answer.result {
@@ -126,7 +164,7 @@ impl Core {
             }
         }
         total.rejected.sort_by_key(|(place, _)| *place);
-        Answer { rests_on, now: at, replayed: false, result: Ok(total) }
+        Answer { rests_on, now: at, replayed, result: Ok(total) }
     }
 
     fn import_step(
@@ -135,7 +173,7 @@ impl Core {
         sale: SaleIx,
         specs: &[SlotSpec],
         places: &[usize],
-        atomic: bool,
+        (atomic, key): (bool, Option<KeyUse>),
     ) -> Answer<SlotsAdded> {
         let bytes = 4_096 + places.iter().map(|place| fact_bytes(&specs[*place])).sum::<usize>();
         for attempt in 0.. {
@@ -143,6 +181,9 @@ impl Core {
                 Ok(decision) => decision,
                 Err(refusal) => return Self::refuse(now, refusal),
             };
+            if let Some(answer) = key.and_then(|key| decision.replay_import(key)) {
+                return answer;
+            }
             let planned = self.plan(sale, specs, places);
             let shards = self.state.shards();
             let all = if shards >= MAX_SHARDS { u64::MAX } else { (1 << shards) - 1 };
@@ -158,7 +199,7 @@ impl Core {
             if lost {
                 continue;
             }
-            let result = decision.import(sale, specs, places, &planned, atomic);
+            let result = decision.import(sale, specs, places, &planned, (atomic, key));
             return decision.answer(result);
         }
         unreachable!("the last attempt holds every shard")
@@ -210,13 +251,23 @@ fn fact_bytes(spec: &SlotSpec) -> usize {
 }
 
 impl Decision<'_> {
+    /// Takes the key's lock, and gives its kept answer if it has one.
+    fn replay_import(&mut self, key: KeyUse) -> Option<Answer<SlotsAdded>> {
+        self.guards.lock_keys(KeyShard::of(key.key, self.core.state.shards()));
+        let told = |record: &KeyRecord| {
+            let [added, updated, unchanged] = record.counts().0.map(u64::from);
+            SlotsAdded { added, updated, unchanged, rejected: Vec::new() }
+        };
+        self.replay_other(key, Answered::SlotsSet, told)
+    }
+
     fn import(
         &mut self,
         sale: SaleIx,
         specs: &[SlotSpec],
         places: &[usize],
         planned: &BTreeMap<Place, u8>,
-        atomic: bool,
+        (atomic, key): (bool, Option<KeyUse>),
     ) -> Result<SlotsAdded, Refusal> {
         let rules = match self.core.state.names.listing().sales.get(usize::from(sale.0)) {
             Some(view) => std::sync::Arc::clone(&view.rules),
@@ -251,7 +302,15 @@ impl Decision<'_> {
         done.updated = updated.len() as u64;
         if !(added.is_empty() && updated.is_empty()) {
             self.check_room()?;
-            self.commit(Kind::Cold(Box::new(Cold::SlotsSet { sale, added, updated })));
+            let counted = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+            let told = ThreeCounts([done.added, done.updated, done.unchanged].map(counted));
+            let fact = match key {
+                None => Cold::SlotsSet { sale, added, updated },
+                Some(KeyUse { key, fingerprint }) => {
+                    Cold::SlotsSetOnce { sale, added, updated, told, key, fingerprint }
+                }
+            };
+            self.commit(Kind::Cold(Box::new(fact)));
         }
         Ok(done)
     }

@@ -76,7 +76,8 @@ pub enum Preparing {
 
 /// An ordered, durable log of frames with one writer.
 ///
-/// Implementations: [`FileJournal`] here, an adapter for a cluster elsewhere. All of them pass [`conformance`].
+/// There is one: [`FileJournal`]. [`conformance`] is what another has to pass; `Refused` and `Unknown` are there so that it may be
+/// on several machines.
 pub trait Journal: Send {
     /// Appends one frame (one group commit) and returns when it is as durable as `sync` asks. `expected` is the last
     /// number the writer believes in; the frame's first number is the one after it.

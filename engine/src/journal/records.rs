@@ -16,26 +16,6 @@ pub fn push(out: &mut Vec<u8>, record: &[u8]) {
     out.extend_from_slice(record);
 }
 
-/// Appends what `write` appends, with its length: for encoders that write straight into the buffer. Up to 127 bytes
-/// nothing is moved.
-///
-/// # Panics
-/// If the record is longer than [`RECORD_LIMIT`].
-pub fn push_with<R>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    let start = out.len();
-    out.push(0);
-    let result = write(out);
-    let length = out.len() - start - 1;
-    if length < 0x80 {
-        out[start] = low_bits(length);
-    } else {
-        let mut head = Vec::with_capacity(4);
-        push_length(&mut head, length);
-        out.splice(start..=start, head);
-    }
-    result
-}
-
 /// Bytes that a record of `length` takes in a frame.
 #[must_use]
 pub fn room_for(length: usize) -> usize {
@@ -139,9 +119,6 @@ mod tests {
             let mut body = Vec::new();
             push(&mut body, &record);
             assert_eq!(body.len(), room_for(length));
-            let mut other = Vec::new();
-            push_with(&mut other, |out| out.extend_from_slice(&record));
-            assert_eq!(body, other);
             assert!(fill_exactly(&body, 1));
             assert_eq!(Records::of(&body).next(), Some(&record[..]));
         }

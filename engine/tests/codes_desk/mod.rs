@@ -87,7 +87,7 @@ impl Booth {
     }
 
     pub fn revoke(&self, which: Which<'_>) -> Answer<Revoked> {
-        let request = RevokeCodes { sale: "day", which, reason: None, credential: 1 };
+        let request = RevokeCodes { sale: "day", which, reason: None, key: None, credential: 1 };
         self.desk.core.revoke_codes(self.desk.now(), &request)
     }
 

@@ -205,7 +205,9 @@ pub async fn get(call: Call) -> Outcome {
 /// `POST /v1/sales/{sale}/access-codes/revoke`
 pub async fn revoke(call: Call) -> Outcome {
     let caller = call.principal.operator()?;
-    idempotency::optional(&call.headers)?;
+    let sale = call.param(0);
+    let sent = idempotency::optional(&call.headers)?.is_some();
+    let key = if sent { Some(call.key(caller, sale)?) } else { None };
     let RevokeInput { wave, ids, reason } = call.json()?;
     let hashes = ids
         .iter()
@@ -217,8 +219,8 @@ pub async fn revoke(call: Call) -> Outcome {
         (None, Some(_)) => Which::Codes(&hashes),
         _ => return Err(Problem::malformed("Send either `wave` or `ids`.")),
     };
-    let request =
-        RevokeCodes { sale: call.param(0), which, reason: reason.as_deref(), credential: caller.credential };
+    let (reason, credential) = (reason.as_deref(), caller.credential);
+    let request = RevokeCodes { sale, which, reason, key, credential };
     let done = settle(call.engine(), call.engine().revoke_codes(&request)).await?;
     let said = RevokedCodes {
         revoked: done.value.revoked,
@@ -226,5 +228,5 @@ pub async fn revoke(call: Call) -> Outcome {
         in_use: done.value.in_use,
         server_time: Written(done.now.wall),
     };
-    Ok(json(StatusCode::OK, &said))
+    Ok(json(StatusCode::OK, &said).replayed(done.replayed))
 }

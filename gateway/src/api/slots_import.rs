@@ -10,14 +10,16 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::response::Response;
 use bytes::{Buf, BytesMut};
 use http::StatusCode;
 use http_body_util::BodyExt;
 use onsale_engine::decide::{SlotRejection, SlotsAdded};
 use onsale_engine::inventory::SlotSpec;
+use onsale_engine::request::KeyUse;
 use tokio::time::{sleep, timeout};
 
-use crate::answer::{Outcome, json};
+use crate::answer::{Outcome, Said, json};
 use crate::call::{Call, Payload};
 use crate::durable::settle;
 use crate::idempotency;
@@ -61,8 +63,8 @@ fn in_order(mut report: ImportReport) -> ImportReport {
     report
 }
 
-fn answer(report: ImportReport) -> Outcome {
-    Ok(json(StatusCode::OK, &in_order(report)))
+fn answer(report: ImportReport) -> Response {
+    json(StatusCode::OK, &in_order(report))
 }
 
 fn problem_of(rejection: SlotRejection) -> Problem {
@@ -74,29 +76,34 @@ fn problem_of(rejection: SlotRejection) -> Problem {
 
 /// `POST /v1/sales/{sale}/slots`
 pub async fn post(mut call: Call) -> Outcome {
-    call.principal.operator()?;
+    let caller = call.principal.operator()?;
     match std::mem::replace(&mut call.body, Payload::Whole(bytes::Bytes::new())) {
         Payload::Stream(body) => stream(&call, body.into_inner()).await,
         whole @ Payload::Whole(_) => {
             call.body = whole;
-            // None is kept, for asked twice it does nothing the second time; but a mistake in one is told as everywhere.
-            idempotency::optional(&call.headers)?;
-            all_or_nothing(&call).await
+            let sent = idempotency::optional(&call.headers)?.is_some();
+            let key = if sent { Some(call.key(caller, call.param(0))?) } else { None };
+            all_or_nothing(&call, key).await
         }
     }
 }
 
-async fn all_or_nothing(call: &Call) -> Outcome {
+async fn all_or_nothing(call: &Call, key: Option<KeyUse>) -> Outcome {
     let SlotsInput { slots } = call.json()?;
     if slots.iter().any(|slot| !slot.labels.is_empty()) {
         twins::refuse(call.bytes())?;
     }
     let slots: Vec<SlotSpec> = slots.into_iter().map(SlotSpec::from).collect();
-    let done = settle(call.engine(), call.engine().add_slots(call.param(0), &slots, true)).await?.value;
+    let done = match key {
+        Some(key) => call.engine().add_slots_once(call.param(0), &slots, key),
+        None => call.engine().add_slots(call.param(0), &slots, true),
+    };
+    let done = settle(call.engine(), done).await?;
+    let (done, replayed) = (done.value, done.replayed);
     let mut report = ImportReport::default();
     let first = done.rejected.first().map(|(place, rejection)| (*place, problem_of(rejection.clone())));
     count(&mut report, done, |place| place as u64 + 1);
-    let Some((place, problem)) = first else { return answer(report) };
+    let Some((place, problem)) = first else { return Ok(answer(report).replayed(replayed)) };
     let id = slots.get(place).map_or("", |slot| slot.id.as_str());
     let detail = format!("`slots[{place}]` (`{id}`): {} Nothing was added.", problem.detail());
     let more = More { rejected: report.rejected, ..More::default() };
@@ -137,7 +144,7 @@ async fn stream(call: &Call, mut body: Body) -> Outcome {
         }
         if lines.finished {
             batch.hand_over(call, &mut progress).await?;
-            return answer(progress.report);
+            return Ok(answer(progress.report));
         }
     }
 }

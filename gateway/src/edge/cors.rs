@@ -1,7 +1,8 @@
 //! CORS: browsers of any shop may look and use carts.
 //!
-//! There are no cookies; a caller proves itself by a header it must know. So any origin may read any answer, and only
-//! the methods of shops are allowed across origins: settings and stock are changed from back ends.
+//! No call reads a cookie: a caller proves itself by a header it must know. So any origin may read any answer, and only
+//! the methods of shops are allowed across origins: settings and stock are changed from back ends. The one cookie there
+//! is, a place kept for who was sent by a connector, is read by pages, and no origin is allowed to send it along.
 
 use axum::body::Body;
 use axum::response::Response;

@@ -86,10 +86,13 @@ fn operation(entry: &Entry) -> Value {
             content["application/x-ndjson"] = json!({"schema": reference("SlotInput")});
         }
         operation["requestBody"] =
-            json!({"required": schema != "Empty" && schema != "CancelInput", "content": content});
+            json!({"required": !MAY_BE_LEFT_OUT.contains(&schema), "content": content});
     }
     operation
 }
+
+/// Bodies that may be left out.
+const MAY_BE_LEFT_OUT: [&str; 3] = ["Empty", "CancelInput", "JoinInput"];
 
 /// The waiting page says its own refusals as pages, and leaves the edge's as they are.
 fn is_for_people(entry: &Entry) -> bool {
@@ -128,7 +131,14 @@ fn problems(entry: &Entry) -> BTreeMap<u16, Vec<Code>> {
 }
 
 /// Routes that keep an idempotency key if they are given one.
-const TAKES_KEY: [Route; 4] = [Route::LineAdmit, Route::CodesPost, Route::CartAbandon, Route::HoldRelease];
+const TAKES_KEY: [Route; 6] = [
+    Route::LineAdmit,
+    Route::CodesPost,
+    Route::CodesRevoke,
+    Route::SlotsPost,
+    Route::CartAbandon,
+    Route::HoldRelease,
+];
 
 fn parameters(entry: &Entry) -> Vec<Value> {
     let in_path = entry.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
@@ -210,6 +220,15 @@ mod tests {
         for path in ["/v1/carts/{cart}", "/v1/carts/{cart}/holds/{hold}"] {
             assert_eq!(headers("delete", path), may(&["Idempotency-Key"]), "{path}");
             assert!(document["paths"][path]["delete"]["responses"]["422"].is_object(), "{path}");
+        }
+        let needs_body = |path: &str| document["paths"][path]["post"]["requestBody"]["required"].clone();
+        for path in ["/v1/sales/{sale}/queue", "/v1/carts/{cart}/extend", "/v1/orders/{order}/cancel"] {
+            assert_eq!(needs_body(path), false, "{path}");
+        }
+        assert_eq!(needs_body("/v1/sales/{sale}/carts"), true);
+        for path in ["slots", "access-codes", "access-codes/revoke", "queue/admit"] {
+            let path = format!("/v1/sales/{{sale}}/{path}");
+            assert_eq!(headers("post", &path), may(&["Idempotency-Key"]), "{path}");
         }
         assert_eq!(headers("post", "/v1/sales/{sale}/carts"), [("Idempotency-Key".to_owned(), true)]);
         for entry in &TABLE {

@@ -114,6 +114,19 @@ fn codes_are_shown_once_and_kept_as_hashes() {
         &json!({"wave": "w01", "reason": "test"}),
     );
     assert_eq!((done.status, &done.value()["revoked"], &done.value()["in_use"]), (200, &json!(3), &json!(1)));
+    // Under its key it is told again, also after a kill; without one it is seen that they were taken back before.
+    server.restart();
+    let revoke =
+        |key: &str, body: &Value| server.json("POST", &format!("{CODES}/revoke"), OPERATOR, key, body);
+    let again = revoke("r", &json!({"wave": "w01", "reason": "test"}));
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
+    for count in ["revoked", "unchanged", "in_use"] {
+        assert_eq!(again.value()[count], done.value()[count], "{count}");
+    }
+    revoke("r", &json!({"wave": "w01"})).problem(422, "key-reused");
+    revoke("make-1", &json!({"wave": "w01"})).problem(422, "key-reused");
+    let other = revoke("", &json!({"wave": "w01"}));
+    assert_eq!((&other.value()["revoked"], other.header("idempotent-replayed")), (&json!(0), None));
     hold(&server, "k5", WEB, &codes[1], "b").problem(422, "code-scope");
     server.get(CODES, WEB).problem(403, "not-allowed");
     server.get(&format!("{CODES}/zz"), OPERATOR).problem(404, "not-found");

@@ -306,7 +306,52 @@ fn what_came_before_the_sender_was_gone_is_taken() {
     }
 }
 
-/// Sending slots twice does nothing the second time, so no key is kept; but one that is none is a mistake here as everywhere.
+/// Who did not hear the answer hears it again under the key, also after a kill, and not what the slots look like by now.
+#[test]
+fn slots_sent_as_json_are_answered_alike_under_their_key() {
+    let mut server = TestServer::start(&[]);
+    sale(&server);
+    let slot = |id: &str, capacity: u32| json!({"id": id, "venue": "kiel", "capacity": capacity});
+    let send = |server: &TestServer, key: &str, slots: &[Value]| {
+        server.json("POST", "/v1/sales/sh/slots", OPERATOR, key, &json!({"slots": slots}))
+    };
+    assert_eq!(send(&server, "one", &[slot("m", 1), slot("n", 1)]).value()["added"], 2);
+    let body = [slot("m", 1), slot("n", 2), slot("o", 1)];
+    let first = send(&server, "two", &body);
+    let told =
+        |answer: &Answer| ["added", "updated", "unchanged"].map(|count| answer.value()[count].as_u64());
+    assert_eq!((told(&first), first.header("idempotent-replayed")), ([Some(1), Some(1), Some(1)], None));
+    assert_eq!(told(&send(&server, "three", &[slot("n", 9)])), [Some(0), Some(1), Some(0)]);
+    for _ in 0..2 {
+        let again = send(&server, "two", &body);
+        assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
+        assert_eq!(told(&again), told(&first));
+        assert_eq!(
+            server.get("/v1/sales/sh/slots/n", OPERATOR).value()["capacity"],
+            9,
+            "nothing is set again"
+        );
+        server.restart();
+    }
+    // Another body, a bad one, none at all: the key is of another request.
+    let bad = json!({"id": "p", "venue": "kiel", "capacity": 2, "row": "1", "seat": "1"});
+    for body in [&body[..2], &[bad], &[]] {
+        send(&server, "two", body).problem(422, "key-reused");
+    }
+    let cart = json!({"customer": "c", "items": [{"slot": "m"}]});
+    let cart = server.json("POST", "/v1/sales/sh/carts", OPERATOR, "two", &cart);
+    cart.problem(422, "key-reused");
+    // What changed nothing is not kept.
+    for _ in 0..2 {
+        let nothing = send(&server, "four", &[slot("n", 9)]);
+        assert_eq!(
+            (told(&nothing), nothing.header("idempotent-replayed")),
+            ([Some(0), Some(0), Some(1)], None)
+        );
+    }
+}
+
+/// What is no key is a mistake here as everywhere.
 #[test]
 fn a_key_that_is_none_is_refused_by_imports_too() {
     let server = TestServer::start(&[]);

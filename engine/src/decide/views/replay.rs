@@ -16,7 +16,7 @@ impl Decision<'_> {
             return Some(Err(Refusal::KeyReused));
         }
         // Stands for no cart.
-        if matches!(record.answered(), Answered::CodesMade | Answered::Admitted) {
+        if !record.answered().names_a_cart() {
             return Some(Err(Refusal::KeyReused));
         }
         // The answer names slots of every item the cart ever had: their shards, and those only, are taken.
@@ -41,19 +41,19 @@ impl Decision<'_> {
         Some(Ok(record))
     }
 
-    /// The kept answer of a request that changed no cart, if its key was used before: what stands in the cart's place.
+    /// The kept answer of a request that changed no cart, if its key was used before: what the record says in a cart's place.
     pub(in super::super) fn replay_other<T>(
         &mut self,
         key: KeyUse,
         answered: Answered,
-        told: impl FnOnce(u64) -> T,
+        told: impl FnOnce(&KeyRecord) -> T,
     ) -> Option<Answer<T>> {
         let at = self.fix_time();
         let record = *self.guards.look_keys()?.find(key.key, at)?;
         if record.fingerprint != key.fingerprint || record.answered() != answered {
             return Some(self.answer(Err(Refusal::KeyReused)));
         }
-        Some(self.replay(Ok(told(record.cart.0))))
+        Some(self.replay(Ok(told(&record))))
     }
 
     /// The kept answer of a request that changed a cart, if its key was used before.
@@ -63,9 +63,6 @@ impl Decision<'_> {
             Err(refusal) => return Some(self.answer(Err(refusal))),
         };
         match record.answered() {
-            Answered::Confirmed | Answered::Cancelled | Answered::CodesMade | Answered::Admitted => {
-                Some(self.answer(Err(Refusal::KeyReused)))
-            }
             Answered::Opened
             | Answered::Added
             | Answered::Released
@@ -74,6 +71,7 @@ impl Decision<'_> {
                 let view = self.cart_view(record.cart, Some(record.version()));
                 Some(self.replay(Ok(view)))
             }
+            _ => Some(self.answer(Err(Refusal::KeyReused))),
         }
     }
 

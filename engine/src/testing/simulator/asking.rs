@@ -156,7 +156,11 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
         }
         Request::PutSale { rules, if_match } => put!(sale, core.put_sale(now, (**rules).clone(), *if_match)),
         Request::AddSlots { sale, slots, atomic } => {
-            put!(slots_added, core.add_slots(now, sale, slots, *atomic))
+            let answer = match asked.key {
+                Some(key) => core.add_slots_once(now, sale, slots, key),
+                None => core.add_slots(now, sale, slots, *atomic),
+            };
+            put!(slots_added, answer)
         }
         Request::ChangeSlot { sale, slot, change } => put!(slot, core.change_slot(now, sale, slot, change)),
         Request::Join { proof, lane } => {
@@ -201,7 +205,8 @@ fn put(core: &Core, now: Now, asked: &Asked, judge: &mut Judge<'_>) -> Told {
                 Taken::Codes(codes) => Which::Codes(codes),
             };
             let (reason, credential) = (reason.as_deref(), asked.caller.credential);
-            put!(codes_revoked, core.revoke_codes(now, &RevokeCodes { sale, which, reason, credential }))
+            let key = asked.key;
+            put!(codes_revoked, core.revoke_codes(now, &RevokeCodes { sale, which, reason, key, credential }))
         }
         Request::ReadCode { sale, code } => put!(code_read, core.code(now, sale, *code)),
         Request::ListCodes { sale, wave, page } => put!(

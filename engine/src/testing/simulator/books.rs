@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codes::{CodeHash, WaveTerms};
+use crate::decide::Revoked;
 use crate::ids::{CartId, ChannelIx, CustomerHash, Quantity, SaleIx};
 use crate::inventory::SlotSpec;
 use crate::outcome::{CartState, ItemView, OrderState};
@@ -82,9 +83,23 @@ pub(super) struct CartBook {
 /// What was answered to the request with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
-    Cart { cart: CartId, state: CartState, items: Vec<ItemView> },
-    Order { cart: CartId, state: OrderState, items: Vec<ItemView>, confirmed_at: WallTime },
-    Codes { made: u32 },
+    Cart {
+        cart: CartId,
+        state: CartState,
+        items: Vec<ItemView>,
+    },
+    Order {
+        cart: CartId,
+        state: OrderState,
+        items: Vec<ItemView>,
+        confirmed_at: WallTime,
+    },
+    Codes {
+        made: u32,
+    },
+    /// Slots that were added, updated, unchanged.
+    Slots([u64; 3]),
+    Revoked(Revoked),
 }
 
 #[derive(Clone, Debug)]

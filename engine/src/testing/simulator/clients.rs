@@ -56,7 +56,15 @@ impl Clients {
             return asked;
         }
         if [DOSES, SHOW, DOOR].iter().any(|sale| !books.sales.contains_key(sale)) || dice.chance(8) {
-            return operator(dice, books, wall);
+            let asked = operator(dice, books, wall);
+            if !matches!(asked.request, Request::AddSlots { atomic: true, .. }) {
+                return asked;
+            }
+            let asked = self.keyed(dice, asked.caller, asked.request);
+            if asked.key.is_some() {
+                remember(&mut self.asked, asked.clone());
+            }
+            return asked;
         }
         let (caller, request) = if dice.chance(plan.codes) {
             code_clients::visit(dice, plan.customers, books, wall)
@@ -85,11 +93,18 @@ impl Clients {
                 | Request::Checkout { .. }
                 | Request::Cancel { .. }
                 | Request::MakeCodes { .. }
+                | Request::RevokeCodes { .. }
+                | Request::AddSlots { atomic: true, .. }
         );
-        // `DELETE` needs no key, and who makes codes may do without.
-        let bare =
-            matches!(request, Request::Release { .. } | Request::Abandon { .. } | Request::MakeCodes { .. })
-                && dice.chance(30);
+        // `DELETE` needs no key, and operators may do without.
+        let bare = matches!(
+            request,
+            Request::Release { .. }
+                | Request::Abandon { .. }
+                | Request::MakeCodes { .. }
+                | Request::RevokeCodes { .. }
+                | Request::AddSlots { .. }
+        ) && dice.chance(30);
         self.keys += 1;
         Asked::new(caller, (changes && !bare).then_some(self.keys), request)
     }
@@ -104,8 +119,15 @@ impl Clients {
         if dice.chance(80) || books.sales.is_empty() {
             return Some(asked);
         }
-        if matches!(asked.request, Request::MakeCodes { .. }) {
-            return Some(asked.with_body(code_clients::make(dice, books, wall)));
+        match &asked.request {
+            Request::MakeCodes { .. } | Request::RevokeCodes { .. } => {
+                return Some(asked.with_body(code_clients::make(dice, books, wall)));
+            }
+            Request::AddSlots { sale, .. } => {
+                let slots = plan::slots(dice, sale, wall);
+                return Some(asked.with_body(Request::AddSlots { sale, slots, atomic: true }));
+            }
+            _ => {}
         }
         let other = self.request(dice, customers, books);
         Some(match (&asked.request, &other) {

@@ -109,7 +109,12 @@ impl Judge<'_> {
     /// Codes were taken back.
     pub fn codes_revoked(&mut self, answer: &Answer<Revoked>) {
         let Request::RevokeCodes { sale, which, .. } = &self.asked.request else { panic!("none taken back") };
+        if let Some(known) = self.kept(answer) {
+            let Ok(done) = &answer.result else { panic!("a replay that refuses") };
+            return assert_eq!(Kept::Revoked(*done), known.kept, "the replay is not what was answered");
+        }
         let done = match &answer.result {
+            Err(Refusal::KeyReused) => return,
             Err(refusal) => return self.justify(refusal, answer),
             Ok(done) => *done,
         };
@@ -135,7 +140,8 @@ impl Judge<'_> {
         assert_eq!((done.revoked as usize, done.unchanged, done.in_use), (fresh.len(), unchanged, in_use));
         if !fresh.is_empty() {
             self.ledger.codes.revoked += fresh.len() as u64;
-            self.code_set(CodeEntry::Revoked { codes: fresh }, None, answer);
+            let entry = Entry::Code(Box::new(CodeEntry::Revoked { codes: fresh }));
+            self.enter(entry, Kept::Revoked(done), answer);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::sale::SaleView;
 use crate::sequence::Sequence;
 use crate::time::Millis;
 
-use super::books::Stage;
+use super::books::{Kept, Stage};
 use super::entries::{Entry, Numbered};
 use super::judge::Judge;
 use super::legal::is_bundle;
@@ -73,7 +73,13 @@ impl Judge<'_> {
     /// Slots were imported.
     pub fn slots_added(&mut self, answer: &Answer<SlotsAdded>) {
         let Request::AddSlots { sale, slots, atomic } = &self.asked.request else { panic!("no import") };
+        if let Some(known) = self.kept(answer) {
+            let Ok(done) = &answer.result else { panic!("a replay that refuses") };
+            let told = Kept::Slots([done.added, done.updated, done.unchanged]);
+            return assert_eq!(told, known.kept, "the replay is not what was answered");
+        }
         let done = match &answer.result {
+            Err(Refusal::KeyReused) => return,
             Err(refusal) => return self.justify(refusal, answer),
             Ok(done) => done,
         };
@@ -119,7 +125,8 @@ impl Judge<'_> {
             }
         }
         if added + updated > 0 {
-            self.set(Entry::Slots { sale, specs: taken }, answer);
+            let kept = Kept::Slots([done.added, done.updated, done.unchanged]);
+            self.enter(Entry::Slots { sale, specs: taken }, kept, answer);
         }
     }
 
