@@ -5,12 +5,13 @@
 //! from the first step on: who has not had what they came for, so that what is free is not shown to others as well; and when a
 //! session will have been in nobody's use for long enough, so that one whose browser is closed does not keep its room.
 
+use crate::codes::{CodeHash, CodeShard};
 use crate::customers::CustomerKey;
 use crate::ids::{CustomerHash, SaleIx};
 use crate::state::{Held, State};
 use crate::time::Timestamp;
 use crate::visitors::{FOR_EVER, VisitorShard};
-use crate::waiting_room::{Packed, Row, Stay, Ticket, unpacked};
+use crate::waiting_room::{Line, Packed, Row, Standing, Stay, Ticket, unpacked};
 
 /// Who is inside.
 struct Insider {
@@ -42,6 +43,7 @@ pub fn resume_lines(state: &mut State, customers: &CustomerKey, at: Timestamp) {
                 Insider { sale: *sale, ticket, customer }
             }));
         }
+        know_code_lanes(&mut alone, shard);
         for Insider { sale, ticket, customer } in inside {
             let carts = alone.visitors(VisitorShard::of(customer, shards)).carts(customer, sale);
             let live = carts.iter().map(|cart| cart.until).filter(|until| *until != FOR_EVER && *until > at);
@@ -54,6 +56,37 @@ pub fn resume_lines(state: &mut State, customers: &CustomerKey, at: Timestamp) {
                     line.unserved.insert(ticket);
                 }
             }
+        }
+    }
+}
+
+/// Which lanes of a room that was taken away were for code holders alone, as their terms are gone with it: those in which nobody else
+/// stands.
+fn know_code_lanes(alone: &mut impl Held, shard: usize) {
+    let listing = alone.names().listing();
+    let has_room =
+        |sale: SaleIx| listing.sales.get(usize::from(sale.0)).is_some_and(|sale| sale.rules.room.is_some());
+    let waits = |row: &&Row| matches!(row.standing, Standing::Waiting | Standing::Back);
+    let people = |line: &Line| -> Vec<Vec<u128>> {
+        let lanes = line.lanes.iter();
+        lanes
+            .map(|lane| (0..lane.len()).filter_map(|n| lane.row(n)).filter(waits).map(Row::person).collect())
+            .collect()
+    };
+    let gone = alone.lines(shard).lines.iter().filter(|(sale, line)| !has_room(**sale) && line.is_in_use());
+    let gone: Vec<_> = gone.map(|(sale, line)| (*sale, people(line))).collect();
+    for (sale, lanes) in gone {
+        let mut mask = 0;
+        for (lane, people) in lanes.iter().enumerate() {
+            let mut has_code = |person: &u128| {
+                let codes =
+                    alone.codes(u8::try_from(CodeShard::of(CodeHash(*person), alone.shards())).unwrap_or(0));
+                codes.find(CodeHash(*person)).is_some()
+            };
+            mask |= u8::from(people.iter().all(&mut has_code)) << lane;
+        }
+        if let Some(line) = alone.lines(shard).lines.get_mut(&sale) {
+            line.code_lanes = mask;
         }
     }
 }

@@ -60,6 +60,27 @@ fn a_ramp_calls_what_lies_under_it_and_ends_where_it_was_told() {
     assert_eq!((line(&desk).rate, line(&desk).lanes[0].called_up_to), (600, 1_651));
 }
 
+/// What lies under the part of a ramp where the rate is less than a person a minute counts as well.
+#[test]
+fn a_slow_ramp_from_nothing_calls_before_it_is_a_person_a_minute() {
+    let (mut desk, tickets) = desk(0, 4);
+    let slowly =
+        LineChange { admit_per_minute: Some(1), ramp: Some(Millis(240_000)), ..LineChange::default() };
+    turn(&desk, &slowly).unwrap();
+    let begins = desk.clock;
+    let mut first = None;
+    while desk.clock - begins < 240_000 && first.is_none() {
+        desk.clock += 1_000;
+        for ticket in &tickets {
+            desk.core.ticket(desk.now(), ticket).result.unwrap();
+        }
+        desk.core.tick_lines(desk.now());
+        first = (line(&desk).called > 0).then_some((desk.clock - begins) / 1_000);
+    }
+    // Half of t²/240 minutes is one person after the root of 480 minutes: 170 s.
+    assert!(first.is_some_and(|second| (169..=172).contains(&second)), "{first:?}");
+}
+
 #[test]
 fn a_change_while_the_ramp_goes_on_leaves_the_ramp_and_a_new_rate_ends_it() {
     let (mut desk, _) = desk(600, 1);

@@ -17,7 +17,7 @@ use onsale_engine::request::{Caller, Holder, Notes, OnCart, OpenCart, Want};
 use onsale_engine::sale::{BundleRule, ProductRule, SaleRules};
 use onsale_engine::testing::desk::{Desk, START_MS, slot};
 use onsale_engine::time::{Millis, WallTime};
-use onsale_engine::waiting_room::{Dials, LineView, Phase, RoomRules, TicketState, TicketView};
+use onsale_engine::waiting_room::{Dials, Lane, LineView, Mode, Phase, RoomRules, TicketState, TicketView};
 
 const HOUR: u64 = 3_600_000;
 
@@ -141,6 +141,32 @@ fn a_room_that_was_made_before_its_opening_was_known_still_draws() {
     assert!(line(&desk).drawn_at.is_some() && called(&desk) > 0, "{:?}", line(&desk));
 }
 
+/// A stranger with a paper that is none, or somebody without a code, made the draw of a sale in which nobody was, so that the
+/// opening which was set afterwards had none.
+#[test]
+fn who_is_refused_draws_nothing() {
+    let terms = || Some(Arc::new(onsale_engine::codes::CodeTerms { line: true, ..Default::default() }));
+    let junk = Proof::Ticket("qt_0000000000000000000000000000000000000");
+    for (codes, mode, proof) in [
+        (None, Mode::Queue, junk),
+        (terms(), Mode::Queue, Proof::Nobody),
+        (None, Mode::Closed, Proof::Nobody),
+    ] {
+        let rules = |opens_at| SaleRules { codes: codes.clone(), opens_at, ..sale(Some(room(60, 1_000))) };
+        let mut desk = desk_with(rules(None), 100);
+        let turn = |mode| LineChange { mode: Some(mode), ..LineChange::default() };
+        desk.core.set_line(desk.now(), "day", &turn(mode)).result.unwrap();
+        let before = desk.core.buffer.last();
+        desk.core.join_line(desk.now(), &JoinLine { sale: "day", proof, lane: None }).result.unwrap_err();
+        assert_eq!((desk.core.buffer.last(), line(&desk).drawn_at), (before, None), "a refusal is no fact");
+        // So an opening that is set now is one with a registration.
+        desk.core.set_line(desk.now(), "day", &turn(Mode::Queue)).result.unwrap();
+        desk.sale(rules(Some(wall(HOUR / 2))));
+        pass(&mut desk, 2, &[]);
+        assert_eq!((line(&desk).drawn_at, line(&desk).phase), (None, Phase::Prequeue));
+    }
+}
+
 #[test]
 fn who_joins_an_open_sale_first_waits_at_once() {
     let mut desk = desk_with(sale(Some(room(60, 1_000))), 100);
@@ -215,6 +241,55 @@ fn who_waits_in_a_room_that_was_taken_away_is_let_through() {
     assert_eq!(look(&desk, &last).place, Some(31));
 }
 
+/// The opening of a sale whose room was taken away is the sale's: the line went by the one it had known.
+#[test]
+fn a_room_that_was_taken_away_opens_when_its_sale_does() {
+    let opens = |ms: Option<u64>, room| SaleRules { opens_at: ms.map(wall), ..sale(room) };
+    let mut desk = desk_with(opens(Some(60_000), Some(room(600, 1_000))), 100);
+    let tickets = crowd(&desk, 3);
+    desk.sale(opens(Some(HOUR), None));
+    desk.clock = 61_000;
+    pass(&mut desk, 5, &tickets);
+    assert_eq!((line(&desk).drawn_at, called(&desk)), (None, 0));
+    desk.clock = HOUR;
+    pass(&mut desk, 5, &tickets);
+    assert_eq!(called(&desk), 3, "{:?}", line(&desk));
+
+    let mut desk = desk_with(opens(Some(HOUR), Some(room(600, 1_000))), 100);
+    let tickets = crowd(&desk, 3);
+    desk.sale(opens(None, None));
+    pass(&mut desk, 5, &tickets);
+    assert_eq!(called(&desk), 3, "{:?}", line(&desk));
+}
+
+/// Whose units are set aside need none in view, also when the room is taken away and its lanes with it: they waited until the codes
+/// ended.
+#[test]
+fn who_was_invited_is_let_through_when_the_room_is_taken_away() {
+    let mut booth = Booth::new(1);
+    let codes = onsale_engine::codes::CodeTerms { lanes: vec!["vip".into()], ..Default::default() };
+    let lane = |name: &str| Lane { name: name.into(), weight: 1 };
+    let rules = RoomRules { lanes: vec![lane("general"), lane("vip")], ..room(600, 100) };
+    let with_room = SaleRules { room: Some(Arc::new(rules)), codes: Some(Arc::new(codes)), ..booth.rules() };
+    booth.desk.sale(with_room);
+    for name in ["b", "c", "d1-0", "d1-1", "d2-21", "d2-22"] {
+        let none = onsale_engine::decide::SlotChange { capacity: Some(0), ..Default::default() };
+        booth.desk.core.change_slot(booth.desk.now(), "day", name, &none).result.unwrap();
+    }
+    let reserving = booth.reserving("vips", codes_desk::units("hall", None, 1));
+    let wave = onsale_engine::codes::WaveTerms { lane: Some("vip".into()), ..reserving };
+    booth.make(&wave, &[code(1)]).result.unwrap();
+    let pause = LineChange { mode: Some(Mode::Pause), ..LineChange::default() };
+    booth.desk.core.set_line(booth.desk.now(), "day", &pause).result.unwrap();
+    let by_code = JoinLine { sale: "day", proof: Proof::Code(code(1)), lane: None };
+    let ticket = booth.desk.core.join_line(booth.desk.now(), &by_code).result.unwrap().ticket.text;
+    pass(&mut booth.desk, 3, std::slice::from_ref(&ticket));
+    assert_eq!(look(&booth.desk, &ticket).state, TicketState::Waiting);
+    booth.desk.sale(booth.rules());
+    pass(&mut booth.desk, 3, std::slice::from_ref(&ticket));
+    assert_eq!(look(&booth.desk, &ticket).state, TicketState::Called);
+}
+
 /// How long the one place inside is kept by somebody whose cart is given back, or paid.
 fn kept(pay: bool) -> u64 {
     let rules = RoomRules { idle: Millis(10_000), ..room(6_000, 1) };
@@ -243,6 +318,27 @@ fn kept(pay: bool) -> u64 {
 fn a_place_is_free_as_soon_as_nothing_is_in_a_cart() {
     assert!(kept(false) <= 12, "after the cart was given back: {} s", kept(false));
     assert!(kept(true) <= 12, "after an order and another turn: {} s", kept(true));
+}
+
+/// What another channel holds for the same person is no cart of the session.
+#[test]
+fn what_the_phone_desk_holds_keeps_no_place_inside() {
+    let rules = RoomRules { idle: Millis(10_000), open_channels: vec!["phone".into()], ..room(6_000, 1) };
+    let mut desk = desk_with(sale(Some(rules)), 100);
+    let phone = desk.core.channel(desk.now(), "phone").result.unwrap();
+    let person = Proof::Person(7 << 64 | 1);
+    let joined = JoinLine { sale: "day", proof: person, lane: None };
+    let first = desk.core.join_line(desk.now(), &joined).result.unwrap().ticket.text;
+    pass(&mut desk, 1, std::slice::from_ref(&first));
+    let cart = open(&mut desk, &first, &[slot("one", 1)]).unwrap();
+    let customer = cart.caller.holder.unwrap().customer;
+    let (key, notes, wants) = (desk.key(), Notes::default(), [slot("one", 1)]);
+    let caller = Caller { credential: 3, channel: phone, operator: false, holder: None };
+    let request = OpenCart { caller, key, sale: "day", customer, wants: &wants, notes, code: None };
+    desk.core.open_cart(desk.now(), &request).result.expect("the desk sells as well");
+    desk.core.abandon(desk.now(), cart).result.unwrap();
+    pass(&mut desk, 12, &[]);
+    assert_ne!(look(&desk, &first).state, TicketState::Admitted);
 }
 
 #[test]
@@ -308,6 +404,23 @@ fn nobody_is_called_for_half_a_bundle() {
     }
 }
 
+/// Fifty of one half here and fifty of the other there are no pair where both have to be at one venue.
+#[test]
+fn nobody_is_called_for_halves_at_two_venues() {
+    let mut desk = pairs(0, 2);
+    let second = |id: &str, venue: &str, units| SlotSpec {
+        product: Some("d2".into()),
+        ..SlotSpec::new(id, venue, units)
+    };
+    desk.slots("day", &[second("far", "park", 50)]);
+    let tickets = crowd(&desk, 20);
+    pass(&mut desk, 5, &tickets);
+    assert_eq!((called(&desk), line(&desk).phase), (0, Phase::SoldOut));
+    desk.slots("day", &[second("near", "hall", 3)]);
+    pass(&mut desk, 5, &tickets);
+    assert_eq!((called(&desk), line(&desk).free), (3, 6));
+}
+
 #[test]
 fn the_last_unit_is_somebodys() {
     let mut desk = desk_with(sale(Some(RoomRules { units_per_visitor: 2, ..room(600, 100) })), 1);
@@ -354,6 +467,28 @@ fn nobody_is_called_while_the_journal_stands_still() {
         up_to.push(called(&desk));
     }
     assert!(up_to[6] > 0 && up_to[6] == up_to[13], "{up_to:?}");
+}
+
+/// In a sale with codes a call by an operator goes past as many who have gone home as in any other.
+#[test]
+fn an_operator_finds_who_is_there_behind_those_who_are_not() {
+    for coded in [false, true] {
+        let mut booth = Booth::new(50);
+        booth.desk.sale(SaleRules { room: Some(Arc::new(room(0, 1_000))), ..booth.rules() });
+        if coded {
+            booth.make(&terms("unrelated"), &[code(1)]).result.unwrap();
+        }
+        crowd(&booth.desk, 400);
+        pass(&mut booth.desk, 60, &[]);
+        let there = crowd(&booth.desk, 10);
+        let ten = AdmitNow { count: 10, ..AdmitNow::default() };
+        for dry_run in [true, false] {
+            let people = booth.desk.core.admit(booth.desk.now(), "day", AdmitNow { dry_run, ..ten });
+            assert_eq!(people.result, Ok(10), "codes: {coded}, only asked: {dry_run}");
+        }
+        let called = |ticket: &String| look(&booth.desk, ticket).state == TicketState::Called;
+        assert!(there.iter().all(called));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use super::line::LINE_BYTES;
 use super::sellable::{Sellable, Units};
+use super::vetted::Vetted;
 use super::{Core, Decision};
 use crate::codes::{CodeHash, CodeShard};
 use crate::fact::{Cold, Kind, LineFact};
@@ -17,8 +18,8 @@ use crate::sale::SaleRules;
 use crate::sequence::Sequence;
 use crate::time::{Now, Timestamp};
 use crate::waiting_room::{
-    Arrivals, BACK_EVERY, ITSELF, LineShard, MAX_LANES, Mode, Packed, Shares, Standing, Stay, Stock, Turned,
-    packed, unpacked,
+    Arrivals, BACK_EVERY, ITSELF, LineShard, MAX_LANES, Mode, Packed, RoomRules, Shares, Standing, Stay,
+    Stock, Turned, packed, unpacked,
 };
 
 /// The most places that have their turn in one fact, and the most stays put away in one.
@@ -58,7 +59,7 @@ impl Core {
     fn tick_line(&self, now: Now, sale: SaleIx) {
         let stock = self.stock_in_view(now, sale);
         self.write_shown(now, sale);
-        self.vet(now, sale, self.may_earn(now, sale));
+        let vetted = if self.may_earn(now, sale) { self.vet(now, sale) } else { None };
         // Without room in the buffer the same step comes with the next tick.
         let _ = self.on_line_with(now, sale, STEP_BYTES, |decision| {
             let (at, wall) = (decision.at(), decision.now_at().wall);
@@ -73,7 +74,7 @@ impl Core {
             decision.settle_stays(sale);
             decision.end_idle(sale);
             let (may_call, in_view) = decision.may_call(sale);
-            let called = decision.call(sale, may_call, in_view);
+            let called = decision.call(sale, may_call, in_view, vetted.as_ref());
             let line = decision.line_mut(sale);
             line.brake.spend(called);
             line.valve.spend(called);
@@ -93,10 +94,10 @@ impl Core {
         }
     }
 
-    /// How many could be called by the rate.
-    fn may_earn(&self, now: Now, sale: SaleIx) -> u32 {
+    /// Whether anybody could be called by now, or by the time the line is held.
+    fn may_earn(&self, now: Now, sale: SaleIx) -> bool {
         let lines = self.state.lock_lines(LineShard::of(sale, self.state.shards()));
-        lines.lines.get(&sale).map_or(0, |line| line.earned(now.engine))
+        lines.lines.get(&sale).is_some_and(|line| line.is_in_use() && !line.pace().stands_still(now.engine))
     }
 
     /// Units of a sale as they stand, shard after shard.
@@ -118,7 +119,7 @@ impl Core {
                 stock.returned += group.returned;
                 some |= !group.slots.is_empty();
                 let free = group.counts.free().saturating_sub(later);
-                (group.key.product, Units { free, held: group.counts.held, later })
+                (group.key.product, group.key.venue, Units { free, held: group.counts.held, later })
             });
             sellable.add(&shard, groups);
             stock.rests_on = stock.rests_on.max(shard.stamp.sequence);
@@ -136,12 +137,13 @@ impl Core {
     fn backed(&self, now: Now, sale: SaleIx) -> [u32; MAX_LANES] {
         let mut backed = [0; MAX_LANES];
         let listing = self.state.names.listing();
-        let rules = listing.sales.get(usize::from(sale.0)).map(|sale| &sale.rules);
-        let terms = rules.and_then(|rules| Some((rules.room.as_deref()?, rules.codes.as_deref()?)));
-        let Some((room, asked)) = terms.filter(|_| !self.state.lock_codes(0).waves().is_empty()) else {
+        let Some(rules) = listing.sales.get(usize::from(sale.0)).map(|sale| &sale.rules) else {
             return backed;
         };
-        let called = self.called_unserved(sale);
+        if self.state.lock_codes(0).waves().is_empty() {
+            return backed;
+        }
+        let Some(CodeHolders { room, alone, called }) = self.code_holders(sale, rules) else { return backed };
         for shard in 0..self.state.shards() {
             let codes = self.state.lock_codes(usize::from(shard));
             for (wave, holding) in codes.waves().iter().zip(codes.holding()) {
@@ -150,11 +152,7 @@ impl Core {
                 }
                 let lane = wave.terms.lane.as_deref().and_then(|lane| room.lane(lane)).unwrap_or(0);
                 // Where anybody may stand, units that are set aside for some are in nobody's view.
-                let name = room.lanes.get(usize::from(lane)).map(|lane| lane.name.as_str());
-                if asked.carts
-                    || asked.line
-                    || name.is_some_and(|name| asked.lanes.iter().any(|lane| lane == name))
-                {
+                if alone >> lane & 1 == 1 {
                     backed[usize::from(lane)] += holding.codes;
                 }
             }
@@ -170,18 +168,24 @@ impl Core {
         backed
     }
 
-    /// Who is called, or inside without having got anything yet: the lane, and what they would be known by if it was a code.
-    fn called_unserved(&self, sale: SaleIx) -> Vec<(u8, CodeHash)> {
+    /// None if no lane is for code holders alone.
+    fn code_holders(&self, sale: SaleIx, rules: &SaleRules) -> Option<CodeHolders> {
         let lines = self.state.lock_lines(LineShard::of(sale, self.state.shards()));
-        let Some(line) = lines.lines.get(&sale) else { return Vec::new() };
+        let line = lines.lines.get(&sale)?;
+        let alone = match rules.room {
+            Some(_) => line.rules.lanes_for_codes(rules.codes.as_deref()),
+            None => line.code_lanes,
+        };
+        if alone == 0 {
+            return None;
+        }
         let waits = |ticket: Packed, stay: Stay| stay == Stay::Called || line.unserved.contains(&ticket);
         let inside = line.inside.iter().filter(|(ticket, stay, _)| waits(*ticket, *stay));
-        inside
-            .filter_map(|(ticket, ..)| {
-                let (lane, number) = unpacked(ticket);
-                line.row(lane, number).map(|row| (lane, CodeHash(row.person())))
-            })
-            .collect()
+        let called = inside.filter_map(|(ticket, ..)| {
+            let (lane, number) = unpacked(ticket);
+            line.row(lane, number).map(|row| (lane, CodeHash(row.person())))
+        });
+        Some(CodeHolders { room: line.rules.clone(), alone, called: called.collect() })
     }
 
     /// Writes down the digest of the codes under one lock if it has changed since `known`, and gives it.
@@ -294,13 +298,13 @@ impl Decision<'_> {
     }
 
     /// Calls so many, lane by lane, and says how many were there. Those whose units are set aside need none in view; of all
-    /// others `in_view` are called at most.
-    pub(super) fn call(&mut self, sale: SaleIx, people: u32, in_view: u32) -> u32 {
+    /// others `in_view` are called at most. Where codes are looked at, nobody beyond the places that were looked at.
+    pub(super) fn call(&mut self, sale: SaleIx, people: u32, in_view: u32, vetted: Option<&Vetted>) -> u32 {
         let before = self.line(sale).inside.called();
         let (next, mut shares) = self.shares(sale, people, in_view);
         for (lane, people) in next {
             let before = self.line(sale).inside.called();
-            self.call_lane(sale, lane, people);
+            self.call_lane(sale, lane, people, vetted);
             let came = self.line(sale).inside.called() - before;
             shares.give_back(usize::from(lane), people.saturating_sub(came), self.weight(sale, lane.into()));
         }
@@ -313,11 +317,11 @@ impl Decision<'_> {
     }
 
     /// How many would be called.
-    pub(super) fn would_call(&mut self, sale: SaleIx, people: u32) -> u32 {
+    pub(super) fn would_call(&mut self, sale: SaleIx, people: u32, vetted: Option<&Vetted>) -> u32 {
         let people = people.min(self.room(sale));
         let (next, _) = self.shares(sale, people, u32::MAX);
         next.into_iter()
-            .map(|(lane, people)| self.turn(sale, lane, people))
+            .map(|(lane, people)| self.turn(sale, lane, people, vetted))
             .map(|turn| turn.found + turn.back)
             .sum()
     }
@@ -348,15 +352,15 @@ impl Decision<'_> {
     }
 
     /// Whose turn it is in a lane if so many are to be called: those who are there, and now and then one who is back.
-    fn turn(&mut self, sale: SaleIx, lane: u8, people: u32) -> Turn {
+    fn turn(&mut self, sale: SaleIx, lane: u8, people: u32, vetted: Option<&Vetted>) -> Turn {
         let at = self.at();
         let here = &self.line(sale).lanes[usize::from(lane)];
         // As many twentieths as this batch passes, or all if nobody else waits.
         let share = (here.called + u64::from(people)) / BACK_EVERY - here.called / BACK_EVERY;
         let share = u32::try_from(share).unwrap_or(0).max(people.saturating_sub(here.waiting()));
         let (from, mut waiting) = (here.turns, here.waiting());
-        if let Some(up_to) = &self.line(sale).vetted {
-            waiting = waiting.min(up_to.get(usize::from(lane)).map_or(0, |up_to| up_to.saturating_sub(from)));
+        if let Some(vetted) = vetted {
+            waiting = waiting.min(vetted.up_to(lane).saturating_sub(from));
         }
         let mut turn = Turn { from, ..Turn::default() };
         while turn.back < share && turn.looked < BATCH {
@@ -393,9 +397,9 @@ impl Decision<'_> {
         line.seen[usize::from(lane)].is_present(number, at) && !line.spent.contains(&packed(lane, number))
     }
 
-    fn call_lane(&mut self, sale: SaleIx, lane: u8, people: u32) {
+    fn call_lane(&mut self, sale: SaleIx, lane: u8, people: u32, vetted: Option<&Vetted>) {
         let until = self.at().plus(self.line(sale).rules.claim);
-        let Turn { from, places, passed, back, looked, absent, .. } = self.turn(sale, lane, people);
+        let Turn { from, places, passed, back, looked, absent, .. } = self.turn(sale, lane, people, vetted);
         if places > 0 {
             self.happen(sale, LineFact::Called { lane, from, places, passed, until });
         }
@@ -418,6 +422,16 @@ fn word_of(rules: &SaleRules, stock: &Stock, capacity: u64) -> StockState {
         _ if few => StockState::Few,
         _ => StockState::Available,
     }
+}
+
+/// What there is to know of the lanes that are for code holders alone.
+struct CodeHolders {
+    /// The terms of the line.
+    room: RoomRules,
+    /// Which lanes, a bit each.
+    alone: u8,
+    /// Who is called, or inside without having got anything yet: the lane, and what they would be known by if it was a code.
+    called: Vec<(u8, CodeHash)>,
 }
 
 /// A stretch of a lane whose turn it is.

@@ -137,7 +137,8 @@ impl Core {
         if reason.is_some_and(|reason| reason.len() > MAX_TEXT) {
             return Self::refuse(now, Refusal::TooLarge { field: "reason", most: MAX_TEXT as u64 });
         }
-        self.vet(now, sale, count);
+        let vetted = self.vet(now, sale);
+        let vetted = vetted.as_ref();
         let mut decision = match Decision::begin(self, now, STEP_BYTES) {
             Ok(decision) => decision,
             Err(refusal) => return Self::refuse(now, refusal),
@@ -152,14 +153,14 @@ impl Core {
         }
         Self::in_line(decision, sale, |decision| {
             if dry_run {
-                return Ok(decision.would_call(sale, count));
+                return Ok(decision.would_call(sale, count, vetted));
             }
             decision.draw_if_anybody(sale);
             decision.settle_stays(sale);
             let room = decision.room(sale);
             // Who is called, and that it was by this request: it calls nobody else when it is asked again.
             let people = decision.together(|decision| {
-                let people = decision.call(sale, count.min(room), u32::MAX);
+                let people = decision.call(sale, count.min(room), u32::MAX, vetted);
                 if people > 0 {
                     let (wall, reason) = (decision.now_at().wall, reason.map(str::to_owned));
                     let fact = match key {

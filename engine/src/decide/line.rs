@@ -9,10 +9,10 @@ use crate::fact::{Cold, Joined, Kind, LineFact};
 use crate::ids::SaleIx;
 use crate::outcome::Answer;
 use crate::refusal::{Missing, Refusal};
-use crate::request::Holder;
+use crate::request::{Caller, Holder};
 use crate::state::Held;
 use crate::time::{Millis, Now, Timestamp, WallTime};
-use crate::visitors::{FOR_EVER, VisitorShard};
+use crate::visitors::VisitorShard;
 use crate::waiting_room::draw::{Leaf, MOST_REGISTRATIONS};
 use crate::waiting_room::{
     Claimed, LONGEST_POLL, Line, LineShard, LineView, Phase, RoomRules, Row, Standing, Ticket, TicketKey,
@@ -219,14 +219,20 @@ impl Core {
 
     /// Somebody inside gave a cart back: if they have no other, they are idle from now on. Their carts and the line are looked at
     /// together, so that a cart which is made meanwhile keeps the session.
-    pub(super) fn note_given_back(&self, now: Now, holder: Holder) {
-        let Holder { ticket, customer } = holder;
+    pub(super) fn note_given_back(&self, now: Now, caller: Caller) {
+        let Some(Holder { ticket, customer }) = caller.holder else { return };
+        // What another channel holds for the same person is no cart of the session. Carts come after lines, so they are looked at
+        // before; one that is made meanwhile is not among them.
+        let visitors = self.state.lock_visitors(VisitorShard::of(customer, self.state.shards()));
+        let mut others = visitors.live_carts(customer, ticket.sale, now.engine);
+        drop(visitors);
+        others.retain(|cart| self.sale_of(caller, cart.cart).is_none());
         let Ok(mut decision) = Decision::begin(self, now, 0) else { return };
         decision.guards.lock_visitors(VisitorShard::of(customer, self.state.shards()));
         let _ = Self::in_line(decision, ticket.sale, |decision| {
             let at = decision.at();
-            let carts = decision.guards.look_visitors().carts(customer, ticket.sale);
-            let lives = carts.iter().any(|cart| cart.until != FOR_EVER && cart.until > at);
+            let carts = decision.guards.look_visitors().live_carts(customer, ticket.sale, at);
+            let lives = carts.iter().any(|cart| others.iter().all(|other| other.cart != cart.cart));
             if !lives && decision.is_inside(ticket) {
                 let line = decision.line_mut(ticket.sale);
                 let in_use = at.plus(line.rules.idle);
@@ -312,7 +318,11 @@ impl Decision<'_> {
         let listing = self.core.state.names.listing();
         let Some(rules) = listing.sales.get(usize::from(sale.0)).map(|sale| &sale.rules) else { return };
         let line = self.line_mut(sale);
-        (line.closes_at, line.is_gone) = (rules.closes_at, rules.room.is_none());
+        (line.opens_at, line.closes_at, line.is_gone) =
+            (rules.opens_at, rules.closes_at, rules.room.is_none());
+        if rules.room.is_some() {
+            line.code_lanes = line.rules.lanes_for_codes(rules.codes.as_deref());
+        }
     }
 
     /// The draw if it is due, by whoever does not join: where no opening is set, it waits for somebody to be in it.
@@ -401,7 +411,8 @@ impl Decision<'_> {
         if self.line(sale).is_gone {
             return Err(Refusal::NotFound(Missing::WaitingRoom));
         }
-        self.draw_if_due(sale);
+        // Before anything is refused nothing is drawn that has nobody in it.
+        self.draw_if_anybody(sale);
         let known = match request.proof {
             Proof::Nobody => None,
             Proof::Person(person) | Proof::Paper { person, .. } | Proof::Code(CodeHash(person)) => {
@@ -456,16 +467,15 @@ impl Decision<'_> {
             Proof::Person(person) | Proof::Paper { person, .. } | Proof::Code(CodeHash(person)) => person,
             Proof::Nobody | Proof::Ticket(_) => 0,
         };
-        let joined = Kind::Joined(Joined { sale, lane, number, person, wall });
-        if let Proof::Paper { paper: token, .. } = request.proof {
-            // Somebody else could join with the paper of a place that it is not bound to.
-            self.together(|decision| {
-                decision.commit(joined);
+        // A draw that was made for who joins first could not be made again without them, and somebody else could join with the
+        // paper of a place that it is not bound to.
+        self.together(|decision| {
+            decision.draw_if_due(sale);
+            decision.commit(Kind::Joined(Joined { sale, lane, number, person, wall }));
+            if let Proof::Paper { paper: token, .. } = request.proof {
                 decision.happen(sale, LineFact::Bound { lane, number, token });
-            });
-        } else {
-            self.commit(joined);
-        }
+            }
+        });
         Ok(JoinedLine { ticket: self.seen(Ticket { sale, lane, number })?, created: true })
     }
 }

@@ -41,8 +41,8 @@ impl Core {
             decision.commit(Kind::Released { cart: on.cart, out, key: on.key });
             Ok(decision.cart_view(on.cart, None))
         });
-        if let (Some(holder), Ok(_)) = (on.caller.holder, &answer.result) {
-            self.note_given_back(answer.now, holder);
+        if answer.result.is_ok() {
+            self.note_given_back(answer.now, on.caller);
         }
         answer
     }

@@ -1,7 +1,7 @@
 //! What of a sale's units can be sold: a product that is sold in one bundle alone is worth no more than the bundles it can be part of.
 //!
-//! Counted over all venues and days at once, so it is what there is at most: whether the parts of a bundle fit each other is known by
-//! who looks for one.
+//! Counted over all days at once, and over all venues where a bundle may be of several, so it is what there is at most: whether the
+//! parts of a bundle fit each other is known by who looks for one.
 
 use std::collections::BTreeMap;
 
@@ -29,8 +29,8 @@ pub(super) struct Sellable<'a> {
     rules: &'a SaleRules,
     /// Rules with parts that are sold nowhere else.
     bundles: Vec<&'a BundleRule>,
-    /// Units of every product in one of them.
-    parts: BTreeMap<&'a str, Units>,
+    /// Units of every product in one of them, by venue.
+    parts: BTreeMap<&'a str, BTreeMap<Box<str>, Units>>,
     /// Units that are sold as they are.
     alone: Units,
 }
@@ -41,23 +41,24 @@ impl<'a> Sellable<'a> {
         let only = |rule: &&BundleRule| rule.parts.iter().any(|part| rules.sold_only_in(part).is_some());
         let bundles: Vec<_> = rules.bundles.iter().filter(only).collect();
         let parts = bundles.iter().flat_map(|rule| &rule.parts);
-        let parts = parts.map(|part| (part.as_str(), Units::default())).collect();
+        let parts = parts.map(|part| (part.as_str(), BTreeMap::new())).collect();
         Self { rules, bundles, parts, alone: Units::default() }
     }
 
-    /// Counts what a shard has of each product; most sales have no bundles, and no product is looked up then.
-    pub fn add(&mut self, shard: &Shard, groups: impl Iterator<Item = (Option<u32>, Units)>) {
-        let mut products = BTreeMap::<u32, Units>::new();
-        for (product, units) in groups {
+    /// Counts what a shard has of each product at each venue; most sales have no bundles, and no name is looked up then.
+    pub fn add(&mut self, shard: &Shard, groups: impl Iterator<Item = (Option<u32>, u32, Units)>) {
+        let mut products = BTreeMap::<(u32, u32), Units>::new();
+        for (product, venue, units) in groups {
             match product.filter(|_| !self.parts.is_empty()) {
-                Some(product) => products.entry(product).or_default().add(units),
+                Some(product) => products.entry((product, venue)).or_default().add(units),
                 None => self.alone.add(units),
             }
         }
-        for (product, units) in products {
+        for ((product, venue), units) in products {
             let name = shard.names.name(product);
             if let Some(part) = self.parts.get_mut(name) {
-                part.add(units);
+                // Sections of a venue may stand in several shards.
+                part.entry(shard.names.name(venue).into()).or_default().add(units);
             }
             if self.rules.sold_only_in(name).is_none() {
                 self.alone.add(units);
@@ -78,9 +79,19 @@ impl<'a> Sellable<'a> {
     fn in_bundles(&self, count: impl Fn(&Units) -> u64) -> u64 {
         let of_rule = |rule: &&BundleRule| {
             let times = |part: &str| rule.parts.iter().filter(|other| *other == part).count() as u64;
+            let of = |part: &str, venue: Option<&str>| match (self.parts.get(part), venue) {
+                (None, _) => 0,
+                (Some(venues), Some(venue)) => venues.get(venue).map_or(0, &count),
+                (Some(venues), None) => venues.values().map(&count).sum(),
+            };
             let enough_for =
-                |part: &String| self.parts.get(part.as_str()).map_or(0, |units| count(units) / times(part));
-            let bundles = rule.parts.iter().map(enough_for).min().unwrap_or(0);
+                |venue| rule.parts.iter().map(|part| of(part, venue) / times(part)).min().unwrap_or(0);
+            let bundles = if rule.same_venue {
+                let venues = rule.parts.first().and_then(|part| self.parts.get(part.as_str()));
+                venues.into_iter().flatten().map(|(venue, _)| enough_for(Some(venue))).sum()
+            } else {
+                enough_for(None)
+            };
             let only = rule.parts.iter().filter(|part| self.rules.sold_only_in(part).is_some());
             bundles * only.count() as u64
         };
@@ -95,23 +106,27 @@ mod tests {
 
     #[test]
     fn a_part_is_worth_what_its_bundle_is() {
-        let bundle = |name: &str, parts: &[&str]| BundleRule {
+        let bundle = |name: &str, parts: &[&str], same_venue| BundleRule {
             name: name.into(),
             parts: parts.iter().map(|part| (*part).into()).collect(),
-            same_venue: true,
+            same_venue,
             gap_days: None,
             cancel_parts: false,
         };
         let only =
             |name: &str, rule: &str| ProductRule { name: name.into(), sold_only_in: Some(rule.into()) };
         let rules = SaleRules {
-            bundles: vec![bundle("pair", &["d1", "d2"]), bundle("pass", &["day", "day", "camp"])],
+            bundles: vec![
+                bundle("pair", &["d1", "d2"], true),
+                bundle("pass", &["day", "day", "camp"], false),
+            ],
             products: vec![only("d1", "pair"), only("d2", "pair"), only("camp", "pass")],
             ..SaleRules::new("day", "UTC")
         };
         let mut sellable = Sellable::new(&rules);
         let set = |sellable: &mut Sellable<'_>, part: &'static str, free, held, later| {
-            sellable.parts.insert(part, Units { free, held, later });
+            let here = sellable.parts.get_mut(part).unwrap();
+            here.insert("kiel".into(), Units { free, held, later });
         };
         set(&mut sellable, "d1", 100, 0, 50);
         assert_eq!(sellable.units(), Units::default());
@@ -123,5 +138,11 @@ mod tests {
         set(&mut sellable, "day", 5, 0, 0);
         sellable.alone = Units { free: 5, held: 0, later: 0 };
         assert_eq!(sellable.units(), Units { free: 8 + 2 + 5, held: 6, later: 4 });
+        // Halves of a pair at two venues are no pair; days and camps may be of several.
+        for (part, venue) in [("d2", "husum"), ("day", "husum"), ("camp", "flensburg")] {
+            let there = Units { free: 3, held: 0, later: 0 };
+            sellable.parts.get_mut(part).unwrap().insert(venue.into(), there);
+        }
+        assert_eq!(sellable.units(), Units { free: 8 + 4 + 5, held: 6, later: 4 });
     }
 }

@@ -2,53 +2,61 @@
 //! bought with it, so their turn passes them over.
 //!
 //! Codes come before lines in the order of locks. So who is next is looked up first, then their codes, and what was found is noted
-//! in the line; nobody is called beyond the places that were looked at. A code that is no good never is again.
+//! in the line; the step that follows calls nobody beyond the places that were looked at. A code that is no good never is again.
 
 use super::Core;
+use super::admission::BATCH;
 use crate::codes::{CodeHash, CodeShard};
 use crate::ids::SaleIx;
 use crate::time::Now;
 use crate::waiting_room::{LineShard, Packed, Row, Standing, packed};
 
-/// So many places are looked at for each lane, and a few more for each who may be called: not everybody is there.
-const LOOK: u32 = 250;
-const FOR_EACH: u32 = 4;
+/// Up to which place each lane was looked at: as far as one step goes.
+#[derive(Debug)]
+pub(super) struct Vetted(Vec<u32>);
+
+impl Vetted {
+    /// The first place of a lane that was not looked at.
+    pub fn up_to(&self, lane: u8) -> u32 {
+        self.0.get(usize::from(lane)).copied().unwrap_or(0)
+    }
+}
 
 impl Core {
-    /// Notes in the line whose code is no good any more, among those who come next if so many are called.
-    pub(super) fn vet(&self, now: Now, sale: SaleIx, people: u32) {
+    /// Notes in the line whose code is no good any more, among those who come next. None if the sale has no codes.
+    pub(super) fn vet(&self, now: Now, sale: SaleIx) -> Option<Vetted> {
         if !self.state.lock_codes(0).waves().iter().any(|wave| wave.sale == sale) {
-            return;
+            return None;
         }
         let number = LineShard::of(sale, self.state.shards());
-        let (next, up_to) = {
+        let (mut next, up_to) = {
             let lines = self.state.lock_lines(number);
-            let Some(line) = lines.lines.get(&sale) else { return };
-            let look = LOOK.saturating_add(people.saturating_mul(FOR_EACH)).min(super::admission::BATCH);
-            let mut next = Vec::<(CodeHash, Packed)>::new();
+            let line = lines.lines.get(&sale)?;
+            let mut next = Vec::<(usize, CodeHash, Packed)>::new();
             for (nth, lane) in (0_u8..).zip(&line.lanes) {
-                let places = (lane.turns..lane.len().min(lane.turns.saturating_add(look)))
+                let places = (lane.turns..lane.len().min(lane.turns.saturating_add(BATCH)))
                     .filter_map(|place| lane.at(place))
-                    .chain(lane.back.iter().copied().take(look as usize));
+                    .chain(lane.back.iter().copied().take(BATCH as usize));
                 let waits = |row: &&Row| matches!(row.standing, Standing::Waiting | Standing::Back);
                 next.extend(places.filter_map(|number| {
                     let row = lane.row(number).filter(waits).filter(|row| row.person() != 0)?;
-                    Some((CodeHash(row.person()), packed(nth, number)))
+                    let code = CodeHash(row.person());
+                    Some((CodeShard::of(code, self.state.shards()), code, packed(nth, number)))
                 }));
             }
-            (next, line.lanes.iter().map(|lane| lane.turns.saturating_add(look)).collect())
+            (next, line.lanes.iter().map(|lane| lane.turns.saturating_add(BATCH)).collect())
         };
         let mut spent = Vec::new();
-        for shard in 0..self.state.shards() {
-            let codes = self.state.lock_codes(usize::from(shard));
-            let here = |code: &CodeHash| CodeShard::of(*code, self.state.shards()) == usize::from(shard);
+        next.sort_unstable();
+        for here in next.chunk_by(|one, other| one.0 == other.0) {
+            let codes = self.state.lock_codes(here[0].0);
             let is_over = |index: u32| codes.code(index).revoked || now.engine >= codes.code(index).until;
-            let found = next.iter().filter(|(code, _)| here(code) && codes.find(*code).is_some_and(is_over));
-            spent.extend(found.map(|(_, ticket)| *ticket));
+            let found = here.iter().filter(|(_, code, _)| codes.find(*code).is_some_and(is_over));
+            spent.extend(found.map(|(.., ticket)| *ticket));
         }
-        if let Some(line) = self.state.lock_lines(number).lines.get_mut(&sale) {
+        if let Some(line) = self.state.lock_lines(number).lines.get_mut(&sale).filter(|_| !spent.is_empty()) {
             line.spent.extend(spent);
-            line.vetted = Some(up_to);
         }
+        Some(Vetted(up_to))
     }
 }

@@ -63,13 +63,17 @@ pub struct Line {
     pub signer: Signer,
     /// When the line was made, by the wall.
     pub made: WallTime,
-    /// When the sale opens: the draw is made then. None: at once.
+    /// When the sale opens: the draw is made then. None: at once. Of a sale whose room was taken away it is no state, but read with
+    /// what follows.
     pub opens_at: Option<WallTime>,
     /// When it closes. No state: read from the sale whenever the line is held.
     pub closes_at: Option<WallTime>,
     /// Whether the sale has no waiting room any more: nobody needs a pass, and who still waits is let through. No state, read
     /// with the other.
     pub is_gone: bool,
+    /// The lanes that were for code holders alone while the sale had the room, a bit each: who stands there has units set aside or
+    /// none. No state, read with the other; a start knows it from who stands there.
+    pub code_lanes: u8,
     /// The terms.
     pub rules: RoomRules,
     /// The mode now.
@@ -123,8 +127,6 @@ pub struct Line {
     pub flow: Flow,
     /// Tickets near the front whose code was taken back or is over: their turn passes them over. No state.
     pub spent: BTreeSet<Packed>,
-    /// Up to which place of each lane that was looked at, if the sale has codes. No state.
-    pub vetted: Option<Vec<u32>>,
     /// Who is inside and does nothing. No state.
     pub idle: Idle,
     /// Which lane is next. No state.
@@ -183,6 +185,7 @@ impl Line {
             opens_at: sale.opens_at,
             closes_at: sale.closes_at,
             is_gone: false,
+            code_lanes: 0,
             rules: room.clone(),
             mode: if room.switch_on.is_some() { Mode::PassThrough } else { Mode::Queue },
             dials: room.dials,
@@ -200,7 +203,6 @@ impl Line {
             in_vain: 0,
             flow: Flow::default(),
             spent: BTreeSet::new(),
-            vetted: None,
             idle: Idle::default(),
             shares: Shares::default(),
             brake: Brake::default(),
@@ -227,7 +229,6 @@ impl Line {
             self.lanes = room.lanes.iter().map(|lane| LaneLine::new(&sale.id, &lane.name)).collect();
             self.seen = vec![Seen::default(); self.lanes.len()];
             self.shares = Shares::default();
-            self.vetted = None;
         }
         let after = self.turned_by(room);
         if after != self.turned() {
@@ -387,10 +388,11 @@ impl Line {
         self.drawn.is_some() && self.mode_now().calls() && self.is_open(wall)
     }
 
-    /// How many could be called by the rate: at a rate of 0 nobody, whatever was saved before or is given back.
+    /// How many could be called by the rate: at a dial of 0 nobody, whatever was saved before or is given back. A ramp from or to 0 is
+    /// not at 0, however few a minute it is.
     #[must_use]
     pub fn earned(&self, at: Timestamp) -> u32 {
-        if self.pace().at(at) == 0 {
+        if self.pace().stands_still(at) {
             return 0;
         }
         self.credit.people(self.pace(), at).min(self.valve.lets())

@@ -48,6 +48,13 @@ impl Pace {
         }
     }
 
+    /// Whether nobody comes in: the dial is at 0, and on no way from or to anywhere else.
+    #[must_use]
+    pub fn stands_still(self, at: Timestamp) -> bool {
+        let from = self.ramp.filter(|_| self.is_moving(at)).map_or(0, |ramp| ramp.from);
+        self.rate == 0 && from == 0
+    }
+
     /// Whether the ramp is still on its way.
     #[must_use]
     pub fn is_moving(self, at: Timestamp) -> bool {
@@ -112,6 +119,19 @@ mod tests {
             assert_eq!(pace.at(Timestamp(9_000_000)), to);
             assert!(pace.is_moving(Timestamp(309_999)) && !pace.is_moving(Timestamp(310_000)));
         }
+    }
+
+    #[test]
+    fn a_ramp_from_or_to_nothing_is_on_its_way() {
+        for (from, to) in [(0, 1), (1, 0), (0, 600)] {
+            let pace = ramp(from, to, 300_000);
+            for passed in [0, 1, 150_000, 299_999] {
+                assert!(!pace.stands_still(Timestamp(10_000 + passed)), "{from} to {to} after {passed}");
+            }
+            assert_eq!(pace.stands_still(Timestamp(310_000)), to == 0);
+        }
+        assert!(ramp(0, 0, 300_000).stands_still(Timestamp(10_000)));
+        assert!(Pace { rate: 0, ramp: None }.stands_still(Timestamp(5)));
     }
 
     #[test]

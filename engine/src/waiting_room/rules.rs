@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::brake::BrakeRules;
 use super::draw::is_lane;
+use crate::codes::CodeTerms;
 use crate::time::Millis;
 
 /// Who comes in, and whether anybody is called. The whole table is in `docs/waiting-room.md`.
@@ -184,6 +185,14 @@ impl RoomRules {
             return Err(format!("`{channel}` is no name for a channel"));
         }
         Ok(())
+    }
+
+    /// The lanes that nobody joins, or buys from, without an access code: a bit each.
+    #[must_use]
+    pub fn lanes_for_codes(&self, asked: Option<&CodeTerms>) -> u8 {
+        let Some(asked) = asked else { return 0 };
+        let alone = |lane: &Lane| asked.carts || asked.line || asked.lanes.contains(&lane.name);
+        self.lanes.iter().enumerate().fold(0, |mask, (place, lane)| mask | u8::from(alone(lane)) << place)
     }
 
     /// The place of a lane.
