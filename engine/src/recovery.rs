@@ -314,8 +314,10 @@ pub fn start<D: Disk>(
     });
     let (journal, opened) = match (replayed, failure) {
         (_, Some(failure)) => return Err(failure),
-        // It would be there if the disk could be read.
-        (Err(missing @ StorageError::Missing { .. }), None) => return Err(unread.unwrap_or(missing).into()),
+        // It would not be needed if the snapshots could be read: what is wrong with them is what the operator has to know.
+        (Err(missing @ StorageError::Missing { .. }), None) => {
+            return Err(without_snapshot(unread, &damaged, missing).into());
+        }
         (replayed, None) => replayed?,
     };
     if let Some(head) = &head
@@ -327,8 +329,8 @@ pub fn start<D: Disk>(
     Ok(Found { journal, opened, recovered: replay.finish(), snapshot, damaged, generations })
 }
 
-/// The newest snapshot that can be read whole. Those that cannot are said and distrusted; with it, why the disk could not read
-/// the last of them, if that was it.
+/// The newest snapshot that can be read whole. Those that cannot are said and distrusted; with it, what is wrong with the newest
+/// of them.
 fn newest_whole<D: Disk>(
     disk: &D,
     seeds: [u64; 2],
@@ -342,16 +344,29 @@ fn newest_whole<D: Disk>(
             Err(error @ StorageError::Damaged { .. }) => {
                 damaged.push(error.to_string());
                 generations.distrust(newest);
+                unread.get_or_insert(error);
             }
             Err(error @ StorageError::Io { .. }) if !error.passes() => {
                 damaged.push(error.to_string());
                 generations.distrust(newest);
-                unread = Some(error);
+                unread.get_or_insert(error);
             }
             Err(error) => return Err(error),
         }
     }
     Ok((None, unread))
+}
+
+/// Why a folder cannot be started whose journal does not begin with the first fact and whose snapshots cannot be used.
+fn without_snapshot(unread: Option<StorageError>, damaged: &[String], missing: StorageError) -> StorageError {
+    match unread {
+        None => missing,
+        Some(StorageError::Damaged { file, offset, why }) => {
+            let others = damaged.iter().skip(1).map(|other| format!("; {other}")).collect::<String>();
+            StorageError::damaged(&file, offset, format!("{why}{others}; without a snapshot {missing}"))
+        }
+        Some(unread) => unread,
+    }
 }
 
 fn other_past(head: &Head) -> StorageError {

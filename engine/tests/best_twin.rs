@@ -310,8 +310,18 @@ fn best_takes_the_seats_its_naive_twin_takes() {
                     carts.push((cart.cart, seats));
                     held += 1;
                 }
-                Err(Refusal::SlotTaken(short) | Refusal::AllHeld(short)) => {
-                    assert_eq!((together, apart), (None, None), "seed {seed}, step {step}: {short:?}");
+                Err(refusal @ (Refusal::SlotTaken(_) | Refusal::AllHeld(_) | Refusal::SoldOut(_))) => {
+                    assert_eq!((together, apart), (None, None), "seed {seed}, step {step}: {refusal:?}");
+                    // Nobody pays here, so there is something of everything but what is not for this party.
+                    let inside = |spec: &&SlotSpec| section.is_none() || spec.section == section;
+                    let theirs = |spec: &SlotSpec| party.accessible || !spec.accessible;
+                    let none = !specs.iter().filter(inside).any(theirs);
+                    assert_eq!(matches!(refusal, Refusal::SoldOut(_)), none, "seed {seed}, step {step}");
+                    let (Refusal::SlotTaken(short) | Refusal::AllHeld(short) | Refusal::SoldOut(short)) =
+                        refusal
+                    else {
+                        unreachable!("one of the three")
+                    };
                     let scope = short.scope.expect("a search says what it looked through");
                     assert_eq!((scope.venue.as_str(), scope.section), ("hall", section));
                     refused += 1;

@@ -150,7 +150,12 @@ fn without_a_whole_snapshot_a_trimmed_journal_is_refused() {
         Ok(found) => {
             assert_eq!((found.snapshot, found.damaged.len(), found.opened.first), (None, 2, Sequence(1)))
         }
-        Err(RecoveryError::Storage(StorageError::Missing { needed: Sequence(1), .. })) => {}
+        // What is wrong is said of each of them, and that the journal alone does not do.
+        Err(RecoveryError::Storage(StorageError::Damaged { file, why, .. })) => {
+            assert_eq!(file, snapshot_name(good[1]));
+            let needed = "without a snapshot fact 1 is needed but the journal begins at";
+            assert!(why.contains(&snapshot_name(good[0])) && why.contains(needed), "{why}");
+        }
         Err(other) => panic!("{other}"),
     }
 }

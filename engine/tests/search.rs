@@ -235,6 +235,91 @@ fn the_next_release_is_the_first() {
     }
 }
 
+/// "Fewer are free than were asked for" was said of a hall in which nothing was left but the accessible seats, which are given to
+/// nobody who does not ask for them: whoever asked was sent away to try again for ever.
+#[test]
+fn accessible_seats_are_not_what_is_left_for_others() {
+    for (shards, standing) in [(1, false), (8, false), (1, true)] {
+        let mut slots = match standing {
+            true => vec![SlotSpec::new("plain", "hall", 2), SlotSpec::new("ramp", "hall", 1)],
+            false => rows("a", 1, 3),
+        };
+        slots.last_mut().unwrap().accessible = true;
+        let mut desk = desk(shards, &slots);
+        let carts: Vec<_> =
+            (0..2).map(|_| desk.open("day", 1, &[best(1)]).result.expect("a seat").cart).collect();
+        match desk.open("day", 2, &[best(1)]).result.unwrap_err() {
+            Refusal::AllHeld(short) => assert_eq!(short.back_in, Some(Millis(10_000))),
+            other => panic!("{other:?}"),
+        }
+        desk.checkout(carts[0]).result.expect("paid");
+        assert!(matches!(desk.open("day", 2, &[best(1)]).result, Err(Refusal::AllHeld(_))));
+        desk.checkout(carts[1]).result.expect("paid");
+        assert!(matches!(desk.open("day", 2, &[best(1)]).result, Err(Refusal::SoldOut(_))));
+        let asked = Want::Best {
+            venue: "hall".into(),
+            section: None,
+            quantity: 1,
+            adjacent: true,
+            avoid_orphans: true,
+            accessible: true,
+        };
+        desk.open("day", 2, &[asked]).result.expect("they are theirs who ask");
+        assert!(
+            matches!(desk.open("day", 3, &[best(1)]).result, Err(Refusal::SoldOut(_))),
+            "held, not for them"
+        );
+    }
+}
+
+/// While all that is for sale is in carts, what comes next month is no answer: it may be back in ten minutes.
+#[test]
+fn what_is_in_carts_comes_before_what_is_released_later() {
+    let later = WallTime(onsale_engine::testing::desk::START_MS.cast_signed() + 60_000);
+    let next = |id: &str, product: Option<&str>| SlotSpec {
+        product: product.map(str::to_owned),
+        releases_at: Some(later),
+        ..SlotSpec::new(id, "hall", 1)
+    };
+    let dose = |id: &str| SlotSpec { product: Some("dose".into()), ..SlotSpec::new(id, "hall", 1) };
+    let parts = vec!["dose".into(), "dose".into()];
+    let pair =
+        BundleRule { name: "pair".into(), parts, same_venue: true, gap_days: None, cancel_parts: false };
+    let any = || Want::AnyBundle { rule: "pair".into(), venue: "hall".into(), from: None, to: None };
+    let mut desk = Desk::new(8);
+    let ttl = Millis(10_000);
+    desk.sale(SaleRules { hold_ttl: ttl, bundles: vec![pair], ..SaleRules::new("day", "UTC") });
+    desk.slots("day", &[dose("one"), dose("two"), next("three", Some("dose")), next("four", Some("dose"))]);
+    let cart = desk.open("day", 1, &[any()]).result.expect("a pair").cart;
+    for want in [any(), best(1)] {
+        let no = desk.open("day", 2, std::slice::from_ref(&want)).result.unwrap_err();
+        assert!(matches!(&no, Refusal::AllHeld(short) if short.back_in == Some(ttl)), "{want:?}: {no:?}");
+    }
+    desk.checkout(cart).result.expect("paid");
+    for want in [any(), best(1)] {
+        let no = desk.open("day", 2, std::slice::from_ref(&want)).result.unwrap_err();
+        assert_eq!(no, Refusal::NotReleased { next_release_at: Some(later) }, "{want:?}");
+    }
+    // After the close nothing is waited for, named or not.
+    let closes_at = Some(WallTime(later.0 - 30_000));
+    desk.sale(SaleRules { closes_at, ..SaleRules::new("day", "UTC") });
+    desk.clock = 30_000;
+    for want in [slot("three", 1), best(1)] {
+        assert_eq!(desk.open("day", 2, &[want]).result.unwrap_err(), Refusal::SaleClosed);
+    }
+}
+
+/// Two slots for one seat are a fault of whoever loads them; nobody is told that they sit side by side on it.
+#[test]
+fn one_seat_loaded_twice_is_not_two_side_by_side() {
+    for position in [None, Some(4)] {
+        let twice = |id: &str| SlotSpec { id: id.into(), position, ..seat("a", 1, 7) };
+        let mut desk = desk(1, &[twice("first"), twice("second")]);
+        assert!(desk.open("day", 1, &[best(2)]).result.is_err());
+        desk.open("day", 1, &[best(1)]).result.expect("each alone can be had");
+    }
+}
+
 /// A named seat parts its row: what is left of it may be neat although the row as it stands is not.
 #[test]
 fn nobody_is_left_alone_beside_a_seat_named_in_the_same_request() {

@@ -226,21 +226,24 @@ impl Search<'_> {
     }
 
     /// Units of a part that are free and held, at this venue and in this window. Holds past their deadline are free.
-    fn units(&self, product: &str) -> Units {
-        let mut units = Units::default();
+    fn units(&self, product: &str) -> PartUnits {
+        let mut units = PartUnits::default();
         for (number, shard) in &self.shards {
             let (Some(venue), Some(product)) = (shard.names.known(self.venue), shard.names.known(product))
             else {
                 continue;
             };
             for group in shard.groups_from(self.sale, venue, product, None) {
-                let due = if self.count_due { shard.due_units(group, self.window.at) } else { 0 };
                 let coming = |slot: &SlotRef| shard.group_of(slot.index).key == group.key;
-                let here = self.back.iter().filter(|(slot, _)| slot.shard == *number && coming(slot));
-                let back = here.map(|(_, units)| u64::from(*units)).sum::<u64>();
+                let back = self.back.iter().filter(|(slot, _)| slot.shard == *number && coming(slot));
+                let back = back.map(|(_, units)| u64::from(*units)).sum::<u64>();
                 units.any = true;
-                units.free += group.counts.free() + due + back;
-                units.held += group.counts.held - due - back;
+                let here =
+                    shard.units_for(group, true, self.window.wall, self.count_due.then_some(self.window.at));
+                units.free += here.free + back;
+                units.released += here.released + back;
+                units.held += here.held - back;
+                units.returning += here.returning.saturating_sub(back);
                 units.back_at = shard.first_return(group).into_iter().chain(units.back_at).min();
             }
         }
@@ -250,13 +253,22 @@ impl Search<'_> {
 
 /// How the units of a part stand.
 #[derive(Clone, Copy, Default)]
-struct Units {
+struct PartUnits {
     /// Whether the venue has ever had one.
     any: bool,
     free: u64,
+    /// Those of them that are for sale.
+    released: u64,
     held: u64,
+    /// Those of them that are for sale when they come back.
+    returning: u64,
     /// When the first of the held ones comes back.
     back_at: Option<Timestamp>,
+}
+
+/// Of each part that is short one must come back, so the last of the first returns counts.
+fn back_of(short: &[PartUnits]) -> Option<Timestamp> {
+    short.iter().map(|units| units.back_at).max().flatten()
 }
 
 /// When the first of what is still to be released can be had: `look` says by when what it finds is released, with everything
@@ -268,7 +280,7 @@ pub(super) fn first_release(
 ) -> Option<WallTime> {
     let (mut first, mut before) = (None, WallTime(i64::MAX));
     for _ in 0..MOST_RELEASES {
-        let Some(found) = look(before) else { break };
+        let Some(found) = look(before).filter(|found| *found > now) else { break };
         first = Some(found);
         before = WallTime(found.0 - 1);
         if before <= now {
@@ -338,7 +350,21 @@ impl Decision<'_> {
         {
             return Ok(parts);
         }
-        // Why not: released later, or gone. Said of this venue, rule and window only.
+        // Why not: in carts, released later, or gone. Said of this venue, rule and window only.
+        let scope = Scope {
+            venue: venue.to_owned(),
+            rule: Some(rule.name.clone()),
+            from: window.from,
+            to: window.to,
+            quantity: 1,
+            ..Scope::default()
+        };
+        let units: SmallVec<[PartUnits; 4]> = rule.parts.iter().map(|part| search.units(part)).collect();
+        let short: SmallVec<[PartUnits; 4]> =
+            units.iter().filter(|units| units.released == 0).copied().collect();
+        if !short.is_empty() && short.iter().all(|units| units.returning > 0) {
+            return Err(self.shortage_of(scope, 0, 1, back_of(&short)));
+        }
         if search.shards.iter().any(|(_, shard)| shard.last_release() > window.wall) {
             let next = first_release(window.wall, |wall| {
                 search.window.wall = wall;
@@ -348,26 +374,15 @@ impl Decision<'_> {
                 return Err(Refusal::NotReleased { next_release_at: next });
             }
         }
-        let scope = Scope {
-            venue: venue.to_owned(),
-            rule: Some(rule.name.clone()),
-            from: window.from,
-            to: window.to,
-            quantity: 1,
-            ..Scope::default()
-        };
-        let units: SmallVec<[Units; 4]> = rule.parts.iter().map(|part| search.units(part)).collect();
         if let Some((part, _)) = rule.parts.iter().zip(&units).find(|(_, units)| !units.any) {
             let hint =
                 if rule.same_venue { "" } else { "; its parts may be of several venues: name the slots" };
             let why = format!("`{venue}` has no `{part}`, a part of `{}`{hint}", rule.name);
             return Err(Refusal::BundleIncomplete { why, scope: Some(Box::new(scope)) });
         }
-        let short: SmallVec<[Units; 4]> = units.into_iter().filter(|units| units.free == 0).collect();
-        // Of each part that is short one must come back, so the last of the first returns counts.
-        let back_at = short.iter().map(|units| units.back_at).max().flatten();
+        let short: SmallVec<[PartUnits; 4]> = units.into_iter().filter(|units| units.free == 0).collect();
         match short.iter().min_by_key(|units| units.held) {
-            Some(Units { free, held, .. }) => Err(self.shortage_of(scope, *free, *held, back_at)),
+            Some(PartUnits { free, held, .. }) => Err(self.shortage_of(scope, *free, *held, back_of(&short))),
             None => Err(Refusal::BundleIncomplete {
                 why: format!("no free parts of `{}` fit together at `{venue}`", rule.name),
                 scope: Some(Box::new(scope)),

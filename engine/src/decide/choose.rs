@@ -21,6 +21,7 @@ use super::stock::sum;
 use super::wants::{Choice, Resolved};
 use crate::fact::NewItem;
 use crate::ids::{Quantity, SlotRef};
+use crate::inventory::Units;
 use crate::limits::MAX_HOLDS;
 use crate::refusal::{Missing, Refusal, Scope, Shortage};
 use crate::request::Want;
@@ -212,7 +213,19 @@ impl Decision<'_> {
         if let Some(found) = found {
             return Ok(found.items().collect());
         }
-        // Why not: released later, sold only in bundles, or gone.
+        // Why not: in carts, released later, sold only in bundles, or gone.
+        let scope = Scope {
+            venue: wish.venue.to_owned(),
+            section: wish.section.map(str::to_owned),
+            quantity: wish.quantity,
+            adjacent: wish.adjacent,
+            accessible: wish.accessible,
+            ..Scope::default()
+        };
+        let (units, back_at) = self.units_in_scope(wish, basis, choice, may_be_due);
+        if units.released == 0 && units.returning > 0 {
+            return Err(self.shortage_of(scope, 0, units.returning, back_at));
+        }
         let slots = |found: Found| found.slots;
         if shards().any(|(_, shard)| shard.last_release() > basis.wall) {
             let next = first_release(basis.wall, |wall| {
@@ -230,31 +243,45 @@ impl Decision<'_> {
         {
             return Err(Refusal::BundleOnly { rule: rule.to_owned() });
         }
-        let scope = Scope {
-            venue: wish.venue.to_owned(),
-            section: wish.section.map(str::to_owned),
-            quantity: wish.quantity,
-            adjacent: wish.adjacent,
-            accessible: wish.accessible,
-            ..Scope::default()
-        };
-        let (mut free, mut held, mut back_at) = (0, 0, None);
-        for (number, shard) in shards() {
+        Err(self.shortage_of(scope, units.free, units.held, back_at))
+    }
+
+    /// What there is for a party in the shards it was looked for in, and when the first of what is held comes back.
+    fn units_in_scope(
+        &self,
+        wish: &Wish<'_>,
+        basis: Basis<'_>,
+        choice: &Choice,
+        may_be_due: bool,
+    ) -> (Units, Option<Timestamp>) {
+        let (mut sum, mut back_at) = (Units::default(), None);
+        for number in choice.shards.iter().copied() {
+            let shard = self.guards.look(number);
             let Some(venue) = shard.names.known(wish.venue) else { continue };
             let section = wish.section.map(|section| shard.names.known(section));
             for group in shard.groups_of_venue(wish.sale, venue) {
                 if section.is_none_or(|section| section.is_some() && group.key.section == section) {
-                    let due = if may_be_due { shard.due_units(group, basis.at) } else { 0 };
-                    let coming = |slot: &SlotRef| shard.group_of(slot.index).key == group.key;
-                    let here = basis.back.iter().filter(|(slot, _)| slot.shard == number && coming(slot));
+                    let units =
+                        shard.units_for(group, wish.accessible, basis.wall, may_be_due.then_some(basis.at));
+                    let ours = |slot: &SlotRef| {
+                        let here = shard.group_of(slot.index).key == group.key;
+                        here && (wish.accessible || !shard.info(slot.index).is_accessible())
+                    };
+                    let here = basis.back.iter().filter(|(slot, _)| slot.shard == number && ours(slot));
                     let back = here.map(|(_, units)| u64::from(*units)).sum::<u64>();
-                    free += group.counts.free() + due + back;
-                    held += group.counts.held - due - back;
+                    sum.free += units.free + back;
+                    sum.released += units.released + back;
+                    sum.held += units.held - back;
+                    sum.returning += units.returning.saturating_sub(back);
+                    // Of what is not for this party, or not for sale yet, nothing comes back for it.
+                    if units.returning == 0 {
+                        continue;
+                    }
                     back_at = shard.first_return(group).into_iter().chain(back_at).min();
                 }
             }
         }
-        Err(self.shortage_of(scope, free, held, back_at))
+        (sum, back_at)
     }
 
     /// The refusal of a search that found nothing in its scope, where so many units are free and held.

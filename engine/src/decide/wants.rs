@@ -159,10 +159,11 @@ impl Decision<'_> {
                 return Err(Refusal::NotFound(Missing::Rule(rule.clone())));
             }
         }
-        self.check_released(rules, wall, &resolved.items)?;
+        // What is released after the close is not waited for.
         if rules.closes_at.is_some_and(|closes| wall >= closes) {
             return Err(Refusal::SaleClosed);
         }
+        self.check_released(rules, wall, &resolved.items)?;
         debug_assert!(
             resolved
                 .items

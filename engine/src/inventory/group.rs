@@ -36,6 +36,8 @@ pub struct Group {
     pub slots: Vec<u32>,
     /// How many of its slots are numbered seats.
     pub numbered: u32,
+    /// How many of its slots are accessible: not for a party that did not ask.
+    pub accessible: u32,
     /// Units that were ever held, since the start; no state.
     pub taken: u64,
     /// Held units that became free again, since the start; no state.
@@ -82,6 +84,7 @@ impl Group {
             counts: Counts::default(),
             slots: Vec::new(),
             numbered: 0,
+            accessible: 0,
             taken: 0,
             returned: 0,
             free: Vec::new(),

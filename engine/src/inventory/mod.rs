@@ -18,7 +18,7 @@ mod text;
 
 pub use group::{Group, GroupKey, Release};
 pub use restore::SavedSlot;
-pub use shard::{Shard, Stamp};
+pub use shard::{Shard, Stamp, Units};
 pub use slot::{ALWAYS, Slot, SlotExtra, SlotInfo};
 pub(crate) use spec::TOO_LARGE;
 pub use spec::{MAX_CAPACITY, MAX_LABEL_BYTES, MAX_LABELS, MAX_SEAT_BYTES, SlotFault, SlotSpec};

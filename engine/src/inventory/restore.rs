@@ -68,6 +68,7 @@ impl Shard {
         self.slots.push(slot);
         let (starts_at, ends_at) = (saved.starts_at, saved.ends_at);
         let row = saved.extra.as_ref().and_then(|extra| extra.row.clone());
+        group.accessible += u32::from(saved.extra.as_ref().is_some_and(|extra| extra.accessible));
         self.infos.push(SlotInfo { starts_at, ends_at, extra: saved.extra });
         if let Some(row) = row {
             self.seat(index, starts_at, &row);

@@ -1,8 +1,8 @@
 //! Numbered seats by hall and row, in the order people sit: what `best` is chosen from.
 //!
 //! A hall is one section of one venue at one start, so that nobody is seated at two performances. A row knows its seats
-//! by `position`, or by the natural order of their labels if any seat has none; where two neighbours' positions differ by
-//! more than 1 there is a gap, and nobody sits across it. Of every row the hall keeps which runs of free seats it has
+//! by `position`, or by the natural order of their labels if any seat has none; where two neighbours' positions do not differ
+//! by 1, or their labels not at all, there is a gap, and nobody sits across it. Of every row the hall keeps which runs of free seats it has
 //! ([`runs`]) and, of every 64 rows, the sum: a search steps over what is full without looking at it.
 //!
 //! All of it is derived from the slots: kept as they come and change, in no fact and in no digest.
@@ -131,10 +131,12 @@ impl Row {
 
     /// Puts a seat at the end.
     fn push(&mut self, places: &mut Vec<Place>, row: u32, slot: u32, free: bool, infos: &Slab<SlotInfo>) {
-        if let Some(last) = self.cells.last()
-            && self.unplaced == 0
-            && position(infos, *last).and_then(|last| last.checked_add(1)) != position(infos, slot)
-        {
+        // Two slots for one seat are nobody's neighbours, least of all each other's.
+        let apart = |last: u32| match self.unplaced {
+            0 => position(infos, last).and_then(|last| last.checked_add(1)) != position(infos, slot),
+            _ => label(infos, last) == label(infos, slot),
+        };
+        if self.cells.last().is_some_and(|last| apart(*last)) {
             self.cells.push(NONE);
         }
         let cell = number(self.cells.len());

@@ -74,6 +74,19 @@ pub struct Shard {
     pub(super) last_release: Option<WallTime>,
 }
 
+/// Units that a party could have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Units {
+    /// Free, released or not.
+    pub free: u64,
+    /// Free and released.
+    pub released: u64,
+    /// In carts.
+    pub held: u64,
+    /// Those of them that are for sale when they come back.
+    pub returning: u64,
+}
+
 impl Shard {
     /// How many slots it has.
     #[must_use]
@@ -177,11 +190,12 @@ impl Shard {
         if group.counts.held == 0 {
             return 0;
         }
-        let due = |slot: &u32| {
-            let holds = self.holds_of(*slot).take_while(|node| node.deadline <= at);
-            holds.map(|node| u64::from(node.quantity)).sum::<u64>()
-        };
-        group.slots.iter().filter(|slot| self.slots[**slot].held > 0).map(due).sum()
+        group.slots.iter().filter(|slot| self.slots[**slot].held > 0).map(|slot| self.due_of(*slot, at)).sum()
+    }
+
+    fn due_of(&self, index: u32, at: Timestamp) -> u64 {
+        let holds = self.holds_of(index).take_while(|node| node.deadline <= at);
+        holds.map(|node| u64::from(node.quantity)).sum()
     }
 
     /// Whether any slot's first deadline may have come; false means surely not.
@@ -268,6 +282,7 @@ impl Shard {
         self.slots.push(Slot::new(sale, spec.capacity, releases_at, group, rank, name));
         let extra = extra_of(spec);
         self.infos.push(SlotInfo { starts_at: spec.starts_at, ends_at: spec.ends_at, extra });
+        self.groups[group as usize].accessible += u32::from(spec.accessible);
         self.groups[group as usize].counts.capacity += u64::from(spec.capacity);
         self.groups[group as usize].note_free(rank, spec.capacity > 0);
         self.groups[group as usize].note_more(rank, spec.capacity);
@@ -310,6 +325,8 @@ impl Shard {
         if info.starts_at != spec.starts_at {
             self.groups[self.slots[index].group as usize].reorder();
         }
+        let group = &mut self.groups[self.slots[index].group as usize];
+        group.accessible = group.accessible - u32::from(info.is_accessible()) + u32::from(spec.accessible);
         info.starts_at = spec.starts_at;
         info.ends_at = spec.ends_at;
         info.extra = extra_of(spec);
@@ -384,6 +401,46 @@ impl Shard {
     #[must_use]
     pub fn first_return(&self, group: &Group) -> Option<Timestamp> {
         group.first_due(|slots| slots.iter().filter_map(|slot| self.first_deadline(*slot)).min())
+    }
+
+    /// Units of a group, as they stand for a party that asks for accessible seats or does not: nobody else is given those. What is
+    /// due at `due_at` counts as free.
+    #[must_use]
+    pub fn units_for(
+        &self,
+        group: &Group,
+        accessible: bool,
+        wall: WallTime,
+        due_at: Option<Timestamp>,
+    ) -> Units {
+        let counts = &group.counts;
+        let (later, later_held, next) = group.unreleased();
+        // What has been released since anybody looked counts as released.
+        let stale = next.is_some_and(|next| next.at <= wall);
+        let (later, later_held) = if stale { (0, 0) } else { (later, later_held) };
+        let due = due_at.map_or(0, |at| self.due_units(group, at));
+        let mut units = Units {
+            free: counts.free() + due,
+            released: counts.free().saturating_sub(later) + due,
+            held: counts.held - due,
+            returning: (counts.held - due).saturating_sub(later_held),
+        };
+        if accessible || group.accessible == 0 {
+            return units;
+        }
+        for index in group.slots.iter().copied().filter(|index| self.infos[*index].is_accessible()) {
+            let slot = &self.slots[index];
+            let due = due_at.map_or(0, |at| self.due_of(index, at));
+            let free = u64::from(slot.free());
+            let held = u64::from(slot.held) - due;
+            units.free -= free + due;
+            units.held -= held;
+            if stale || self.released(index, wall) {
+                units.released = units.released.saturating_sub(free + due);
+                units.returning = units.returning.saturating_sub(held);
+            }
+        }
+        units
     }
 
     /// Forgets what is released by now among what is not released yet.

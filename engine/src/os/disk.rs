@@ -9,9 +9,9 @@
     reason = "os/ is where the engine meets the file system"
 )]
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,11 @@ use crate::ports::{Disk, DiskFile};
 
 /// The file whose lock says who owns the folder. It stays when the lock is given back.
 const LOCK_FILE: &str = "folder.lock";
+
+/// Who may read what is made here: whoever runs the server, and nobody else on the machine. The folder holds the key that passes and
+/// codes are made from, and names of customers where a sale keeps them.
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
 
 /// A data folder of the file system.
 #[derive(Clone, Debug)]
@@ -36,7 +41,7 @@ impl FolderDisk {
     pub fn open(path: impl Into<PathBuf>) -> io::Result<FolderDisk> {
         let path: PathBuf = path.into();
         let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
-        fs::create_dir_all(&path)?;
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&path)?;
         // A journal is only as durable as the names on the way to it.
         for folder in missing {
             match folder.parent() {
@@ -64,6 +69,7 @@ impl Disk for FolderDisk {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(FILE_MODE)
             .open(self.path(name))
             .map(FolderFile)
     }
@@ -101,7 +107,12 @@ impl Disk for FolderDisk {
     }
 
     fn lock(&self) -> io::Result<FolderLock> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.path(LOCK_FILE))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(self.path(LOCK_FILE))?;
         match file.try_lock() {
             Ok(()) => Ok(FolderLock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),

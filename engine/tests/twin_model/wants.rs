@@ -231,7 +231,11 @@ impl Model {
             Said::No(Refusal::SoldOut(_)) => {
                 some_part(&|slot| free(slot) == 0 && self.counts(slot).held == 0)
             }
-            Said::No(Refusal::AllHeld(_)) => some_part(&|slot| free(slot) == 0),
+            // What is not for sale yet is nothing that is free.
+            Said::No(Refusal::AllHeld(_)) => some_part(&|slot| {
+                let later = self.slots[slot].spec.releases_at.is_some_and(|releases| wall < releases);
+                free(slot) == 0 || later
+            }),
             Said::No(Refusal::BundleIncomplete { .. }) => true,
             Said::No(Refusal::NotReleased { next_release_at: Some(next) }) => {
                 let later: Vec<_> = choices

@@ -228,7 +228,7 @@ fn an_operator_is_told_who_is_in_the_way_and_which_lines_were_bad() {
     shop.refused(400, "too-large-number", patch(json!({"capacity": 10_000_001})));
     shop.refused(400, "too-large-number", |server| {
         let slots = json!({"slots": [{"id": "n-7", "venue": "kiel", "capacity": 10_000_001}]});
-        server.json("POST", "/v1/sales/sh/slots", OPERATOR, "k", &slots)
+        server.json("POST", "/v1/sales/sh/slots", OPERATOR, "too-many", &slots)
     });
 
     let lines = "{\"id\": \"n-1\", \"venue\": \"kiel\", \"capacity\": 1}\n\

@@ -219,7 +219,8 @@ fn a_stream_keeps_what_is_good() {
     }
     server.send("POST", "/v1/sales/nope/slots", &headers, &lines).problem(404, "not-found");
     let mixed = json!({"slots": [{"id": "n", "venue": "kiel", "capacity": 1}, {"id": "!", "venue": "kiel", "capacity": 1}]});
-    let refused = server.json("POST", "/v1/sales/sh/slots", OPERATOR, "k", &mixed).problem(400, "malformed");
+    let refused =
+        server.json("POST", "/v1/sales/sh/slots", OPERATOR, "mixed", &mixed).problem(400, "malformed");
     assert_eq!(refused["rejected"][0]["line"], 2);
     server.get("/v1/sales/sh/slots/n", OPERATOR).problem(404, "not-found");
 }

@@ -281,8 +281,9 @@ fn operators_turn_the_dials_and_may_look_first() {
     audit("?after=yesterday").problem(400, "malformed");
     server.json("GET", "/v1/audit", WEB, "", &Value::Null).problem(403, "not-allowed");
     patch("", &json!({"max_active": 10_000_001})).problem(422, "rule");
-    let admit =
-        |count: u64| server.json("POST", "/v1/sales/sh/queue/admit", OPERATOR, "k", &json!({"count": count}));
+    let admit = |count: u64| {
+        server.json("POST", "/v1/sales/sh/queue/admit", OPERATOR, "admit", &json!({"count": count}))
+    };
     let would = "/v1/sales/sh/queue/admit?dry_run=true";
     let would = server.json("POST", would, OPERATOR, "k", &json!({"count": 5}));
     assert_eq!(would.value()["called"], 1);

@@ -99,19 +99,25 @@ impl Judge<'_> {
         let best = taking.wants.iter().find(|want| matches!(want, Want::Best { .. }));
         let Some(best) = best else { return };
         let (books, at) = (&self.ledger.books, answer.now.engine);
-        let (mut free, mut held) = (0, 0);
+        // What is accessible is nobody's who did not ask for it.
+        let asked = matches!(best, Want::Best { accessible: true, .. });
+        let (mut free, mut later, mut held) = (0, 0, 0);
         for book in self.scope_of(taking, best) {
             let slot = book.spec.id.as_str();
             let back = taking.back(books, slot, at);
-            free += books.free(taking.sale, slot, at) + i64::from(back);
-            held += books.held(taking.sale, slot, at) - back;
             self.rests(answer, book.touched, "a slot that was looked at");
+            if book.spec.accessible && !asked {
+                continue;
+            }
+            let here = books.free(taking.sale, slot, at) + i64::from(back);
+            *if book.released(answer.now.wall) { &mut free } else { &mut later } += here;
+            held += books.held(taking.sale, slot, at) - back;
         }
         let right = match refusal {
-            Refusal::SoldOut(_) => free == 0 && held == 0,
+            Refusal::SoldOut(_) => free == 0 && later == 0 && held == 0,
             Refusal::AllHeld(_) => free == 0 && held > 0,
-            _ => free > 0,
+            _ => free + later > 0,
         };
-        assert!(right, "{free} free, {held} held");
+        assert!(right, "{free} free, {later} later, {held} held");
     }
 }
