@@ -34,7 +34,7 @@ use crate::start::{self, StartOptions, Started};
 pub use crate::start::{OpenError, Start};
 use crate::state::MAX_SHARDS;
 use crate::time::{Millis, Now, Timestamp, WallTime};
-use crate::waiting_room::{Change, LineView, Ticket, TicketKey, TicketView};
+use crate::waiting_room::{Change, Line, LineView, Ticket, TicketKey, TicketView};
 
 mod shared;
 
@@ -128,6 +128,28 @@ pub struct Gauges {
     pub opened_locks: u64,
     /// Whether new holds are refused for lack of disk space.
     pub disk_full: bool,
+    /// Bytes of the live copy.
+    pub memory: Memory,
+}
+
+/// Bytes of the tables of the live copy, by what is in them; texts beside them and what a rare value points to are not counted. The
+/// follower's copy is as large again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Slots with their names.
+    pub slots: u64,
+    /// Carts and orders.
+    pub carts: u64,
+    /// Live holds.
+    pub holds: u64,
+    /// Visitors.
+    pub visitors: u64,
+    /// Idempotency keys.
+    pub keys: u64,
+    /// Tickets of waiting rooms.
+    pub tickets: u64,
+    /// Access codes.
+    pub codes: u64,
 }
 
 /// One partition, running. See the module.
@@ -330,6 +352,19 @@ impl Engine {
         self.shared.mark.is_stuck()
     }
 
+    /// Whether the disk has no room for more than giving back and paying.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.shared.core.disk_full.load(Ordering::Relaxed)
+    }
+
+    /// How many of the journal's facts are in no snapshot: what the next start replays. After [`Engine::shutdown`] none, unless the
+    /// last snapshot could not be made.
+    #[must_use]
+    pub fn facts_in_no_snapshot(&self) -> u64 {
+        self.durable().0.saturating_sub(self.shared.snapshot.load(Ordering::Relaxed))
+    }
+
     /// Waits, blocking, until an answer may leave. For tools and tests; servers listen to the mark.
     ///
     /// # Errors
@@ -374,19 +409,31 @@ impl Engine {
         };
         let mut oldest: Option<Timestamp> = None;
         for shard in 0..core.state.shards() {
-            gauges.visitors += u64::from(core.state.lock_visitors(usize::from(shard)).live());
+            let visitors = core.state.lock_visitors(usize::from(shard));
+            gauges.visitors += u64::from(visitors.live());
+            gauges.memory.visitors += visitors.bytes() as u64;
+            drop(visitors);
             let keys = core.state.lock_keys(usize::from(shard));
             gauges.keys += keys.live() as u64;
             oldest = match (oldest, keys.oldest()) {
                 (Some(one), Some(other)) => Some(one.min(other)),
                 (one, other) => one.or(other),
             };
+            gauges.memory.keys += keys.bytes() as u64;
             drop(keys);
+            gauges.memory.codes += core.state.lock_codes(usize::from(shard)).bytes() as u64;
             let inventory = core.state.lock_shard(shard);
             gauges.holds += u64::from(inventory.expiry.live());
             gauges.carts += u64::from(inventory.carts.live());
             gauges.slots += u64::from(inventory.slot_count());
             gauges.stocked_shards += u64::from(inventory.slot_count() > 0);
+            let [slots, carts, holds] = inventory.bytes();
+            gauges.memory.slots += slots as u64;
+            gauges.memory.carts += carts as u64;
+            gauges.memory.holds += holds as u64;
+            drop(inventory);
+            let lines = core.state.lock_lines(usize::from(shard));
+            gauges.memory.tickets += lines.lines.values().map(Line::bytes).sum::<usize>() as u64;
         }
         gauges.oldest_key = oldest.map_or(Millis(0), |oldest| self.now().engine.since(oldest));
         gauges

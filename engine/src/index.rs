@@ -221,11 +221,10 @@ impl Index {
     }
 }
 
-#[cfg(test)]
 impl Index {
     /// Bytes of all lines.
     pub(crate) fn bytes(&self) -> usize {
-        (self.buckets.places() + self.more.places()) as usize * size_of::<Line>()
+        self.buckets.bytes() + self.more.bytes()
     }
 }
 

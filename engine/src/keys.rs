@@ -190,6 +190,11 @@ fn halves(key: u128) -> [u64; 2] {
 }
 
 impl KeyShard {
+    /// Bytes of its keys.
+    pub(crate) fn bytes(&self) -> usize {
+        self.index.bytes() + self.records.bytes()
+    }
+
     /// Which of `shards` key shards a key belongs to.
     #[must_use]
     pub fn of(key: u128, shards: u8) -> usize {

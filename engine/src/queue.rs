@@ -39,6 +39,11 @@ impl<T> Queue<T> {
         self.len == 0
     }
 
+    /// Bytes of what is in it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.len() * size_of::<T>()
+    }
+
     /// The entry that came first.
     #[must_use]
     pub fn front(&self) -> Option<&T> {

@@ -41,6 +41,11 @@ impl<T> Slab<T> {
         self.len
     }
 
+    /// Bytes of all places, taken or not; what their values point to is not counted.
+    pub(crate) fn bytes(&self) -> usize {
+        self.places() as usize * size_of::<T>()
+    }
+
     /// How many places are in use.
     #[must_use]
     pub fn live(&self) -> u32 {

@@ -141,6 +141,11 @@ fn hash(customer: [u64; 2], sale: SaleIx) -> u64 {
 }
 
 impl VisitorShard {
+    /// Bytes of its visitors.
+    pub(crate) fn bytes(&self) -> usize {
+        self.index.bytes() + self.visitors.bytes() + self.more.bytes()
+    }
+
     /// Which of `shards` visitor shards a customer belongs to.
     #[must_use]
     pub fn of(customer: CustomerHash, shards: u8) -> usize {

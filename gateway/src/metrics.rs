@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
 use onsale_engine::Engine;
-use onsale_engine::engine::Health;
+use onsale_engine::engine::{Health, Memory};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -195,5 +195,39 @@ fn add_engine(registry: &mut Registry, engine: &Engine) {
         "Inventory locks held by the requests that opened carts",
         count(gauges.opened_locks),
     );
+    registry.register(
+        "memory_bytes",
+        "Bytes of the tables of the live copy, by what is in them",
+        by_kind(&gauges.memory),
+    );
+    if let Some(resident) = resident_bytes() {
+        registry.register("process_resident_bytes", "Bytes of memory this process has", level(resident));
+    }
     rooms::add(registry, engine);
+}
+
+fn by_kind(memory: &Memory) -> Family<Vec<(String, String)>, Gauge> {
+    let Memory { slots, carts, holds, visitors, keys, tickets, codes } = *memory;
+    let family = Family::<Vec<(String, String)>, Gauge>::default();
+    for (kind, bytes) in [
+        ("slots", slots),
+        ("carts", carts),
+        ("holds", holds),
+        ("visitors", visitors),
+        ("idempotency_keys", keys),
+        ("tickets", tickets),
+        ("access_codes", codes),
+    ] {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        family.get_or_create(&vec![("kind".to_owned(), kind.to_owned())]).set(bytes);
+    }
+    family
+}
+
+/// What the system says this process has in memory, the follower's copy included.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1_024)
 }

@@ -42,6 +42,11 @@ fn by_hash(hash: CodeHash) -> u64 {
 }
 
 impl CodeShard {
+    /// Bytes of its codes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.index.bytes() + self.codes.bytes()
+    }
+
     /// Which shard a code lives in.
     #[must_use]
     pub fn of(hash: CodeHash, shards: u8) -> usize {

@@ -256,6 +256,7 @@ impl<D: Disk> Shared<D> {
         }
         let end = self.door.clock().boot() + self.last_snapshot.0;
         follower.wind_up(|| self.door.clock().boot() < end);
+        self.snapshot.store(follower.snapshot().0, Ordering::Relaxed);
     }
 
     /// Notes how long the fact that was the newest when `waiting` was set has been waiting for its answer to leave.

@@ -91,6 +91,11 @@ pub struct Expiry {
 }
 
 impl Expiry {
+    /// Bytes of the holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.nodes.bytes()
+    }
+
     /// How many holds are live.
     #[must_use]
     pub fn live(&self) -> u32 {

@@ -88,6 +88,12 @@ pub struct Units {
 }
 
 impl Shard {
+    /// Bytes of its slots with their names, of its carts, and of the live holds.
+    pub(crate) fn bytes(&self) -> [usize; 3] {
+        let slots = self.slots.bytes() + self.infos.bytes() + self.texts.bytes();
+        [slots, self.carts.bytes(), self.expiry.bytes()]
+    }
+
     /// How many slots it has.
     #[must_use]
     pub fn slot_count(&self) -> u32 {

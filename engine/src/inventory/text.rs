@@ -17,6 +17,11 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// Bytes of all texts, with the room for more.
+    pub(crate) fn bytes(&self) -> usize {
+        self.chunks.iter().map(String::capacity).sum()
+    }
+
     /// Keeps a text.
     ///
     /// # Panics

@@ -126,6 +126,11 @@ pub struct LaneLine {
 }
 
 impl LaneLine {
+    /// Bytes of its tickets.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+
     /// A lane that nobody has joined.
     #[must_use]
     pub fn new(sale: &str, lane: &str) -> Self {

@@ -245,6 +245,11 @@ impl Line {
         }
     }
 
+    /// Bytes of its tickets, and of who they belong to.
+    pub(crate) fn bytes(&self) -> usize {
+        self.people.bytes() + self.lanes.iter().map(LaneLine::bytes).sum::<usize>()
+    }
+
     /// A ticket.
     #[must_use]
     pub fn row(&self, lane: u8, number: u32) -> Option<&Row> {

@@ -63,8 +63,9 @@ pub async fn run(wish: &SellOut) -> Result<Report, Failure> {
     let stock = Rc::new(stock(&slots));
     let places = plan(wish, errands.len());
 
-    let t0 = Instant::now() + Duration::from_millis(100);
-    // A closed run has no planned end: its figures are of all of it.
+    // A closed run begins at once and has no planned end: its figures are of all of it.
+    let lead = if wish.rate.is_some() { Duration::from_millis(100) } else { Duration::ZERO };
+    let t0 = Instant::now() + lead;
     let rush = if wish.rate.is_some() { places.rush() } else { HOURS };
     let floor =
         Floor::new(Client::new(&at.target, wish.connections), Measured::new(t0, rush), Pulse::default());
