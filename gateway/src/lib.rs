@@ -7,6 +7,9 @@
 //! [`waiting_page`] what they see in a browser, [`queue_it`] the formats of shops that already use Queue-it's connectors,
 //! [`connector`] serves those shops.
 
+// They panic when nobody reads, and a panic ends the process with every connection; `cli` has what does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod access_code;
 pub mod answer;
 pub mod api;

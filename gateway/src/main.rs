@@ -1,5 +1,7 @@
 //! The binary `onsale`: the allocator and the way into the library.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 #[global_allocator]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use crate::app::{App, Limits};
 use crate::auth::Doorkeeper;
 use crate::config::{Ack, Config};
 use crate::handles;
-use crate::keys::{KeyError, KeyRing, NewKey};
+use crate::keys::{self, KeyError, KeyRing, NewKey};
 use crate::problem::{Code, Problem};
 use crate::sample;
 use crate::server::{self, Hurry, Running};
@@ -40,6 +41,8 @@ pub enum StartError {
     Data(String),
     /// The keys cannot be had.
     Keys(KeyError),
+    /// New keys could not be shown.
+    Unseen(io::Error),
     /// The engine refused something that belongs to starting.
     Refused(String),
     /// The threads cannot be made.
@@ -55,6 +58,11 @@ impl fmt::Display for StartError {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             Self::Data(why) | Self::Refused(why) => f.write_str(why),
             Self::Keys(error) => error.fmt(f),
+            Self::Unseen(error) => write!(
+                f,
+                "the keys made for this folder could not be shown on stdout: {error}\nnone was kept: start with a stdout that \
+                 somebody reads, or set ONSALE_OPERATOR_KEY and ONSALE_SERVER_KEY"
+            ),
             Self::Threads(error) => write!(f, "cannot start the worker threads: {error}"),
         }
     }
@@ -79,7 +87,7 @@ pub struct Server {
 }
 
 /// Starts a server: the socket first, so that a port in use costs nothing and whoever comes early is told to wait; then
-/// the data folder, keys, threads.
+/// what can be checked without writing; then the data folder, new keys, threads.
 ///
 /// # Errors
 /// What stood in the way.
@@ -87,11 +95,12 @@ pub fn start(
     config: &Config,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Started, StartError> {
-    start_telling(config, environment, || {})
+    start_telling(config, environment, || {}, |_| Ok(()))
 }
 
 /// The same; `opened` is told when the data folder has been read. Up to then a start may be given up at any instant; afterwards keys
-/// may have been made that nobody would see.
+/// may be shown that would not be kept. `show` is given new keys, and they are kept once it has shown them: a key that is kept and
+/// that nobody has seen would lock everybody out for good.
 ///
 /// # Errors
 /// What stood in the way.
@@ -99,6 +108,7 @@ pub fn start_telling(
     config: &Config,
     environment: impl IntoIterator<Item = (String, String)>,
     opened: impl FnOnce(),
+    show: impl FnOnce(&[NewKey]) -> io::Result<()>,
 ) -> Result<Started, StartError> {
     // Before anybody comes: they must not take the handles that the journal needs.
     let sockets = handles::sockets(config.limits.connections, config.workers);
@@ -109,6 +119,12 @@ pub fn start_telling(
         );
     }
     let listener = server::bind(config.listen).map_err(|error| StartError::Listen(config.listen, error))?;
+    if config.data.exists() && !config.data.is_dir() {
+        let why = "is a file, not a folder; name another with --data";
+        return Err(StartError::Data(format!("{} {why}", config.data.display())));
+    }
+    let key_file = config.data.join(KEY_FILE);
+    let mut ring = KeyRing::read(&key_file, environment).map_err(StartError::Keys)?;
     let durability = config.ack.warning().and_then(|(mode, _)| HeaderValue::try_from(mode).ok());
     let interim =
         server::answer_recovering(&listener, sockets, durability.clone()).map_err(StartError::Threads)?;
@@ -116,8 +132,7 @@ pub fn start_telling(
     interim.end();
     let engine = engine?;
     opened();
-    let (ring, new_keys) =
-        KeyRing::open(&config.data.join(KEY_FILE), environment).map_err(StartError::Keys)?;
+    let new_keys = make_keys(&mut ring, &key_file, show).inspect_err(|_| close_engine(&engine))?;
     let passes = PassKeys::new(&engine.secret("passes"), &[]);
     let doorkeeper = Doorkeeper::new(ring, passes, |channel| wait(&engine, engine.channel(channel)))
         .map_err(|problem| StartError::Refused(problem.detail().to_owned()))?;
@@ -126,6 +141,20 @@ pub fn start_telling(
     let app = App::new(Arc::clone(&engine), doorkeeper, limits, durability, shop, connector);
     let running = server::start(Arc::new(app), listener, config.workers).map_err(StartError::Threads)?;
     Ok(Started { server: Server { running, engine }, new_keys })
+}
+
+/// Makes the keys that are missing: first shown, then kept.
+fn make_keys(
+    ring: &mut KeyRing,
+    file: &Path,
+    show: impl FnOnce(&[NewKey]) -> io::Result<()>,
+) -> Result<Vec<NewKey>, StartError> {
+    let made = ring.make_missing().map_err(StartError::Keys)?;
+    if !made.is_empty() {
+        show(&made).map_err(StartError::Unseen)?;
+    }
+    keys::keep(file, &made).map_err(StartError::Keys)?;
+    Ok(made)
 }
 
 impl Server {

@@ -157,9 +157,9 @@ fn check_draw(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     Ok(runtime.block_on(verify_draw::run(arguments)))
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the user of a terminal reads")]
+/// A line to stdout, as [`say_all`].
 fn say(line: &str) {
-    println!("{line}");
+    say_all(&format!("{line}\n"));
 }
 
 /// Text of many lines to stdout. A reader that has seen enough (`| head`) closes it, and that must neither stop a command
@@ -169,10 +169,15 @@ pub(crate) fn say_all(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// A line to stderr while something runs. Nobody may be reading it any more, and its disk may be full: that stops nothing.
+pub(crate) fn say_aside(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
 /// To stderr, each line with the program's name before it: it may stand among those of others.
 pub(crate) fn say_error(why: &str) {
     for line in why.lines() {
-        eprintln!("onsale: {line}");
+        say_aside(&format!("onsale: {line}"));
     }
 }
 

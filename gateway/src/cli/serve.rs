@@ -1,6 +1,7 @@
 //! `onsale serve`: says what was started, serves until told to stop, says how it ended.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write as _};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     let reading = Arc::new(AtomicBool::new(true));
     let starting = {
         let (config, reading) = (config.clone(), Arc::clone(&reading));
-        move || start_telling(&config, environment, || reading.store(false, Ordering::Release))
+        move || start_telling(&config, environment, || reading.store(false, Ordering::Release), show_keys)
     };
     let mut told = None;
     let started = runtime.block_on(async {
@@ -54,11 +55,11 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         runtime.shutdown_background();
         return Ok(ExitCode::SUCCESS);
     };
-    let Started { server, new_keys } = started.map_err(|error| CommandError(error.to_string()))??;
+    let Started { server, .. } = started.map_err(|error| CommandError(error.to_string()))??;
     if matches.get_flag("sample") {
         server.load_sample().map_err(CommandError)?;
     }
-    greet(&config, &server, &new_keys);
+    greet(&config, &server);
     let failed = runtime.block_on(async {
         let mut blocked = false;
         loop {
@@ -123,22 +124,41 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
 
 fn log_to_stderr(config: &Config) -> Result<(), CommandError> {
     let filter: tracing_subscriber::EnvFilter = config.log.parse()?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A log that cannot be written (its disk is full, its reader gone) would be complained of by a macro that panics.
+    let subscriber = subscriber.log_internal_errors(false);
     // A second subscriber is a test that runs twice in one process; the first one serves.
-    let _ = subscriber.with_ansi(std::io::stderr().is_terminal()).try_init();
+    let _ = subscriber.with_ansi(io::stderr().is_terminal()).try_init();
     Ok(())
 }
 
-fn greet(config: &Config, server: &Server, new_keys: &[NewKey]) {
-    say(&format!("listening on http://{}", server.address()));
-    say(&format!("data folder {}", config.data.display()));
-    for NewKey { role, text } in new_keys {
+/// The only time new keys are seen. They are not kept before they have left this process.
+fn show_keys(keys: &[NewKey]) -> io::Result<()> {
+    if leads_nowhere(io::stdout())? {
+        // So is a stdout that was closed before this program began.
+        return Err(io::Error::other("it is /dev/null"));
+    }
+    let mut out = io::stdout().lock();
+    for NewKey { role, text } in keys {
         let whose = match role {
             Role::Operator => "operator key".to_owned(),
             Role::Server { channel } => format!("server key, channel {channel}"),
         };
-        say(&format!("{whose}: {text}   (shown once; only its hash is kept)"));
+        writeln!(out, "{whose}: {text}   (shown once; only its hash is kept)")?;
     }
+    out.flush()
+}
+
+fn leads_nowhere(stream: impl AsFd) -> io::Result<bool> {
+    let (stream, nowhere) = (rustix::fs::fstat(stream)?, rustix::fs::stat("/dev/null")?);
+    let is_device =
+        rustix::fs::FileType::from_raw_mode(stream.st_mode) == rustix::fs::FileType::CharacterDevice;
+    Ok(is_device && stream.st_rdev == nowhere.st_rdev)
+}
+
+fn greet(config: &Config, server: &Server) {
+    say(&format!("listening on http://{}", server.address()));
+    say(&format!("data folder {}", config.data.display()));
     match config.ack.warning() {
         None => say("an answer leaves when it is on disk (ack = fsync)"),
         Some((mode, lost)) => say(&format!("ack = {mode}: {lost}")),

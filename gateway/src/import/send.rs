@@ -13,6 +13,7 @@ use http_body_util::Full;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
+use crate::cli::say_aside;
 use crate::client::exchange;
 use crate::import::reading::{RefusedLine, SourcedSlot};
 use crate::import::report::count;
@@ -226,7 +227,8 @@ impl Progress {
         } else if self.done == self.total || self.done - self.said >= self.total / 10 {
             self.said = self.done;
             let rejected = count(sent.rejected_count);
-            eprintln!("sent {} of {} slots, {rejected} rejected", count(self.done), count(self.total));
+            let (done, total) = (count(self.done), count(self.total));
+            say_aside(&format!("sent {done} of {total} slots, {rejected} rejected"));
         }
     }
 

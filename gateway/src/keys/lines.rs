@@ -17,11 +17,11 @@ use std::path::Path;
 
 use onsale_engine::ids::is_id;
 
-use super::{Key, KeyError, Role};
+use super::{Key, KeyError, NewKey, Role, hash};
 use crate::hex;
 
-/// Reads the lines of a key file.
-pub fn parse(file: &Path, text: &str) -> Result<Vec<Key>, KeyError> {
+/// Reads the keys of a key file, each with the number of its line.
+pub fn parse(file: &Path, text: &str) -> Result<Vec<(usize, Key)>, KeyError> {
     let mut keys = Vec::new();
     for (place, line) in text.lines().enumerate() {
         let wrong = |why: &str| KeyError::Line(file.to_owned(), place + 1, why.to_owned());
@@ -35,7 +35,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Key>, KeyError> {
             _ => return Err(wrong("expected `operator - HASH` or `server CHANNEL HASH`")),
         };
         let hash = parse_hash(hex).ok_or_else(|| wrong("the hash is 64 hex digits"))?;
-        keys.push(Key { role, hash });
+        keys.push((place + 1, Key { role, hash }));
     }
     Ok(keys)
 }
@@ -51,16 +51,16 @@ fn parse_hash(hex: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
-/// Adds lines; the file is made for its owner alone and synced before anybody is told a key.
-pub fn append(file: &Path, keys: &[Key]) -> io::Result<()> {
+/// Adds lines; the file is made for its owner alone.
+pub fn append(file: &Path, keys: &[NewKey]) -> io::Result<()> {
     let mut text = String::new();
-    for key in keys {
-        let (kind, channel) = match &key.role {
+    for NewKey { role, text: key } in keys {
+        let (kind, channel) = match role {
             Role::Operator => ("operator", "-"),
             Role::Server { channel } => ("server", channel.as_str()),
         };
         // Writing into a `String` cannot fail.
-        let _ = writeln!(text, "{kind} {channel} {}", hex::encode(&key.hash));
+        let _ = writeln!(text, "{kind} {channel} {}", hex::encode(&hash(key.as_bytes())));
     }
     let mut out = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
     out.write_all(text.as_bytes())?;

@@ -58,6 +58,8 @@ pub enum KeyError {
     Line(PathBuf, usize, String),
     /// A variable of the environment makes no sense.
     Environment(String, &'static str),
+    /// Two sources have one key for different roles, or for different channels.
+    Shared(String, String),
     /// The system gave no random bits.
     Random(io::Error),
 }
@@ -68,6 +70,12 @@ impl std::fmt::Display for KeyError {
             Self::File(path, error) => write!(f, "key file {}: {error}", path.display()),
             Self::Line(path, line, why) => write!(f, "key file {}, line {line}: {why}", path.display()),
             Self::Environment(name, why) => write!(f, "{name}: {why}"),
+            Self::Shared(one, other) => {
+                write!(
+                    f,
+                    "{one} and {other} are the same key; a key is for operators or for one channel: choose another text for one of them"
+                )
+            }
             Self::Random(error) => write!(f, "the system gave no random bits for a key: {error}"),
         }
     }
@@ -76,38 +84,52 @@ impl std::fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 impl KeyRing {
-    /// Keys of the environment and of the file; what neither has is made, kept by its hash and handed back once.
+    /// Keys of the environment and of the file. Nothing is made and nothing written.
     ///
     /// # Errors
-    /// When the file or the environment holds something that is no key, or the file cannot be written.
-    pub fn open(
+    /// When the file or the environment holds something that is no key, or one key for two roles.
+    pub fn read(
         file: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<(Self, Vec<NewKey>), KeyError> {
-        let mut keys = match fs::read_to_string(file) {
+    ) -> Result<Self, KeyError> {
+        let lines = match fs::read_to_string(file) {
             Ok(text) => lines::parse(file, &text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(KeyError::File(file.to_owned(), error)),
         };
-        keys.extend(from_environment(environment)?);
-        let mut made = Vec::new();
-        let web = Role::Server { channel: "web".to_owned() };
-        let has_server = keys.iter().any(|key| key.role != Role::Operator);
-        for (missing, role, prefix) in [
-            (!keys.iter().any(|key| key.role == Role::Operator), Role::Operator, "op_"),
-            (!has_server, web, "sk_"),
-        ] {
-            if missing {
-                let text = format!("{prefix}{}", random_hex()?);
-                keys.push(Key { role: role.clone(), hash: hash(text.as_bytes()) });
-                made.push(NewKey { role, text });
+        let lines =
+            lines.into_iter().map(|(line, key)| (format!("key file {}, line {line}", file.display()), key));
+        let mut known: Vec<(String, Key)> = Vec::new();
+        for (source, key) in lines.chain(from_environment(environment)?) {
+            // What a key may do must not depend on which of two lines is found first.
+            match known.iter().find(|(_, other)| other.hash == key.hash) {
+                Some((first, other)) if other.role != key.role => {
+                    return Err(KeyError::Shared(first.clone(), source));
+                }
+                Some(_) => {}
+                None => known.push((source, key)),
             }
         }
-        if !made.is_empty() {
-            lines::append(file, &keys[keys.len() - made.len()..])
-                .map_err(|error| KeyError::File(file.to_owned(), error))?;
+        Ok(Self::of(known.into_iter().map(|(_, key)| key).collect()))
+    }
+
+    /// Makes the operator key and the server key that are missing, and takes them in. Nobody has seen them yet, and no file has
+    /// them: whoever calls this shows them first, and then [keeps](keep) them.
+    ///
+    /// # Errors
+    /// The system gave no random bits.
+    pub fn make_missing(&mut self) -> Result<Vec<NewKey>, KeyError> {
+        let has = |operator| self.keys.iter().any(|key| (key.role == Role::Operator) == operator);
+        let web = Role::Server { channel: "web".to_owned() };
+        let wanted = [(has(true), Role::Operator, "op_"), (has(false), web, "sk_")];
+        let mut made = Vec::new();
+        for (_, role, prefix) in wanted.into_iter().filter(|(there, ..)| !there) {
+            made.push(NewKey { role, text: format!("{prefix}{}", random_hex()?) });
         }
-        Ok((Self { keys }, made))
+        let known =
+            made.iter().map(|NewKey { role, text }| Key { role: role.clone(), hash: hash(text.as_bytes()) });
+        self.keys.extend(known);
+        Ok(made)
     }
 
     /// A ring of these keys.
@@ -146,13 +168,27 @@ impl Key {
     }
 }
 
+/// Keeps the hashes of keys that were shown: from now on the file has them.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn keep(file: &Path, keys: &[NewKey]) -> Result<(), KeyError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    lines::append(file, keys).map_err(|error| KeyError::File(file.to_owned(), error))
+}
+
 /// SHA-256 of a key's text.
 #[must_use]
 pub fn hash(text: &[u8]) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
-fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Key>, KeyError> {
+/// The keys of the environment, each with the name of its variable.
+fn from_environment(
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Vec<(String, Key)>, KeyError> {
     let mut keys = Vec::new();
     for (name, value) in variables {
         let role = match name.strip_prefix("ONSALE_") {
@@ -172,7 +208,7 @@ fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Re
         {
             return Err(KeyError::Environment(name, "the rest of the name is no name for a channel"));
         }
-        keys.push(Key { role, hash: hash(value.as_bytes()) });
+        keys.push((name, Key { role, hash: hash(value.as_bytes()) }));
     }
     Ok(keys)
 }
@@ -200,14 +236,17 @@ mod tests {
     fn the_first_start_makes_keys_and_the_second_knows_them() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys");
-        let (ring, made) = KeyRing::open(&file, []).unwrap();
+        let mut ring = KeyRing::read(&file, []).unwrap();
+        let made = ring.make_missing().unwrap();
         assert_eq!(made.len(), 2);
         assert!(made[0].text.starts_with("op_") && made[1].text.starts_with("sk_"));
+        assert!(!file.exists(), "nobody has seen them yet");
+        keep(&file, &made).unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let text = fs::read_to_string(&file).unwrap();
         assert!(!made.iter().any(|key| text.contains(&key.text)), "only hashes are kept");
-        let (again, none) = KeyRing::open(&file, []).unwrap();
-        assert!(none.is_empty());
+        let mut again = KeyRing::read(&file, []).unwrap();
+        assert!(again.make_missing().unwrap().is_empty());
         for key in &made {
             assert_eq!(ring.find(key.text.as_bytes()), again.find(key.text.as_bytes()));
             assert_eq!(again.keys()[again.find(key.text.as_bytes()).unwrap()].role, key.role);
@@ -225,13 +264,15 @@ mod tests {
             ("ONSALE_SERVER_KEY_PHONE_DESK", "sk_c"),
             ("HOME", "/"),
         ]);
-        let (ring, made) = KeyRing::open(&file, variables).unwrap();
+        let mut ring = KeyRing::read(&file, variables).unwrap();
+        let made = ring.make_missing().unwrap();
+        keep(&file, &made).unwrap();
         assert!(made.is_empty() && !file.exists());
         let role = |text: &[u8]| ring.find(text).map(|place| ring.keys()[place].role.clone());
         assert_eq!(role(b"op_a"), Some(Role::Operator));
         assert_eq!(role(b"sk_b"), Some(Role::Server { channel: "web".to_owned() }));
         assert_eq!(role(b"sk_c"), Some(Role::Server { channel: "phone-desk".to_owned() }));
-        assert!(KeyRing::open(&file, env(&[("ONSALE_OPERATOR_KEY", "")])).is_err());
+        assert!(KeyRing::read(&file, env(&[("ONSALE_OPERATOR_KEY", "")])).is_err());
     }
 
     #[test]
@@ -239,7 +280,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys");
         fs::write(&file, "# ours\n\noperator - abc\n").unwrap();
-        let error = KeyRing::open(&file, []).unwrap_err().to_string();
+        let error = KeyRing::read(&file, []).unwrap_err().to_string();
         assert!(error.contains("line 3") && error.contains("64 hex digits"), "{error}");
+    }
+    #[test]
+    fn one_key_for_two_roles_or_channels_is_refused_and_both_places_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        let refused = |lines: &str, variables: &[(&str, &str)]| {
+            fs::write(&file, lines).unwrap();
+            KeyRing::read(&file, env(variables)).unwrap_err().to_string()
+        };
+        let line =
+            |role: &str, text: &str| format!("{role} {}\n", crate::hex::encode(&hash(text.as_bytes())));
+        let both = refused("", &[("ONSALE_OPERATOR_KEY", "same"), ("ONSALE_SERVER_KEY", "same")]);
+        assert!(both.contains("ONSALE_OPERATOR_KEY and ONSALE_SERVER_KEY"), "{both}");
+        let channels = refused("", &[("ONSALE_SERVER_KEY", "same"), ("ONSALE_SERVER_KEY_PHONE", "same")]);
+        assert!(channels.contains("ONSALE_SERVER_KEY and ONSALE_SERVER_KEY_PHONE"), "{channels}");
+        let lines = line("server web", "other") + &line("server web", "same");
+        let apart = refused(&lines, &[("ONSALE_OPERATOR_KEY", "same")]);
+        assert!(apart.contains("line 2") && apart.contains("ONSALE_OPERATOR_KEY"), "{apart}");
+        let within = refused(&(line("server web", "same") + &line("operator -", "same")), &[]);
+        assert!(within.contains("line 1") && within.contains("line 2"), "{within}");
+        // The same key for the same role is only said twice.
+        fs::write(&file, line("operator -", "op") + &line("operator -", "op")).unwrap();
+        let ring = KeyRing::read(&file, env(&[("ONSALE_OPERATOR_KEY", "op")])).unwrap();
+        assert_eq!(ring.keys().len(), 1);
     }
 }
