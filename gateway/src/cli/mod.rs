@@ -210,6 +210,20 @@ mod tests {
         check(&command());
     }
 
+    /// A terminal in which an import was typed must be able to start a server.
+    #[test]
+    fn variables_of_other_commands_are_no_misspelt_settings() {
+        fn gather(command: &Command, names: &mut Vec<(String, String)>) {
+            let variables = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
+            names.extend(variables.map(|name| (name.to_owned(), "7".to_owned())));
+            command.get_subcommands().for_each(|command| gather(command, names));
+        }
+        let mut names = Vec::new();
+        gather(&command(), &mut names);
+        assert!(names.len() > 20, "{names:?}");
+        assert_eq!(Gathered::new(None, names, []).err(), None);
+    }
+
     #[test]
     fn flags_become_settings() {
         let matches = command().try_get_matches_from([

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::table::{Setting, TABLE, named};
+use super::misspelt::{self, Meant};
+use super::table::{Kind, Setting, TABLE, named};
 
 /// Where a value was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,23 +130,17 @@ impl Gathered {
         for (key, value) in table {
             let name = format!("{prefix}{key}");
             let origin = Origin::File(path.to_owned());
-            let text = match value {
-                toml::Value::Table(inner)
-                    if TABLE.iter().any(|setting| setting.name.starts_with(&format!("{name}."))) =>
-                {
-                    self.take_table(path, &format!("{name}."), inner, faults);
-                    continue;
-                }
-                toml::Value::String(text) => text.clone(),
-                // A list is written as one: the other sources have only text, with commas.
-                toml::Value::Array(list) => {
-                    let texts = list.iter().map(|one| one.as_str().map_or(one.to_string(), str::to_owned));
-                    texts.collect::<Vec<_>>().join(",")
-                }
-                other => other.to_string(),
-            };
+            if let toml::Value::Table(inner) = value
+                && TABLE.iter().any(|setting| setting.name.starts_with(&format!("{name}.")))
+            {
+                self.take_table(path, &format!("{name}."), inner, faults);
+                continue;
+            }
             match named(&name) {
-                Some(setting) => self.take(setting, text, origin, faults),
+                Some(setting) => match file_text(setting.kind, value) {
+                    Ok(text) => self.take(setting, text, origin, faults),
+                    Err(why) => faults.push(Fault { origin, why: format!("`{name}`: {why}") }),
+                },
                 None => {
                     let known: Vec<_> = TABLE.iter().map(|setting| setting.name.to_owned()).collect();
                     faults.push(Fault { origin, why: unknown(&name, &known) });
@@ -162,13 +157,45 @@ impl Gathered {
         let origin = Origin::Environment(name.to_owned());
         match TABLE.iter().find(|setting| setting.variable() == name) {
             Some(setting) => self.take(setting, value, origin, faults),
-            // Other programs of the house have variables of their own; only what looks misspelt is ours to refuse.
+            // Other programs of the house have variables of their own; only what looks like a setting is ours to refuse.
             None => {
-                let known: Vec<_> = TABLE.iter().map(Setting::variable).collect();
-                if nearest(name, &known).is_some_and(|(_, distance)| distance <= 2) {
-                    faults.push(Fault { origin, why: unknown(name, &known) });
-                }
+                let why = match misspelt::meant(rest) {
+                    None => return,
+                    Some(Meant::Setting(setting)) => {
+                        format!("there is no setting `{name}`; did you mean `{}`?", setting.variable())
+                    }
+                    Some(Meant::Group(group)) => {
+                        format!(
+                            "there is no setting `{name}`, and ONSALE_{group}_… are ours; `onsale config show` lists all"
+                        )
+                    }
+                };
+                faults.push(Fault { origin, why });
             }
+        }
+    }
+}
+
+/// A value of the file as text, which is all that the other sources have. A list is written with commas there.
+fn file_text(kind: Kind, value: &toml::Value) -> Result<String, String> {
+    use toml::Value::{Array, Boolean, Integer, String as Text};
+    let is_list = matches!(kind, Kind::Networks | Kind::Hosts | Kind::Pages);
+    match (kind, value) {
+        (_, Text(text)) => Ok(text.clone()),
+        (Kind::Number { .. }, Integer(number)) => Ok(number.to_string()),
+        (Kind::Switch, Boolean(switch)) => Ok(switch.to_string()),
+        (_, Array(list)) if is_list && list.iter().all(toml::Value::is_str) => {
+            Ok(list.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(","))
+        }
+        // Its value is not repeated: it may be a secret.
+        (_, other) => {
+            let expected = match kind {
+                Kind::Number { .. } => "a whole number",
+                Kind::Switch => "true or false",
+                _ if is_list => "a list of texts in quotes",
+                _ => "a text in quotes",
+            };
+            Err(format!("expected {expected}, and this is of the type {}", other.type_str()))
         }
     }
 }
@@ -230,5 +257,63 @@ mod tests {
             assert!(told.iter().any(|line| line.contains(says)), "{says}: {told:?}");
         }
         assert_eq!(told.len(), 4);
+    }
+    #[test]
+    fn what_looks_like_a_setting_stops_the_start_and_the_rest_is_for_others() {
+        for (name, meant) in [
+            ("ONSALE_BODY_BYTES", "ONSALE_LIMITS_BODY_BYTES"),
+            ("ONSALE_DRAIN_MS", "ONSALE_TIMEOUTS_DRAIN_MS"),
+            ("ONSALE_TIMEOUTS_DRAIN", "ONSALE_TIMEOUTS_DRAIN_MS"),
+            ("ONSALE_SNAPSHOT_EVERY", "ONSALE_SNAPSHOT_EVERY_MS"),
+            ("ONSALE_DATA_DIR", "ONSALE_DATA"),
+            ("ONSALE_MAX_BODY_BYTES", "ONSALE_LIMITS_BODY_BYTES"),
+            ("ONSALE_GATEWAY_TIMEOUTS_DRAIN_MS", "ONSALE_TIMEOUTS_DRAIN_MS"),
+            ("ONSALE_WORKER", "ONSALE_WORKERS"),
+            ("ONSALE_QUEUE_IT_CUSTOMER", "ONSALE_QUEUE_IT_"),
+        ] {
+            let faults = Gathered::new(None, variables(&[(name, "7")]), []).err().unwrap_or_default();
+            assert!(faults.len() == 1 && faults[0].why.contains(meant), "{name}: {faults:?}");
+        }
+        // What the repository's own scripts and tests use, and what others may.
+        for name in [
+            "ONSALE_BIN",
+            "ONSALE_SEED",
+            "ONSALE_SEEDS",
+            "ONSALE_TARGET_DIR",
+            "ONSALE_WRITE_EXAMPLE",
+            "ONSALE_WRITE_FIXTURE",
+            "ONSALE_PROFILE",
+            "ONSALE_PROFILE_DIR",
+            "ONSALE_SERVER_KEY_PHONE",
+            "ONSALE_TAG",
+            "ONSALE_URL",
+            "ONSALE_SERVER_HOST",
+            "ONSALE_VERSION",
+        ] {
+            assert_eq!(Gathered::new(None, variables(&[(name, "7")]), []).err(), None, "{name}");
+        }
+    }
+
+    /// The folder was called `{ x = 1 }` without a word.
+    #[test]
+    fn a_value_of_the_wrong_type_is_a_fault_and_not_a_text() {
+        for (text, expected) in [
+            ("[data]\nx = 1", "a text in quotes"),
+            ("data = [\"a\", \"b\"]", "a text in quotes"),
+            ("data = 5", "a text in quotes"),
+            ("data = 2021-03-23", "a text in quotes"),
+            ("ack = [\"fsync\"]", "a text in quotes"),
+            ("workers = 2.0", "a whole number"),
+            ("workers = [2]", "a whole number"),
+            ("workers_write = 1", "true or false"),
+            ("trusted_proxies = { a = 1 }", "a list of texts"),
+            ("trusted_proxies = [1, 2]", "a list of texts"),
+        ] {
+            let faults = Gathered::new(Some((Path::new("f"), text)), [], []).err().unwrap_or_default();
+            assert!(faults.len() == 1 && faults[0].why.contains(expected), "{text}: {faults:?}");
+        }
+        let good = "workers = \"2\"\nworkers_write = false\ntrusted_proxies = \"10.0.0.0/8,::1\"\n";
+        let all = Gathered::new(Some((Path::new("f"), good)), [], []).unwrap();
+        assert_eq!((all.text("workers"), all.text("workers_write")), ("2", "false"));
     }
 }

@@ -1,6 +1,7 @@
 //! Configuration: raw strings first, then one checked value that cannot be inconsistent.
 
 mod gather;
+mod misspelt;
 pub mod table;
 
 use std::net::SocketAddr;
