@@ -46,7 +46,7 @@ pub struct CommonArgs {
     /// Read and report, send nothing.
     #[arg(long, env = "ONSALE_DRY_RUN")]
     pub dry_run: bool,
-    /// Write the slots to this file as NDJSON instead of sending them.
+    /// Write the slots to this new file as NDJSON instead of sending them.
     #[arg(long, env = "ONSALE_WRITE", value_name = "FILE", conflicts_with = "dry_run")]
     pub write: Option<PathBuf>,
     /// List every oddity, not only the first of each kind.

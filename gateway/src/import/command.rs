@@ -3,7 +3,9 @@
 //! Exit codes: 0 everything was loaded, 1 something was refused by us or by the server (the report says what), 2 the
 //! command itself could not be carried out (a file that is not there, a server that does not answer).
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::{say_all, say_error};
@@ -64,10 +66,7 @@ async fn carry_out(kind: &ImportKind, operator_key: Option<String>) -> Result<Ex
     say_all(&report::reading(kind.name(), &reading, common.every_oddity));
     let mut all_good = reading.refused.is_empty();
     if let Some(path) = &common.write {
-        std::fs::write(path, ndjson(&reading.slots)).map_err(|error| SendError {
-            message: format!("Cannot write {}: {error}", path.display()),
-            next: None,
-        })?;
+        write_new(path, &ndjson(&reading.slots))?;
         say_all(&format!("\nWrote {} to {}\n", report::counted(reading.slots.len(), "slot"), path.display()));
     } else if common.dry_run {
         say_all("\nDry run: nothing was sent\n");
@@ -80,6 +79,17 @@ async fn carry_out(kind: &ImportKind, operator_key: Option<String>) -> Result<Ex
         all_good &= sent.rejected_count == 0;
     }
     Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Into a file that was not there: one that is may be the very one that was read.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), SendError> {
+    File::create_new(path).and_then(|mut file| file.write_all(bytes)).map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::AlreadyExists => "it exists already; remove it or name another".to_owned(),
+            _ => error.to_string(),
+        };
+        SendError { message: format!("Cannot write {}: {why}", path.display()), next: None }
+    })
 }
 
 fn target(common: &CommonArgs, operator_key: Option<String>) -> Result<Target, SendError> {
@@ -134,7 +144,7 @@ fn open_all(files: &[PathBuf]) -> Result<Vec<Source>, SendError> {
     files.iter().map(open).collect()
 }
 
-fn unreadable(files: &[PathBuf], error: &std::io::Error) -> SendError {
+fn unreadable(files: &[PathBuf], error: &io::Error) -> SendError {
     let names: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
     SendError { message: format!("Cannot read {}: {error}", names.join(", ")), next: None }
 }

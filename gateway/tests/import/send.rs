@@ -206,6 +206,11 @@ async fn exit_codes_tell_what_happened() {
     assert_eq!(exit_code(&["csv", "--write", &out, &bad]).await, one);
     let written = std::fs::read_to_string(&out).expect("written in spite of the refused line");
     assert_eq!(written, "{\"id\":\"a\",\"venue\":\"v\",\"capacity\":1}\n");
+    for taken in [&good, &out] {
+        let before = std::fs::read(taken).expect("a file");
+        assert_eq!(exit_code(&["csv", "--write", taken, &good]).await, two, "what is there stays");
+        assert_eq!(std::fs::read(taken).expect("a file"), before);
+    }
 }
 
 #[tokio::test]
