@@ -53,14 +53,16 @@ pub struct Verdict {
     pub torn: Option<(String, u64, u64)>,
     /// The first thing wrong: file, offset, what.
     pub bad: Option<(String, u64, String)>,
+    /// Why no server could start from the folder although each of its bytes may be right.
+    pub headless: Option<String>,
 }
 
 impl Verdict {
-    /// 0: everything is as it was written, a torn tail aside. 1: something is not, and the last line names it. (2, that the folder could not
-    /// be read, is the caller's.)
+    /// 0: everything is as it was written, a torn tail aside. 1: something is not, or what a start needs is missing, and the last
+    /// line names it. (2, that the folder could not be read, is the caller's.)
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        u8::from(self.bad.is_some())
+        u8::from(self.bad.is_some() || self.headless.is_some())
     }
 
     fn note(&mut self, file: &str, offset: u64, why: String) {
@@ -77,13 +79,15 @@ impl fmt::Display for Verdict {
             _ => write!(f, "{fitted} fitted to the state before them, {digests} digests the same")?,
         }
         match (&self.bad, &self.torn) {
+            (None, _) if self.headless.is_some() => Ok(()),
             (None, None) => f.write_str("; all good"),
             (None, Some((file, offset, end))) => write!(
                 f,
                 "; all good up to a torn tail: {file}, offset {offset} to {end}, not durable, cut at the next start"
             ),
             (Some((file, offset, why)), _) => write!(f, "\nFIRST BAD BYTE: {file}, offset {offset}: {why}"),
-        }
+        }?;
+        self.headless.as_ref().map_or(Ok(()), |why| write!(f, "\nNO START: {why}"))
     }
 }
 
@@ -92,6 +96,8 @@ impl fmt::Display for Verdict {
 pub enum InspectError {
     /// The folder or a file cannot be read.
     Storage(StorageError),
+    /// There is not one segment.
+    NoJournal,
     /// The lines cannot be written.
     Output(io::Error),
 }
@@ -100,6 +106,7 @@ impl fmt::Display for InspectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Storage(error) => error.fmt(f),
+            Self::NoJournal => f.write_str("there is no journal in this folder"),
             Self::Output(error) => write!(f, "cannot write: {error}"),
         }
     }
@@ -143,6 +150,9 @@ pub fn print<D: Disk>(disk: &D, options: Options, out: &mut dyn Write) -> Result
                 }
                 if verdict.segments == 1 {
                     replay = beginning(disk, first, out)?;
+                    verdict.headless = replay.is_none().then(|| {
+                        format!("the journal begins at fact {first}, and no snapshot in this folder that can be read reaches so far")
+                    });
                 }
             }
             Finding::Frame { file, offset, header, chain, linked } => {
@@ -192,6 +202,10 @@ pub fn print<D: Disk>(disk: &D, options: Options, out: &mut dyn Write) -> Result
                 verdict.note(&file, offset, why);
             }
         }
+    }
+    // The name of a wrong folder must not look like a healthy one.
+    if verdict.segments == 0 && verdict.bad.is_none() {
+        return Err(InspectError::NoJournal);
     }
     writeln!(out, "{verdict}")?;
     Ok(verdict)

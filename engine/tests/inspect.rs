@@ -67,6 +67,33 @@ fn a_trimmed_journal_is_fitted_from_a_snapshot() {
 }
 
 #[test]
+fn a_journal_without_its_beginning_is_not_all_good() {
+    let shop = shop(200);
+    let named = |name: &String| name.starts_with("snapshot-");
+    for snapshot in shop.disk.list().unwrap().into_iter().filter(named) {
+        let mut bytes = shop.disk.get(&snapshot).unwrap();
+        bytes[20] ^= 1;
+        shop.disk.put(&snapshot, &bytes);
+    }
+    let (verdict, text) = read_out(&shop.disk, Options::default());
+    assert_eq!((verdict.exit_code(), verdict.bad.as_ref(), verdict.fitted), (1, None, 0), "{text}");
+    assert!(text.contains("NO START: the journal begins at fact") && !text.contains("all good"), "{text}");
+    for snapshot in shop.disk.list().unwrap().into_iter().filter(named) {
+        shop.disk.remove(&snapshot).unwrap();
+    }
+    let (verdict, text) = read_out(&shop.disk, Options::default());
+    assert!(verdict.exit_code() == 1 && !text.contains("all good"), "{text}");
+}
+
+#[test]
+fn a_folder_without_a_journal_is_called_one() {
+    let disk = SimDisk::new(1);
+    disk.put("notes.txt", b"not a segment");
+    let error = print(&disk, Options::default(), &mut Vec::new()).unwrap_err();
+    assert_eq!(error.to_string(), "there is no journal in this folder");
+}
+
+#[test]
 fn the_first_bad_byte_is_named() {
     let shop = shop(0);
     let name = "journal-00000002.seg";

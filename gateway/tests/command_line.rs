@@ -143,3 +143,20 @@ fn a_start_with_bad_keys_leaves_no_trace() {
     let done = serve(&data.join("keys"), "127.0.0.1:0").output().unwrap();
     assert!(text(&done.stderr).contains("is a file, not a folder"), "{}", text(&done.stderr));
 }
+
+/// A misspelt folder was "all good".
+#[test]
+fn inspecting_what_is_no_journal_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a-file");
+    fs::write(&file, "x").unwrap();
+    for (path, says) in [
+        (folder.path().to_owned(), "there is no journal in this folder"),
+        (folder.path().join("nowhere"), "there is no such folder"),
+        (file, "is a file, not a folder"),
+    ] {
+        let done = onsale(&["inspect", "journal"]).arg(&path).output().unwrap();
+        assert_eq!(done.status.code(), Some(2), "{}", text(&done.stdout));
+        assert!(text(&done.stderr).contains(says) && done.stdout.is_empty(), "{}", text(&done.stderr));
+    }
+}

@@ -26,7 +26,7 @@ pub fn command() -> Command {
         .arg(facts.help("a line for each fact as well"))
         .arg(number("from", "ONSALE_FROM", "only what has this number or a later one"))
         .arg(number("to", "ONSALE_TO", "only what has this number or an earlier one"))
-        .after_help("Exit code: 0 all good, or good up to a torn tail that the next start cuts; 1 something is damaged and named; 2 the folder cannot be read.")
+        .after_help("Exit code: 0 all good, or good up to a torn tail that the next start cuts; 1 something is damaged, or missing for a start, and named; 2 the folder cannot be read or has no journal.")
 }
 
 /// Runs it.
@@ -37,7 +37,8 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     let data: &PathBuf =
         matches.get_one("data").ok_or_else(|| CommandError("name a data folder".to_owned()))?;
     if !data.is_dir() {
-        return Ok(unreadable(data, &"there is no such folder"));
+        let why = if data.exists() { "is a file, not a folder" } else { "there is no such folder" };
+        return Ok(unreadable(data, &why));
     }
     let disk = match FolderDisk::open(data) {
         Ok(disk) => disk,
