@@ -109,6 +109,17 @@ fn what_came_of_an_import_is_told_again_under_its_key() {
     engine.shutdown();
 }
 
+/// Nor is anything left of a run in which nobody did anything; without snapshots all of it is.
+#[test]
+fn what_the_next_start_reads_is_known_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    for (every, all) in [(60_000, true), (60_000, true), (0, false)] {
+        let (engine, _) = open(folder.path(), every);
+        engine.shutdown();
+        assert_eq!(engine.facts_in_no_snapshot() == 0, all, "every {every} ms");
+    }
+}
+
 #[test]
 fn a_shutdown_leaves_a_snapshot_and_the_next_start_needs_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
@@ -117,7 +128,9 @@ fn a_shutdown_leaves_a_snapshot_and_the_next_start_needs_nothing_else() {
     engine.put_sale(SaleRules::new("day", "UTC"), IfMatch::Absent).result.unwrap();
     engine.add_slots("day", &[SlotSpec::new("a", "kiel", 100_000)], true).result.unwrap();
     sell(&engine, 0, 500);
+    assert!(engine.facts_in_no_snapshot() > 0);
     engine.shutdown();
+    assert_eq!(engine.facts_in_no_snapshot(), 0);
     drop(engine);
     assert_eq!(snapshots(folder.path()).len(), 1);
 

@@ -84,6 +84,7 @@ pub struct Started {
 pub struct Server {
     running: Running,
     engine: Arc<Engine>,
+    snapshots: bool,
 }
 
 /// Starts a server: the socket first, so that a port in use costs nothing and whoever comes early is told to wait; then
@@ -140,7 +141,8 @@ pub fn start_telling(
     let (shop, connector) = (config.shop.clone(), config.connector.clone());
     let app = App::new(Arc::clone(&engine), doorkeeper, limits, durability, shop, connector);
     let running = server::start(Arc::new(app), listener, config.workers).map_err(StartError::Threads)?;
-    Ok(Started { server: Server { running, engine }, new_keys })
+    let snapshots = config.snapshot_every_ms > 0;
+    Ok(Started { server: Server { running, engine, snapshots }, new_keys })
 }
 
 /// Makes the keys that are missing: first shown, then kept.
@@ -179,6 +181,12 @@ impl Server {
         self.engine.health() == Health::Blocked
     }
 
+    /// Whether new holds are refused for want of room on the disk.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.engine.is_full()
+    }
+
     /// Adds the sale `sample`, unless it is there already.
     ///
     /// # Errors
@@ -204,7 +212,15 @@ impl Server {
     pub fn stop(self) -> Option<String> {
         self.running.drain();
         close_engine(&self.engine);
+        let facts = self.engine.facts_in_no_snapshot();
         match self.engine.health() {
+            Health::Ready | Health::Blocked if self.snapshots && facts > 0 => {
+                tracing::warn!(
+                    facts,
+                    "the last snapshot could not be made: the next start reads these facts from the journal as well"
+                );
+                None
+            }
             Health::Ready | Health::Blocked => None,
             Health::JournalFailed(why) => Some(why),
         }

@@ -61,7 +61,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
     }
     greet(&config, &server);
     let failed = runtime.block_on(async {
-        let mut blocked = false;
+        let mut room = Room::default();
         loop {
             if told.is_some() {
                 return None;
@@ -74,15 +74,7 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
             if let Some(why) = server.failure() {
                 return Some(why);
             }
-            if server.is_blocked() != blocked {
-                blocked = !blocked;
-                match blocked {
-                    true => tracing::error!(
-                        "there is no room (or no file handle) for the journal's next segment: nothing is decided until there is"
-                    ),
-                    false => tracing::info!("there is room again: the journal goes on"),
-                }
-            }
+            room.look(&server);
         }
     });
     // First done, then said: who reads the log may look at once.
@@ -120,6 +112,37 @@ pub fn run(matches: &ArgMatches) -> Result<ExitCode, CommandError> {
         tracing::error!(%why, "stopped, and the journal has failed on the way");
     }
     Ok(if failed.is_none() && late.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the log last said of the room on the disk.
+#[derive(Default)]
+struct Room {
+    full: bool,
+    blocked: bool,
+}
+
+impl Room {
+    /// Says what has changed.
+    fn look(&mut self, server: &Server) {
+        if server.is_full() != self.full {
+            self.full = !self.full;
+            match self.full {
+                true => tracing::warn!(
+                    "the disk is full: new holds, new stock and new places in waiting rooms are refused; paying and giving back go on from the reserve"
+                ),
+                false => tracing::info!("the disk has room again: new holds are taken"),
+            }
+        }
+        if server.is_blocked() != self.blocked {
+            self.blocked = !self.blocked;
+            match self.blocked {
+                true => tracing::error!(
+                    "there is no room (or no file handle) for the journal's next segment: nothing is decided until there is"
+                ),
+                false => tracing::info!("there is room again: the journal goes on"),
+            }
+        }
+    }
 }
 
 fn log_to_stderr(config: &Config) -> Result<(), CommandError> {
