@@ -1,6 +1,7 @@
 //! The sale `sample`: two doses at two venues, open now. Enough to try every call by hand.
 
 use onsale_engine::Engine;
+use onsale_engine::decide::SlotQuery;
 use onsale_engine::inventory::SlotSpec;
 use onsale_engine::sale::{BundleRule, IfMatch, ProductRule, SaleRules};
 use onsale_engine::time::WallTime;
@@ -23,7 +24,11 @@ pub fn load(engine: &Engine) -> Result<(), Problem> {
     let now = engine.now().wall;
     match wait(engine, engine.put_sale(rules(), IfMatch::Absent)) {
         Ok(_) => {}
-        Err(problem) if problem.code() == Some(Code::IfMatchRequired) => return Ok(()),
+        Err(problem) if problem.code() == Some(Code::IfMatchRequired) => {
+            if !is_half_made(engine)? {
+                return Ok(());
+            }
+        }
         Err(problem) => return Err(problem),
     }
     let added = wait(engine, engine.add_slots(SALE, &slots(now), true))?;
@@ -31,6 +36,14 @@ pub fn load(engine: &Engine) -> Result<(), Problem> {
         None => Ok(()),
         Some((place, why)) => Err(Problem::malformed(format!("slot {place}: {why:?}"))),
     }
+}
+
+/// Whether it is ours, as it was made, and has no slots: the server was killed between the two facts. Slots that are there stay as
+/// they are, whatever day it is now, and so does a sale of this name that somebody else made.
+fn is_half_made(engine: &Engine) -> Result<bool, Problem> {
+    let sale = wait(engine, engine.sale(SALE))?;
+    let slots = wait(engine, engine.slots(SALE, &SlotQuery { limit: 1, ..SlotQuery::default() }))?;
+    Ok(*sale.rules == rules() && slots.items.is_empty())
 }
 
 fn rules() -> SaleRules {
@@ -91,5 +104,38 @@ mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), slots.len());
+    }
+    fn engine(folder: &tempfile::TempDir) -> Engine {
+        let options = onsale_engine::EngineOptions::new(folder.path().join("data"));
+        Engine::open(options, |_| {}).unwrap().0
+    }
+
+    fn slots_of(engine: &Engine) -> usize {
+        let all = SlotQuery { limit: 1_000, ..SlotQuery::default() };
+        wait(engine, engine.slots(SALE, &all)).unwrap().items.len()
+    }
+
+    /// A start that was killed between its two facts left a sale that nobody could try.
+    #[test]
+    fn a_sample_without_slots_gets_them_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine(&folder);
+        wait(&engine, engine.put_sale(rules(), IfMatch::Absent)).unwrap();
+        load(&engine).unwrap();
+        let made = engine.mark();
+        assert_eq!(slots_of(&engine), 240);
+        load(&engine).unwrap();
+        assert_eq!((slots_of(&engine), engine.mark()), (240, made), "a second time does nothing");
+        engine.shutdown();
+    }
+
+    #[test]
+    fn a_sale_of_that_name_that_is_not_ours_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine(&folder);
+        wait(&engine, engine.put_sale(SaleRules::new(SALE, "UTC"), IfMatch::Absent)).unwrap();
+        load(&engine).unwrap();
+        assert_eq!(slots_of(&engine), 0);
+        engine.shutdown();
     }
 }
