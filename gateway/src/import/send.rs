@@ -182,13 +182,19 @@ fn refused(target: &Target, status: StatusCode, answer: &[u8]) -> SendError {
     }
     let (server, sale) = (target.server.to_string(), &target.sale);
     let server = server.trim_end_matches('/');
+    let host = target.server.authority().map_or("HOST:PORT", http::uri::Authority::as_str);
+    // A path that no proxy takes away finds no sale either.
+    let elsewhere = match target.server.path() {
+        "/" | "" => String::new(),
+        _ => format!("Is the server really under {server}? Otherwise say --server http://{host}\n"),
+    };
     let next = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(
             "Set ONSALE_OPERATOR_KEY to the operator key (op_…) that the server printed at its first start."
                 .into(),
         ),
         StatusCode::NOT_FOUND => Some(format!(
-            "Create the sale first:\n  curl -X PUT {server}/v1/sales/{sale} -H \"Authorization: Bearer $ONSALE_OPERATOR_KEY\" \\\n    \
+            "{elsewhere}Create the sale first:\n  curl -X PUT {server}/v1/sales/{sale} -H \"Authorization: Bearer $ONSALE_OPERATOR_KEY\" \\\n    \
              -H 'Content-Type: application/json' -d '{{\"name\": \"{sale}\", \"time_zone\": \"Europe/Berlin\"}}'"
         )),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {

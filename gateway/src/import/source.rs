@@ -14,6 +14,9 @@ use crate::import::reading::{Place, Reading};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// The longest text that is unpacked: a hundred times the largest feed we know. Some kilobytes can unpack to more than any memory.
+const LONGEST_UNPACKED: u64 = 1 << 30;
+
 /// The text of one file.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -21,7 +24,7 @@ pub struct Source {
     pub file: Arc<str>,
     /// Its text, without byte-order mark.
     pub text: String,
-    /// Why the text ends before the file's end, if it does.
+    /// Why the text ends before the file's end, if it does, as a sentence.
     pub broken_off: Option<String>,
     /// The first line with bytes that are not UTF-8.
     pub not_utf8: Option<usize>,
@@ -39,7 +42,8 @@ impl Source {
     /// The same for bytes that are already here.
     #[must_use]
     pub fn from_bytes(file: &str, bytes: Vec<u8>) -> Self {
-        let (bytes, broken_off) = if bytes.starts_with(&GZIP_MAGIC) { gunzip(&bytes) } else { (bytes, None) };
+        let (bytes, broken_off) =
+            if bytes.starts_with(&GZIP_MAGIC) { gunzip(&bytes, LONGEST_UNPACKED) } else { (bytes, None) };
         let (text, not_utf8) = match String::from_utf8(bytes) {
             Ok(text) => (text, None),
             Err(error) => {
@@ -64,11 +68,7 @@ impl Source {
     pub fn complain(&self, reading: &mut Reading) {
         if let Some(why) = &self.broken_off {
             let line = self.text.lines().count();
-            reading.refuse(
-                self.place(line),
-                "broken-gzip",
-                format!("the compressed file breaks off here: {why}"),
-            );
+            reading.refuse(self.place(line), "broken-gzip", why.clone());
         }
         if let Some(line) = self.not_utf8 {
             let detail = "from this line on there are bytes that are not UTF-8; save the file as UTF-8";
@@ -103,10 +103,19 @@ pub fn line_of(bytes: &[u8], offset: usize) -> usize {
     1 + bytes[..offset.min(bytes.len())].iter().filter(|&&byte| byte == b'\n').count()
 }
 
-fn gunzip(bytes: &[u8]) -> (Vec<u8>, Option<String>) {
-    let mut out = Vec::with_capacity(bytes.len() * 8);
-    let failure = MultiGzDecoder::new(bytes).read_to_end(&mut out).err();
-    (out, failure.map(|error| error.to_string()))
+/// At most so many bytes; of a file with more, nothing.
+fn gunzip(bytes: &[u8], most: u64) -> (Vec<u8>, Option<String>) {
+    let mut out =
+        Vec::with_capacity(bytes.len().saturating_mul(8).min(usize::try_from(most).unwrap_or(usize::MAX)));
+    // One more, by which it is known to be too long.
+    let failure = MultiGzDecoder::new(bytes).take(most + 1).read_to_end(&mut out).err();
+    if out.len() as u64 > most {
+        let why = format!(
+            "it unpacks to more than {most} bytes, of which none was read; unpack it and import it in parts"
+        );
+        return (Vec::new(), Some(why));
+    }
+    (out, failure.map(|error| format!("the compressed file breaks off here: {error}")))
 }
 
 #[cfg(test)]
@@ -140,6 +149,14 @@ mod tests {
         let mut reading = Reading::default();
         source.complain(&mut reading);
         assert_eq!(reading.refused[0].code, "broken-gzip");
+    }
+
+    #[test]
+    fn a_file_that_unpacks_without_end_is_refused() {
+        let bytes = gzip(&"0".repeat(100_000));
+        assert_eq!(gunzip(&bytes, 100_000).0.len(), 100_000);
+        let (nothing, why) = gunzip(&bytes, 99_999);
+        assert!(nothing.is_empty() && why.is_some_and(|why| why.contains("more than 99999 bytes")));
     }
 
     #[test]

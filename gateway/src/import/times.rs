@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::fmt::temporal::Pieces;
+use jiff::fmt::temporal::{Pieces, PiecesOffset};
 use jiff::tz::{Offset, TimeZone};
 
 /// How times are to be read.
@@ -38,6 +38,10 @@ pub enum TimeProblem {
     NotATime,
     /// It has no offset, and no time zone was named.
     NoOffset,
+    /// It names a time zone that is none, as `[Europe/Berlni]`.
+    NoSuchZone,
+    /// Clocks in the zone it names do not show the offset it is written with.
+    Contradiction,
 }
 
 impl TimeProblem {
@@ -47,6 +51,8 @@ impl TimeProblem {
         match self {
             Self::NotATime => "not-a-time",
             Self::NoOffset => "time-without-offset",
+            Self::NoSuchZone => "no-such-zone",
+            Self::Contradiction => "offset-and-zone-differ",
         }
     }
 
@@ -62,6 +68,12 @@ impl TimeProblem {
                     "{field} `{text}` does not say whose clock it means; name it with --time-zone Area/City"
                 )
             }
+            Self::NoSuchZone => format!("{field} `{text}` names a time zone that is not known here"),
+            Self::Contradiction => {
+                format!(
+                    "{field} `{text}`: clocks in the zone it names show another offset then; which is right?"
+                )
+            }
         }
     }
 }
@@ -75,21 +87,31 @@ impl TimeRules {
         Ok(Self { zone: Some(TimeZone::get(name)?), ignore_offsets: false })
     }
 
-    /// Reads one time.
+    /// Reads one time. A zone that it names itself, as `2021-07-12T09:05:00[Europe/Berlin]`, counts before the one of the rules.
     ///
     /// # Errors
-    /// It is no time, or has no offset and no zone was named.
+    /// It is no time, has no offset and no zone was named, or contradicts itself.
     pub fn read(&self, text: &str) -> Result<ReadTime, TimeProblem> {
         let pieces = Pieces::parse(text.trim()).map_err(|_| TimeProblem::NotATime)?;
         let local = pieces.date().to_datetime(pieces.time().ok_or(TimeProblem::NotATime)?);
-        match (pieces.to_numeric_offset(), &self.zone) {
-            (Some(offset), zone) if zone.is_none() || !self.ignore_offsets => Ok(ReadTime {
-                at: offset.to_timestamp(local).map_err(|_| TimeProblem::NotATime)?,
-                offset: (offset != Offset::UTC).then_some(offset),
-                zone_assumed: false,
-                clock_change: false,
-            }),
-            (_, Some(zone)) => read_in(zone, local),
+        let own = pieces.to_time_zone().map_err(|_| TimeProblem::NoSuchZone)?;
+        let zone = own.as_ref().or(self.zone.as_ref());
+        match (pieces.to_numeric_offset(), zone) {
+            (Some(offset), zone) if zone.is_none() || !self.ignore_offsets => {
+                let at = offset.to_timestamp(local).map_err(|_| TimeProblem::NotATime)?;
+                // `Z` says when and not where, so that it contradicts no zone.
+                let says_where = pieces.offset() != Some(PiecesOffset::Zulu);
+                if says_where && own.is_some_and(|own| own.to_offset(at) != offset) {
+                    return Err(TimeProblem::Contradiction);
+                }
+                Ok(ReadTime {
+                    at,
+                    offset: (offset != Offset::UTC).then_some(offset),
+                    zone_assumed: false,
+                    clock_change: false,
+                })
+            }
+            (_, Some(zone)) => Ok(ReadTime { zone_assumed: own.is_none(), ..read_in(zone, local)? }),
             (_, None) => Err(TimeProblem::NoOffset),
         }
     }
@@ -143,6 +165,24 @@ mod tests {
         let time = new_york().read(text).expect("a time in a zone");
         assert!(time.zone_assumed && !time.clock_change);
         assert_eq!(time.at.to_string(), "2017-08-28T12:00:00Z");
+    }
+
+    /// It was read by the clock of `--time-zone`, hours off.
+    #[test]
+    fn a_zone_that_a_time_names_itself_counts() {
+        let read = |text: &str| new_york().read(text).map(|time| time.at.to_string());
+        let berlin = new_york().read("2021-07-12T09:05:00[Europe/Berlin]").expect("a time in a zone");
+        assert_eq!((berlin.at.to_string().as_str(), berlin.zone_assumed), ("2021-07-12T07:05:00Z", false));
+        for text in ["2021-07-12T09:05:00+02:00[Europe/Berlin]", "2021-07-12T07:05:00Z[Europe/Berlin]"] {
+            assert_eq!(read(text).as_deref(), Ok("2021-07-12T07:05:00Z"), "{text}");
+        }
+        let alone = TimeRules::default().read("2021-07-12T09:05:00[Europe/Berlin]").map(|time| time.at);
+        assert_eq!(alone, Ok(berlin.at), "no --time-zone is needed");
+        assert_eq!(read("2021-07-12T09:05:00+01:00[Europe/Berlin]"), Err(TimeProblem::Contradiction));
+        assert_eq!(read("2021-07-12T09:05:00[Europe/Berlni]"), Err(TimeProblem::NoSuchZone));
+        let local = TimeRules { ignore_offsets: true, ..new_york() };
+        let ignored = local.read("2021-07-12T09:05:00+01:00[Europe/Berlin]").map(|time| time.at);
+        assert_eq!(ignored, Ok(berlin.at), "its clock time, by its zone");
     }
 
     #[test]

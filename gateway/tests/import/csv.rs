@@ -165,6 +165,21 @@ fn local_times_need_a_zone_and_get_it() {
     assert_eq!(codes(&read(text)), [(2, "time-without-offset"), (3, "time-without-offset")]);
 }
 
+/// Hours off: the zone a time names itself was not looked at.
+#[test]
+fn a_time_that_names_its_own_zone_is_read_by_its_clock() {
+    let text = "id,venue,capacity,starts_at\n\
+         a,v,1,2021-07-12T09:05:00[Europe/Berlin]\n\
+         b,v,1,2021-07-12T09:05:00+01:00[Europe/Berlin]\n\
+         c,v,1,2021-07-12T09:05:00[Europe/Berlni]\n";
+    let new_york = TimeRules::in_zone("America/New_York").expect("a known zone");
+    let reading = csv_table::read(&[source("t.csv", text)], &new_york);
+    let starts = reading.slots[0].slot.starts_at.map(|at| at.to_string());
+    assert_eq!(starts.as_deref(), Some("2021-07-12T07:05:00Z"));
+    assert_eq!(odd(&reading, OddityKind::TimeZoneAssumed).0, 0);
+    assert_eq!(codes(&reading), [(3, "offset-and-zone-differ"), (4, "no-such-zone")]);
+}
+
 /// `--time-zone` promises it: a source that writes one offset all year is an hour off for half of it.
 #[test]
 fn an_offset_that_clocks_there_do_not_show_is_named() {

@@ -217,6 +217,31 @@ fn a_page_in_xml_is_a_page_too() {
     assert!(missing[0].contains("50 were found, 5 of them are here: 45 are missing"), "{missing:?}");
 }
 
+/// The attribute was left out in silence, and a name or a reference with it.
+#[test]
+fn an_entry_with_an_attribute_that_cannot_be_read_is_refused() {
+    for (whole, broken, line) in [
+        ("<name value=\"Hall\"/>", "<name value=\"Caf&eacute;\"/>", 8),
+        ("<name value=\"Hall\"/>", "<name value=Hall/>", 8),
+        ("<actor>", "<actor id=\"1\" id=\"2\">", 6),
+        ("<type value=\"transaction\"/>", "<type value=transaction/>", 3),
+    ] {
+        let text = XML.replacen(whole, broken, 1);
+        let reading = read(&text, &berlin());
+        assert_eq!(codes(&reading), [(line, "broken-attribute")], "{broken}");
+        assert_eq!(reading.slots.len(), 3, "what names it is kept, as when nobody describes it");
+    }
+    let text = XML.replacen(
+        "<start value=\"2021-03-28T02:30:00\"/>",
+        "<start value=\"2021-03-28T02:30:00&x;\"/>",
+        1,
+    );
+    let reading = read(&text, &berlin());
+    assert_eq!((codes(&reading), reading.slots.len()), (vec![(19, "broken-attribute")], 2));
+    let narrative = XML.replacen("free <b>now</b>", "free <a href=x nowrap>now</a>", 1);
+    assert_eq!(codes(&read(&narrative, &berlin())), [], "the narrative is for people");
+}
+
 #[test]
 fn gzip_is_opened_whatever_the_file_is_called() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

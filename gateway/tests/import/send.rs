@@ -138,6 +138,17 @@ async fn a_missing_sale_is_told_with_the_command_that_makes_it() {
     );
     let next = error.next.expect("something to type");
     assert!(next.contains("curl -X PUT http://127.0.0.1:") && next.contains("/v1/sales/x"), "{next}");
+    assert!(next.starts_with("Create the sale first"), "{next}");
+    let (uri, seen) = server(no_such_sale).await;
+    let under = format!("{uri}base/").parse().expect("an address");
+    let error = send(&target(under), &slots(["a".to_owned()].into_iter()), &mut Sent::default()).await;
+    let next = error.expect_err("no sale").next.expect("something to type");
+    let host = uri.to_string().trim_end_matches('/').to_owned();
+    assert!(
+        next.starts_with(&format!("Is the server really under {host}/base? Otherwise say --server {host}\n")),
+        "{next}"
+    );
+    assert_eq!(seen.lock().expect("no test panics while it logs")[0].0, "/base/v1/sales/x/slots");
 }
 
 #[tokio::test]
