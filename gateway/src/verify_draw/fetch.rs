@@ -27,7 +27,13 @@ pub struct Unreadable(pub String);
 /// It cannot be read; for an address also if the answer is not 200.
 pub async fn fetch(from: &str) -> Result<Vec<u8>, Unreadable> {
     let unreadable = |error: &dyn std::fmt::Display| Unreadable(format!("{from}: {error}"));
-    if from.starts_with("http://") {
+    if let Some(rest) = from.strip_prefix("http://") {
+        if rest.split_once('/').is_none_or(|(_, path)| path.is_empty()) {
+            let host =
+                if rest.trim_end_matches('/').is_empty() { "HOST" } else { rest.trim_end_matches('/') };
+            let why = format!("there is no draw; name that of a sale, as http://{host}/v1/sales/SALE/draw");
+            return Err(unreadable(&why));
+        }
         // With the entries, which alone tell whose place is whose; before registration has closed there are none to be had.
         let bare = !from.contains('?');
         let whole = if bare { format!("{from}?entries=true") } else { from.to_owned() };
@@ -124,6 +130,14 @@ mod tests {
         assert!(why.contains("`onsale-draw-2`") && why.contains("newer"), "{why}");
         let Unreadable(why) = parse(br#"{"algorithm": "onsale-draw-1"}"#).unwrap_err();
         assert!(why.contains("missing field"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_server_without_a_path_is_answered_with_the_path() {
+        for from in ["http://127.0.0.1:1", "http://127.0.0.1:1/"] {
+            let Unreadable(why) = fetch(from).await.unwrap_err();
+            assert!(why.contains("http://127.0.0.1:1/v1/sales/SALE/draw"), "{why}");
+        }
     }
 
     #[tokio::test]
