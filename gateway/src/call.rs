@@ -198,17 +198,22 @@ impl Call {
         wait_in(&self.headers)
     }
 
-    /// What the caller says about the version it wants to change.
+    /// What the caller says about the version it wants to change. Of several, the one that stands there now is meant: `current` is
+    /// asked for it, and whatever changes it in between is noticed as with a single one.
     ///
     /// # Errors
     /// `malformed`
-    pub fn if_match(&self) -> Result<IfMatch, Problem> {
-        let Some(value) = single(&self.headers, &IF_MATCH)? else { return Ok(IfMatch::Absent) };
-        if value == "*" {
-            return Ok(IfMatch::Any);
-        }
-        // A tag that is not one of ours never matches: nothing comes to this revision.
-        Ok(IfMatch::Revision(revision(value).unwrap_or(u64::MAX)))
+    pub fn if_match(&self, current: impl FnOnce(&Engine) -> Option<u64>) -> Result<IfMatch, Problem> {
+        Ok(match tags(&self.headers)?.as_deref() {
+            None => IfMatch::Absent,
+            Some(tags) if tags.contains(&Tag::Any) => IfMatch::Any,
+            Some([Tag::Ours(revision)]) => IfMatch::Revision(*revision),
+            Some(tags) => {
+                let current = current(self.engine()).filter(|current| tags.contains(&Tag::Ours(*current)));
+                // Nothing comes to this revision.
+                IfMatch::Revision(current.unwrap_or(u64::MAX))
+            }
+        })
     }
 
     /// Whether the caller means to make something new: `If-None-Match: *`.
@@ -260,9 +265,63 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
     }
 }
 
+/// One of those that `If-Match` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tag {
+    /// `*`: whatever stands there.
+    Any,
+    /// A revision of ours.
+    Ours(u64),
+    /// A tag that we have not given, or a weak one, which never says that two are the same byte for byte.
+    Other,
+}
+
+/// All that `If-Match` names, in however many lines; none if it is not there.
+fn tags(headers: &HeaderMap) -> Result<Option<Vec<Tag>>, Problem> {
+    let mut lines = headers.get_all(IF_MATCH).into_iter().peekable();
+    if lines.peek().is_none() {
+        return Ok(None);
+    }
+    let mut tags = Vec::new();
+    for line in lines {
+        let read = line.to_str().ok().and_then(|line| read_tags(line, &mut tags));
+        read.ok_or_else(|| Problem::malformed("`If-Match` is `*`, or ETags in their quotes, as `\"1\"`."))?;
+    }
+    if tags.is_empty() {
+        return Err(Problem::malformed("`If-Match` names no ETag."));
+    }
+    Ok(Some(tags))
+}
+
+/// Tags with commas between them; a comma inside of the quotes is a part of the tag.
+fn read_tags(line: &str, tags: &mut Vec<Tag>) -> Option<()> {
+    const BETWEEN: [char; 3] = [' ', '\t', ','];
+    let mut rest = line.trim_start_matches(BETWEEN);
+    while !rest.is_empty() {
+        let (tag, behind) = if let Some(behind) = rest.strip_prefix('*') {
+            (Tag::Any, behind)
+        } else {
+            let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
+            let len = quoted.strip_prefix('"')?.find('"')? + 2;
+            let (quoted, behind) = quoted.split_at(len);
+            (revision(quoted).filter(|_| !weak).map_or(Tag::Other, Tag::Ours), behind)
+        };
+        tags.push(tag);
+        let next = behind.trim_start_matches([' ', '\t']);
+        if !next.is_empty() && !next.starts_with(',') {
+            return None;
+        }
+        rest = next.trim_start_matches(BETWEEN);
+    }
+    Some(())
+}
+
+/// The revision a tag of ours is: digits as we write them.
 fn revision(tag: &str) -> Option<u64> {
     let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
-    digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    let ours =
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    digits.parse().ok().filter(|_| ours)
 }
 
 /// The media type of the body, without its parameters.
@@ -276,6 +335,35 @@ pub fn media_type(headers: &HeaderMap) -> Option<&str> {
 mod tests {
     use super::*;
     use http::HeaderValue;
+
+    #[test]
+    fn if_match_is_a_list_of_tags() {
+        use Tag::{Any, Other, Ours};
+        let read = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(IF_MATCH, HeaderValue::from_static(line));
+            }
+            tags(&headers).map_err(|problem| problem.code())
+        };
+        assert_eq!(read(&[]), Ok(None));
+        for (line, named) in [
+            ("*", vec![Any]),
+            ("\"1\"", vec![Ours(1)]),
+            (" \"0\" ", vec![Ours(0)]),
+            ("\"1\", \"2\"", vec![Ours(1), Ours(2)]),
+            ("\"1\",,\t\"2\",", vec![Ours(1), Ours(2)]),
+            ("W/\"1\", \"2\"", vec![Other, Ours(2)]),
+            ("\"01\", \"-1\", \"+1\", \"\", \"a,b\"", vec![Other; 5]),
+            ("\"99999999999999999999\"", vec![Other]),
+        ] {
+            assert_eq!(read(&[line]), Ok(Some(named)), "{line}");
+        }
+        assert_eq!(read(&["\"1\"", "\"2\""]), Ok(Some(vec![Ours(1), Ours(2)])));
+        for line in ["", ",", "1", "nonsense", "\"1", "\"1\" \"2\"", "\"1\"2", "w/\"1\"", "W/1", "**"] {
+            assert_eq!(read(&[line]), Err(Some(Code::Malformed)), "{line}");
+        }
+    }
 
     #[test]
     fn a_wait_is_a_minute_at_most_however_long_it_is_written() {

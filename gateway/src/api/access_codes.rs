@@ -6,6 +6,7 @@ use onsale_engine::decide::{MakeCodes, RevokeCodes, Which};
 use onsale_engine::refusal::{Missing, Refusal};
 use serde::Deserialize;
 
+use super::slots_import::BYTE_ORDER_MARK;
 use crate::access_code::{make, normal};
 use crate::answer::{Outcome, PRIVATE, Said, json};
 use crate::call::Call;
@@ -120,15 +121,17 @@ fn asked(call: &Call) -> Result<CodesInput, Problem> {
     if !call.media_type().is_some_and(|media| media.eq_ignore_ascii_case("application/x-ndjson")) {
         return call.json();
     }
-    let lines = call.bytes().split(|byte| *byte == b'\n').enumerate();
+    let text = call.bytes();
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let lines = text.split(|byte| *byte == b'\n').enumerate();
     let mut lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
     let (_, first) = lines.next().ok_or_else(|| {
         Problem::malformed("The first line says what the codes are: `{\"wave\": \"…\"}`; each other line is `{\"code\": \"…\"}`.")
     })?;
-    let mut input: CodesInput = read::json(first)?;
+    let mut input: CodesInput = read::line(first)?;
     let mut codes = input.codes.take().unwrap_or_default();
     for (number, line) in lines {
-        let CodeLine { code } = read::json(line).map_err(|problem: Problem| {
+        let CodeLine { code } = read::line(line).map_err(|problem: Problem| {
             let detail = format!("line {}: {} Nothing was made.", number + 1, problem.detail());
             Problem::new(problem.code().unwrap_or(Code::Malformed), detail)
         })?;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::mem::take;
 
 use http::StatusCode;
+use onsale_engine::Engine;
 use onsale_engine::decide::{AdmitNow, JoinLine, JoinedLine, LineChange, Proof, has_pass};
 use onsale_engine::outcome::Answer;
 use onsale_engine::sale::IfMatch;
@@ -165,7 +166,8 @@ pub async fn estimates(call: Call) -> Outcome {
 pub async fn change(call: Call) -> Outcome {
     let caller = call.principal.operator()?;
     let ChangeQuery { dry_run } = call.query()?;
-    let version = match call.if_match()? {
+    let current = |engine: &Engine| engine.line(call.param(0)).result.ok().map(|line| line.version);
+    let version = match call.if_match(current)? {
         IfMatch::Revision(version) => Some(version),
         IfMatch::Absent | IfMatch::Any => None,
     };

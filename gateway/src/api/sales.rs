@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use http::StatusCode;
+use onsale_engine::Engine;
 use onsale_engine::ids::is_sale_id;
 use onsale_engine::sale::{IfMatch, SaleView};
 use onsale_engine::time::WallTime;
@@ -32,6 +33,11 @@ fn written(status: StatusCode, view: &SaleView, now: WallTime) -> Response {
     json(status, &WrittenSale::new(view, Some(now))).tagged(view.revision)
 }
 
+/// Which version of a sale stands there now.
+fn revision_of(id: &str) -> impl FnOnce(&Engine) -> Option<u64> {
+    |engine| engine.sale(id).result.ok().map(|sale| sale.revision)
+}
+
 /// `PUT /v1/sales/{sale}`
 pub async fn put(call: Call) -> Outcome {
     call.principal.operator()?;
@@ -41,7 +47,7 @@ pub async fn put(call: Call) -> Outcome {
             "The id of a sale is 1 to 64 lower-case letters, digits and hyphens.",
         ));
     }
-    let if_match = call.if_match()?;
+    let if_match = call.if_match(revision_of(id))?;
     let create_only = call.create_only()?;
     if create_only && if_match != IfMatch::Absent {
         return Err(Problem::malformed(
@@ -64,7 +70,7 @@ pub async fn put(call: Call) -> Outcome {
 pub async fn patch(call: Call) -> Outcome {
     call.principal.operator()?;
     let id = call.param(0);
-    let asked = call.if_match()?;
+    let asked = call.if_match(revision_of(id))?;
     let change: serde_json::Value = call.json()?;
     twins::refuse(call.bytes())?;
     if !change.is_object() {

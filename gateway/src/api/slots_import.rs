@@ -33,6 +33,8 @@ use crate::wire::twins;
 const BATCH: usize = 1_000;
 /// A longer line is no slot.
 const MAX_LINE_BYTES: usize = 64 << 10;
+/// Says of what follows that it is UTF-8, which it is anyway.
+pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Rejected lines that are listed; the others are counted.
 const MAX_LISTED: usize = 1_000;
 
@@ -150,9 +152,9 @@ async fn stream(call: &Call, mut body: Body) -> Outcome {
 }
 
 fn slot_of(line: &[u8]) -> Result<SlotInput, Problem> {
-    let slot: SlotInput = read::json(line)?;
+    let slot: SlotInput = read::line(line)?;
     if !slot.labels.is_empty() {
-        twins::refuse(line)?;
+        twins::refuse(line).map_err(|problem| read::without_position(&problem))?;
     }
     Ok(slot)
 }
@@ -318,10 +320,14 @@ impl Lines {
                 }
                 return Some((self.number + 1, Err(too_long())));
             };
-            let line = self.buffer.split_to(self.searched + end);
+            let mut line = self.buffer.split_to(self.searched + end);
             self.buffer.advance(1);
             self.searched = 0;
             self.number += 1;
+            // Editors put it before the first line, where nobody sees it.
+            if self.number == 1 && line.starts_with(BYTE_ORDER_MARK) {
+                line.advance(BYTE_ORDER_MARK.len());
+            }
             if std::mem::take(&mut self.skipping) {
                 continue;
             }
@@ -410,6 +416,13 @@ mod tests {
         assert_eq!(cut(&[b"a\n\nb\r\nc"]), expected);
         assert_eq!(cut(&[b"a", b"\n", b"\n", b"b", b"\r\n", b"c\n"]), expected);
         assert_eq!(cut(&[]), []);
+    }
+
+    #[test]
+    fn a_mark_before_the_first_line_is_no_part_of_it() {
+        let expected = [(1, Ok("a".to_owned())), (2, Ok("\u{feff}b".to_owned()))];
+        assert_eq!(cut(&["\u{feff}a\n\u{feff}b".as_bytes()]), expected);
+        assert_eq!(cut(&["\u{feff}\n".as_bytes()]), []);
     }
 
     #[test]

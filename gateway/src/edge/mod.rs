@@ -20,9 +20,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::CACHE_CONTROL;
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HOST};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use onsale_engine::pulse::Step;
 use onsale_engine::time::Millis;
 use tower::Service;
@@ -88,9 +88,10 @@ impl Edge {
         let cross_origin = cors::applies(head);
         let buys = head.method == Method::POST && about_carts(head.uri.path());
         let mut tempo = None;
-        let outcome = match cors::preflight(head) {
-            Some(response) => Ok((None, response)),
-            None => self.admit(connection, head, body, &request_id, &mut tempo).await,
+        let outcome = match (expect_host(head), cors::preflight(head)) {
+            (Err(problem), _) => Err(problem),
+            (Ok(()), Some(response)) => Ok((None, response)),
+            (Ok(()), None) => self.admit(connection, head, body, &request_id, &mut tempo).await,
         };
         let (route, mut response) = outcome
             .unwrap_or_else(|problem| (None, problem.respond(request_id.to_str().unwrap_or_default())));
@@ -156,6 +157,9 @@ impl Edge {
         }
         let principal = principal?;
         let (address, client) = (client, (!exempt).then_some(client));
+        if is_encoded(&head.headers) && !body.is_end_stream() {
+            return Ok((None, not_as_it_is(request_id)));
+        }
         let streamed = head.method == Method::POST
             && head.uri.path().ends_with("/slots")
             && media_type(&head.headers)
@@ -203,6 +207,35 @@ impl Edge {
             Err(never) => match never {},
         }
     }
+}
+
+/// Who sends two hosts, or none in HTTP/1.1, is understood in one way by us and in another by a proxy before us (RFC 9112, 3.2).
+fn expect_host(head: &Parts) -> Result<(), Problem> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let named = hosts.next().is_some() || head.version < Version::HTTP_11;
+    if named && hosts.next().is_none() {
+        return Ok(());
+    }
+    Err(Problem::bare(
+        StatusCode::BAD_REQUEST,
+        "A request has one `Host` header, which names the server it is for.",
+    ))
+}
+
+/// Whether the body is not what it says it is but something packed, which would be read as text.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let Some(first) = headers.get(CONTENT_ENCODING) else { return false };
+    let plain =
+        |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity") || coding.is_empty();
+    !plain(first) || !headers.get_all(CONTENT_ENCODING).iter().all(plain)
+}
+
+/// Says so, and what would be understood (RFC 9110, 15.5.16).
+fn not_as_it_is(request_id: &HeaderValue) -> Response {
+    let detail = "A body with a `Content-Encoding` is not understood here; send it uncompressed.";
+    let mut response = Problem::new(Code::MediaType, detail).respond(request_id.to_str().unwrap_or_default());
+    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    response
 }
 
 /// What the brakes of waiting rooms look at: requests for carts and orders, those there was no room for included.

@@ -61,15 +61,39 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     Query::try_from_uri(uri).map(|Query(query)| query).map_err(|rejection| {
         let text =
             std::error::Error::source(&rejection).map_or_else(|| rejection.to_string(), ToString::to_string);
-        classify("", &text).prefixed("query string: ")
+        let reason = without_parameter(&text, uri.query().unwrap_or_default());
+        Problem::new(code_of(reason), format!("query string: {text}"))
     })
 }
 
-impl Problem {
-    fn prefixed(self, prefix: &str) -> Self {
-        let detail = format!("{prefix}{}", self.detail());
-        Self::new(self.code().unwrap_or(Code::Malformed), detail)
-    }
+/// What is said of a parameter, without its name before it. The client chose the name, so it is looked for among the names that
+/// were sent; of those that fit, the longest is it.
+fn without_parameter<'a>(text: &'a str, query: &str) -> &'a str {
+    let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    let reasons = names.filter_map(|name| text.strip_prefix(&*name)?.strip_prefix(": "));
+    reasons.min_by_key(|reason| reason.len()).unwrap_or(text)
+}
+
+/// Reads a JSON document that is one line of a stream: the sender counts lines, so what serde counts within this one would only
+/// mislead.
+///
+/// # Errors
+/// As [`json`].
+pub fn line<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Problem> {
+    json(line).map_err(|problem| without_position(&problem))
+}
+
+/// The same problem without serde's ` at line 1 column 7` at its end.
+#[must_use]
+pub fn without_position(problem: &Problem) -> Problem {
+    let told = problem.detail();
+    let is_position = |rest: &str| {
+        let numbers = rest.split_once(" column ").map(|(line, column)| [line, column]);
+        numbers.is_some_and(|both| both.into_iter().all(|text| text.parse::<usize>().is_ok()))
+    };
+    let end = told.rsplit_once(" at line ").filter(|(_, rest)| is_position(rest));
+    let detail = end.map_or(told, |(reason, _)| reason).to_owned();
+    Problem::new(problem.code().unwrap_or(Code::Malformed), detail)
 }
 
 fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], first: &serde_json::Error) -> Problem {
@@ -85,34 +109,33 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], first: &serde_json::Error) ->
 }
 
 fn classify(path: &str, reason: &str) -> Problem {
-    let code = if reason.starts_with("unknown field") || reason.contains(": unknown field") {
+    let place = if path.is_empty() || path == "." { String::new() } else { format!("`{path}`: ") };
+    Problem::new(code_of(reason), format!("{place}{reason}"))
+}
+
+/// Sentences quote what was sent, which may say anything: only how they begin is serde's own.
+fn code_of(reason: &str) -> Code {
+    const TOO_LARGE: [&str; 2] = ["number out of range", "number too large to fit"];
+    if reason.starts_with("unknown field `") {
         Code::UnknownField
-    } else if reason.contains("number out of range") || names_large_number(reason) {
+    } else if TOO_LARGE.iter().any(|start| reason.starts_with(start)) || names_large_number(reason) {
         Code::TooLargeNumber
     } else {
         Code::Malformed
-    };
-    let place = if path.is_empty() || path == "." { String::new() } else { format!("`{path}`: ") };
-    Problem::new(code, format!("{place}{reason}"))
+    }
 }
 
 /// serde says `invalid value: integer `5000000000`, expected u32`, or `invalid type: floating point `1e20`, expected u32` for what
-/// no integer type holds, or `number too large` for text in a query string. A number where a list was expected is of the wrong
-/// type, however large it is; and so is `1000.0` where a whole number was.
+/// no integer type holds. A number where a list was expected is of the wrong type, however large it is; and so is `1000.0` where a
+/// whole number was.
 fn names_large_number(reason: &str) -> bool {
-    if reason.contains("number too large to fit") {
-        return true;
-    }
-    let Some((_, expected)) = reason.split_once(", expected ") else { return false };
-    let expected = expected.split_whitespace().next().unwrap_or_default();
-    let named = |lead: &str| {
-        let start = reason.find(lead)? + lead.len();
-        let end = reason[start..].find('`')? + start;
-        reason[start..end].parse::<f64>().ok()
+    let named = |start: &str| {
+        let (number, expected) = reason.strip_prefix(start)?.split_once("`, expected ")?;
+        let expected = expected.split_whitespace().next().unwrap_or_default();
+        number.parse::<f64>().ok().filter(|_| is_integer_type(expected))
     };
-    is_integer_type(expected)
-        && (named("integer `").is_some_and(|number| number > 255.0)
-            || named("floating point `").is_some_and(|number| number >= FIRST_BEYOND_U64))
+    named("invalid value: integer `").is_some_and(|number| number > 255.0)
+        || named("invalid type: floating point `").is_some_and(|number| number >= FIRST_BEYOND_U64)
 }
 
 /// 2 to the power of 64.
@@ -191,5 +214,51 @@ mod tests {
             assert_eq!(problem.code().map(Code::name), Some(name), "{uri}: {}", problem.detail());
         }
         assert!(query::<Page>(&"/".parse().unwrap()).is_ok());
+        // A name that looks like a sentence of ours is a name.
+        for uri in ["/?number%20too%20large%20to%20fit=1", "/?limit:%20x=1", "/?a:%20b=1"] {
+            let problem = query::<Page>(&uri.parse().unwrap()).unwrap_err();
+            assert_eq!(problem.code(), Some(Code::UnknownField), "{uri}: {}", problem.detail());
+        }
+        let value = query::<Page>(&"/?limit=:%20unknown%20field".parse().unwrap()).unwrap_err();
+        assert_eq!(value.code(), Some(Code::Malformed), "{}", value.detail());
+    }
+
+    /// Sentences quote what was sent: it was taken for the reason.
+    #[test]
+    fn what_is_quoted_decides_nothing() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Opening {
+            opens_at: Option<crate::wire::time::Written>,
+            #[serde(default)]
+            units: u32,
+        }
+        for text in
+            ["x: unknown field", "unknown field `x`", "number out of range", "number too large to fit"]
+        {
+            for field in ["opens_at", "units"] {
+                let body = format!("{{\"{field}\": \"{text}\"}}");
+                let problem = json::<Opening>(body.as_bytes()).unwrap_err();
+                assert_eq!(problem.code(), Some(Code::Malformed), "{body}: {}", problem.detail());
+                let merged = value::<Opening>(serde_json::from_str(&body).unwrap()).unwrap_err();
+                assert_eq!(merged.code(), Some(Code::Malformed), "{body}: {}", merged.detail());
+            }
+        }
+        let number = br#"{"units": "integer `5000000000`, expected u32"}"#;
+        assert_eq!(json::<Opening>(number).unwrap_err().code(), Some(Code::Malformed));
+        let named = br#"{"number out of range": 1}"#;
+        assert_eq!(json::<Opening>(named).unwrap_err().code(), Some(Code::UnknownField));
+    }
+
+    #[test]
+    fn a_line_of_a_stream_is_not_counted_within() {
+        for body in [r#"{"quantity": -1}"#, r#"{"quantity": 1"#, r#"{"qantity": 1}"#, "", "x"] {
+            let problem = line::<Order>(body.as_bytes()).unwrap_err();
+            assert!(!problem.detail().contains("column"), "{body}: {}", problem.detail());
+            assert_eq!(problem.code(), json::<Order>(body.as_bytes()).unwrap_err().code(), "{body}");
+        }
+        let own = Problem::malformed("`x at line 1 column 2` is no time");
+        assert_eq!(without_position(&own).detail(), own.detail());
     }
 }

@@ -204,11 +204,20 @@ fn headers_that_are_missing_or_wrong() {
     shop.refused(428, "if-match-required", |server| {
         server.json("PUT", "/v1/sales/sh", OPERATOR, "k", &settings)
     });
-    for tag in ["\"7\"", "nonsense", "W/\"1\"", "\"-1\""] {
+    for (status, code, tag) in [
+        (412, "stale", "\"7\""),
+        (412, "stale", "W/\"1\""),
+        (412, "stale", "\"-1\""),
+        (412, "stale", "\"01\""),
+        (412, "stale", "\"7\", W/\"1\", \"01\""),
+        (400, "malformed", "nonsense"),
+        (400, "malformed", "1"),
+        (400, "malformed", "\"1\" \"2\""),
+    ] {
         let headers = [("authorization", "Bearer op_test"), ("if-match", tag)];
         let body = settings.to_string();
-        shop.refused(412, "stale", |server| server.send("PUT", "/v1/sales/sh", &headers, &body));
-        shop.refused(412, "stale", |server| server.send("PATCH", "/v1/sales/sh", &headers, &body));
+        shop.refused(status, code, |server| server.send("PUT", "/v1/sales/sh", &headers, &body));
+        shop.refused(status, code, |server| server.send("PATCH", "/v1/sales/sh", &headers, &body));
     }
 }
 

@@ -13,5 +13,6 @@ mod readme;
 mod refused_changes;
 mod selling;
 mod signals;
+mod strict;
 mod ticket_stream;
 mod waiting_room;

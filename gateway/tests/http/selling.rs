@@ -49,6 +49,10 @@ fn settings_have_versions() {
     assert_eq!((answer.status, answer.body.as_str()), (304, ""));
     assert_eq!(server.send("GET", "/v1/sales?limit=1", &[], "").value()["items"][0]["sale"], "sh");
     server.json("PUT", "/v1/sales/SH", OPERATOR, "k", &settings).problem(400, "malformed");
+    // One of several, and whatever stands there.
+    assert_eq!(put("\"1\", \"3\"", &settings).header("etag"), Some("\"4\""));
+    assert_eq!(put("\"3\", *", &settings).header("etag"), Some("\"5\""));
+    put("\"1\", \"2\"", &settings).problem(412, "stale");
 }
 
 /// A worker promises to wake the journal's thread before it sleeps. If it forgot, that thread would find the fact at its own
