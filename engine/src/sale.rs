@@ -75,6 +75,10 @@ pub struct SaleRules {
 
 /// The most parts a bundle rule may have.
 pub const MAX_BUNDLE_PARTS: usize = 16;
+/// The most bundle rules of a sale.
+pub const MAX_BUNDLES: usize = 1_000;
+/// The most products, and the most venues, of which something is said in the settings of a sale.
+pub const MAX_NAMED: usize = 10_000;
 
 impl SaleRules {
     /// Settings with the defaults of the contract: 10 minutes to hold, 30 at most, no limit per customer.
@@ -110,6 +114,22 @@ impl SaleRules {
         if !is_sale_id(&self.id) {
             return Err("the id of a sale is 1 to 64 lower-case letters, digits and hyphens".into());
         }
+        for (what, count, most) in [
+            ("bundles", self.bundles.len(), MAX_BUNDLES),
+            ("products", self.products.len(), MAX_NAMED),
+            ("venues", self.venue_time_zones.len(), MAX_NAMED),
+        ] {
+            if count > most {
+                return Err(format!("{what} has at most {most} entries"));
+            }
+        }
+        // No slot is ever at such a venue or of such a product: the setting would never apply.
+        if let Some((venue, _)) = self.venue_time_zones.iter().find(|(venue, _)| !is_id(venue)) {
+            return Err(format!("`{venue}` is no name for a venue"));
+        }
+        if let Some(product) = self.products.iter().find(|product| !is_id(&product.name)) {
+            return Err(format!("`{}` is no name for a product", product.name));
+        }
         for zone in std::iter::once(&self.time_zone).chain(self.venue_time_zones.iter().map(|(_, zone)| zone))
         {
             jiff::tz::TimeZone::get(zone).map_err(|_| format!("`{zone}` is no IANA time zone"))?;
@@ -129,7 +149,7 @@ impl SaleRules {
             return Err("a limit per customer is at least 1; leave it out for none".into());
         }
         if self.few_percent > 100 {
-            return Err("few_percent is 0 to 100".into());
+            return Err("few.percent is 0 to 100".into());
         }
         for rule in &self.bundles {
             if !is_id(&rule.name) {
@@ -221,4 +241,57 @@ pub enum IfMatch {
     Any,
     /// This revision.
     Revision(u64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn venues(count: usize) -> SaleRules {
+        let named = (0..count).map(|venue| (format!("v-{venue}"), "UTC".to_owned()));
+        SaleRules { venue_time_zones: named.collect(), ..SaleRules::new("sh", "UTC") }
+    }
+
+    fn products(names: impl Iterator<Item = String>) -> SaleRules {
+        let products = names.map(|name| ProductRule { name, sold_only_in: None });
+        SaleRules { products: products.collect(), ..SaleRules::new("sh", "UTC") }
+    }
+
+    fn bundles(count: usize) -> SaleRules {
+        let rule = |number: usize| BundleRule {
+            name: format!("b-{number}"),
+            parts: vec!["x".to_owned(), "y".to_owned()],
+            same_venue: false,
+            gap_days: None,
+            cancel_parts: false,
+        };
+        SaleRules { bundles: (0..count).map(rule).collect(), ..SaleRules::new("sh", "UTC") }
+    }
+
+    #[test]
+    fn what_is_named_is_bounded() {
+        for (allowed, one_more) in [
+            (venues(MAX_NAMED), venues(MAX_NAMED + 1)),
+            (
+                products((0..MAX_NAMED).map(|product| product.to_string())),
+                products((0..=MAX_NAMED).map(|product| product.to_string())),
+            ),
+            (bundles(MAX_BUNDLES), bundles(MAX_BUNDLES + 1)),
+        ] {
+            assert_eq!(allowed.check(), Ok(()));
+            assert!(one_more.check().is_err_and(|why| why.contains("at most")));
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_slot_can_have_is_refused() {
+        let long = "x".repeat(65);
+        for name in ["", "dose 1", "f\u{fc}nf", "a/b", &long] {
+            let mut there = venues(0);
+            there.venue_time_zones.push((name.to_owned(), "UTC".to_owned()));
+            assert!(there.check().is_err_and(|why| why.contains("venue")), "{name}");
+            let of = products(std::iter::once(name.to_owned()));
+            assert!(of.check().is_err_and(|why| why.contains("product")), "{name}");
+        }
+    }
 }

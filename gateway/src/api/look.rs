@@ -33,7 +33,7 @@ pub async fn availability(call: Call) -> Outcome {
     };
     let exact = call.principal.has_key();
     let elsewhere = others.as_ref().map(elsewhere).unwrap_or_default();
-    let body = WrittenAvailability::new(sale, product, &stock.value, elsewhere, stock.now, exact);
+    let body = WrittenAvailability::new((sale, product), by_day, &stock.value, elsewhere, stock.now, exact);
     Ok(json(StatusCode::OK, &body).cached(seen_with(exact)).depends_on_caller())
 }
 
@@ -76,6 +76,7 @@ pub async fn bundles(call: Call) -> Outcome {
 fn only_rule(rules: &Arc<SaleRules>) -> Result<String, Problem> {
     match rules.bundles.as_slice() {
         [only] => Ok(only.name.clone()),
+        [] => Err(Problem::malformed("`rule` names the bundle rule; this sale has none.")),
         all => {
             let names: Vec<_> = all.iter().map(|rule| rule.name.as_str()).collect();
             Err(Problem::malformed(format!(

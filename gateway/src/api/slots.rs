@@ -3,12 +3,15 @@
 use http::StatusCode;
 use jiff::tz::TimeZone;
 use onsale_engine::decide::{SlotChange, SlotQuery, is_slot_cursor};
+use onsale_engine::ids::Quantity;
+use onsale_engine::limits::MAX_PAGE;
+use onsale_engine::outcome::Counts;
 use onsale_engine::time::WallTime;
 
 use crate::answer::{Outcome, PRIVATE, Said, json, seen_with};
 use crate::call::Call;
 use crate::durable::settle;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::wire::list::{List, limit};
 use crate::wire::slot_input::SlotChangeInput;
 use crate::wire::stock::{STATES, SlotQueryInput, WrittenSlot};
@@ -99,6 +102,33 @@ pub async fn patch(call: Call) -> Outcome {
     }
     let change = SlotChange { capacity, blocked, reason };
     let changed = call.engine().change_slot(call.param(0), call.param(1), &change);
-    let slot = settle(call.engine(), changed).await?;
+    let slot = match settle(call.engine(), changed).await {
+        Err(problem) if problem.code() == Some(Code::BelowCommitted) => {
+            return Err(with_numbers(&call, blocked, problem).await);
+        }
+        slot => slot?,
+    };
     Ok(json(StatusCode::OK, &WrittenSlot::new(&slot.value, slot.now, true)))
+}
+
+/// Says of a change that goes below what is committed how much that is, and of what kind: who is in the way is listed, but units
+/// that are set aside for invitations are nobody's yet.
+async fn with_numbers(call: &Call, blocked: Option<Quantity>, problem: Problem) -> Problem {
+    let slot = call.engine().slot(call.param(0), call.param(1));
+    let Ok(slot) = settle(call.engine(), slot).await else { return problem };
+    let Counts { held, sold, blocked: so_far, .. } = slot.value.counts;
+    let blocked = blocked.map_or(so_far, u64::from);
+    let mut detail = format!(
+        "The capacity would fall below what is held ({held}), sold ({sold}) and blocked ({blocked})."
+    );
+    let listed = &problem.more().in_the_way;
+    let in_carts = listed.iter().filter(|holder| holder.cart.is_some()).map(|holder| u64::from(holder.units));
+    let aside = held.saturating_sub(in_carts.sum());
+    // Of a list that is full nobody knows what it leaves out.
+    if aside > 0 && listed.len() < MAX_PAGE {
+        detail += &format!(
+            " Of those held, {aside} are set aside for invitations: see `GET …/access-codes?by=wave`."
+        );
+    }
+    Problem::new(Code::BelowCommitted, detail).with(problem.more().clone())
 }

@@ -194,12 +194,12 @@ fn sales() -> Value {
             "switch_on": {"type": "object", "additionalProperties": false, "required": ["carts_per_minute"], "properties": {
                 "carts_per_minute": {"type": "integer", "minimum": 1, "maximum": 10_000_000}}}}},
         "checkout": {"type": "object", "properties": {"provider": {"const": "instant"}}},
-        "bundles": {"type": "object", "additionalProperties": {"type": "object", "required": ["parts"], "properties": {
+        "bundles": {"type": "object", "maxProperties": 1_000, "propertyNames": id(), "additionalProperties": {"type": "object", "required": ["parts"], "properties": {
             "parts": {"type": "array", "items": id(), "minItems": 2, "maxItems": 16}, "same": {"enum": ["venue", null]},
             "gap_days": {"type": ["array", "null"], "items": count(), "minItems": 2, "maxItems": 2},
             "cancel_parts": {"type": "boolean", "default": false}}}},
-        "products": {"type": "object", "additionalProperties": {"type": "object", "properties": {"sold_only_in": nullable("string")}}},
-        "venues": {"type": "object", "additionalProperties": {"type": "object", "properties": {"time_zone": {"type": "string"}}}},
+        "products": {"type": "object", "maxProperties": 10_000, "propertyNames": id(), "additionalProperties": {"type": "object", "properties": {"sold_only_in": nullable("string")}}},
+        "venues": {"type": "object", "maxProperties": 10_000, "propertyNames": id(), "additionalProperties": {"type": "object", "properties": {"time_zone": {"type": "string"}}}},
     });
     let mut sale = settings.clone();
     sale["sale"] = json!({"type": "string", "pattern": "^[a-z0-9-]{1,64}$"});
@@ -220,7 +220,8 @@ fn stock() -> Value {
         "labels": {"type": ["object", "null"], "additionalProperties": {"type": "string", "maxLength": 100}, "maxProperties": 16},
     });
     let mut slot = input.clone();
-    let mut line = json!({"venue": id(), "day": {"type": "string", "format": "date"}, "capacity": count()});
+    let mut line =
+        json!({"venue": id(), "day": {"type": ["string", "null"], "format": "date"}, "capacity": count()});
     for shape in [&mut slot, &mut line] {
         shape["state"] = words.clone();
         shape["free"] = json!({"type": "integer", "minimum": 0, "description":
@@ -267,7 +268,7 @@ fn carts() -> Value {
             {"slot": id(), "quantity": {"type": "integer", "minimum": 1, "default": 1}}},
         {"type": "object", "additionalProperties": false, "required": ["bundle"], "properties": {"bundle": {"oneOf": [
             {"type": "object", "additionalProperties": false, "required": ["rule", "slots"], "properties":
-                {"rule": id(), "slots": {"type": "array", "items": id()}}},
+                {"rule": id(), "slots": {"type": "array", "minItems": 1, "items": id()}}},
             {"type": "object", "additionalProperties": false, "required": ["rule", "venue"], "properties":
                 {"rule": id(), "venue": id(), "from": {"type": "string"}, "to": {"type": "string"}}}]}}},
         {"type": "object", "additionalProperties": false, "required": ["best"], "properties": {"best":

@@ -109,7 +109,7 @@ pub const TABLE: [Entry; 41] = [
     entry(Code::EventsTrimmed, "events-trimmed", 410, "These events are no longer kept", "The answer names the oldest number that is kept. Read the state anew and go on from there."),
     entry(Code::Stale, "stale", 412, "The resource has changed since it was read", "Read it again, look at what changed, and send the change with the new ETag."),
     entry(Code::TooLarge, "too-large", 413, "The request is too large", "The body is larger than this server takes: unless set otherwise 1 MiB of JSON, 32 KiB without a key. Slots also come as application/x-ndjson, which streams without limit."),
-    entry(Code::MediaType, "media-type", 415, "The media type is not supported", "Send `Content-Type: application/json`; slots may also come as `application/x-ndjson`."),
+    entry(Code::MediaType, "media-type", 415, "The media type is not supported", "Send `Content-Type: application/json` and no `Content-Encoding`; slots may also come as `application/x-ndjson`."),
     entry(Code::IfMatchRequired, "if-match-required", 428, "If-Match is required", "The sale exists. Say which version is to be replaced: send its ETag in `If-Match`."),
     entry(Code::LimitReached, "limit-reached", 422, "A limit is reached", "The detail names the limit. What a customer has given back no longer counts against the limits of the sale; those of a cart count all it ever had: make a new one."),
     entry(Code::NotReleased, "not-released", 422, "Not released yet", "`next_release_at` says when it will be, if that is known."),

@@ -157,6 +157,12 @@ impl Problem {
         self
     }
 
+    /// The facts that go with it.
+    #[must_use]
+    pub fn more(&self) -> &More {
+        &self.0.more
+    }
+
     /// The same with a time to ask again.
     #[must_use]
     pub fn retry_after(mut self, milliseconds: u64) -> Self {

@@ -108,8 +108,7 @@ impl From<Refusal> for Problem {
                 let in_the_way = in_the_way.into_iter().map(holder).collect();
                 Self::new(
                     Code::BelowCommitted,
-                    "The capacity would fall below what is held, sold and blocked. Units set aside for invitations are held: \
-                     `GET …/access-codes?by=wave` shows how many.",
+                    "The capacity would fall below what is held, sold and blocked.",
                 )
                 .with(More { in_the_way, ..More::default() })
             }

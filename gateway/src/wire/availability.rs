@@ -64,8 +64,9 @@ pub struct Elsewhere<'a> {
 struct WrittenLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     venue: Option<&'a str>,
+    /// Nothing where days are not asked for, null for slots that have none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    day: Option<String>,
+    day: Option<Option<String>>,
     capacity: u64,
     #[serde(flatten)]
     numbers: Numbers,
@@ -80,8 +81,8 @@ impl<'a> WrittenAvailability<'a> {
     /// The document; `elsewhere` is what the caller found outside of the scope.
     #[must_use]
     pub fn new(
-        sale: &'a str,
-        product: Option<&'a str>,
+        (sale, product): (&'a str, Option<&'a str>),
+        by_day: bool,
         stock: &'a Availability,
         elsewhere: Vec<Elsewhere<'a>>,
         now: Now,
@@ -89,7 +90,7 @@ impl<'a> WrittenAvailability<'a> {
     ) -> Self {
         let line = |line: &'a AvailabilityLine| WrittenLine {
             venue: line.venue.as_deref(),
-            day: line.day.and_then(day),
+            day: by_day.then(|| line.day.and_then(day)),
             capacity: line.counts.capacity,
             numbers: Numbers::of(&line.counts, exact),
             state: state_word(line.state),

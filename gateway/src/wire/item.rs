@@ -92,6 +92,10 @@ impl BundleInput {
                 if from.is_some() || to.is_some() {
                     return Err(wrong("`from` and `to` go with `venue`"));
                 }
+                if slots.is_empty() {
+                    let detail = format!("`items[{place}].bundle.slots` needs at least one slot.");
+                    return Err(Problem::malformed(detail));
+                }
                 let slots = slots
                     .into_iter()
                     .map(|slot| id(slot, place, "bundle.slots"))
@@ -217,6 +221,11 @@ mod tests {
             (r#"[{"slot": "a", "quantity": 10000001}]"#, "too-large-number", "at most"),
             (r#"[{"slot": "a", "quantity": 4294967296}]"#, "too-large-number", "quantity"),
             (r#"[{"bundle": {"rule": "r"}}]"#, "malformed", "either"),
+            (
+                r#"[{"slot": "a"}, {"bundle": {"rule": "r", "slots": []}}]"#,
+                "malformed",
+                "`items[1].bundle.slots`",
+            ),
             (r#"[{"bundle": {"rule": "r", "venue": "v", "from": "soon"}}]"#, "malformed", "`from`"),
             (r#"[{"bundle": {"rule": "r", "slots": [], "quantity": 1}}]"#, "unknown-field", "quantity"),
         ] {

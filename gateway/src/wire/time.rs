@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime, date};
 use jiff::tz::TimeZone;
 use onsale_engine::time::{Now, Timestamp, WallTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -108,31 +108,87 @@ impl Written {
 impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        parse(&text).map(Self).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "`{text}` is no time; expected RFC 3339, as 2021-04-12T07:05:00Z"
-            ))
-        })
+        read(&text).map(Self).map_err(|wrong| serde::de::Error::custom(wrong.told(&text)))
     }
 }
 
 /// 0000-01-01T00:00:00Z. An offset can lead to the year before, which has no four digits to be written with.
 const YEAR_0: WallTime = WallTime(-62_167_219_200_000);
 
+/// Why a text is no time that can be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// It is not written as RFC 3339 says, or names a day or an hour that there is not.
+    Form,
+    /// It is a time that cannot be kept or written.
+    Range,
+}
+
+impl Wrong {
+    /// A sentence about this text.
+    fn told(self, text: &str) -> String {
+        match self {
+            Self::Form => format!("`{text}` is no time; expected RFC 3339, as 2021-04-12T07:05:00Z"),
+            Self::Range => {
+                format!("`{text}` is out of range; times are 0000-01-01T00:00:00Z to 9999-12-30T22:00:00Z")
+            }
+        }
+    }
+}
+
 /// Reads an RFC 3339 time. What is below a millisecond is cut.
 #[must_use]
 pub fn parse(text: &str) -> Option<WallTime> {
-    // jiff reads more than RFC 3339 (an hour without minutes, a zone in brackets); the shape is checked first.
-    let bytes = text.as_bytes();
-    let shaped = (20..=40).contains(&bytes.len())
-        && bytes[4] == b'-'
-        && bytes[7] == b'-'
-        && matches!(bytes[10], b'T' | b't' | b' ')
-        && bytes[13] == b':'
-        && bytes[16] == b':'
-        && !text.contains('[');
-    let time: jiff::Timestamp = shaped.then(|| text.parse().ok())??;
-    Some(WallTime(time.as_millisecond())).filter(|time| *time >= YEAR_0)
+    read(text).ok()
+}
+
+/// The same with the reason why not.
+fn read(text: &str) -> Result<WallTime, Wrong> {
+    // jiff reads more than RFC 3339 (a comma before the fraction, offsets without minutes or with seconds, a zone in brackets),
+    // and less (a long fraction): it is asked only whether there is such a day and such a time of day.
+    let (local, fraction, offset) = parts(text).ok_or(Wrong::Form)?;
+    let local: DateTime = local.parse().map_err(|_| Wrong::Form)?;
+    let millis =
+        fraction.bytes().chain(*b"000").take(3).fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    let offset = minutes(offset).ok_or(Wrong::Form)? * 60_000;
+    let seconds = local.duration_since(date(1970, 1, 1).at(0, 0, 0, 0)).as_secs();
+    let time = WallTime(seconds * 1_000 + millis - offset);
+    let known = YEAR_0..=WallTime(jiff::Timestamp::MAX.as_millisecond());
+    if known.contains(&time) { Ok(time) } else { Err(Wrong::Range) }
+}
+
+/// Takes `2021-04-12T07:05:00.25+02:00` apart: date and time, the digits of a fraction, the offset. Whether there is such a day
+/// is not asked here.
+fn parts(text: &str) -> Option<(&str, &str, &str)> {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let (local, rest) = text.split_at_checked(SHAPE.len())?;
+    let shaped = local.bytes().zip(SHAPE).all(|(byte, shape)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        _ => byte == *shape,
+    });
+    let (fraction, offset) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at(rest.find(|digit: char| !digit.is_ascii_digit())?),
+        None => ("0", rest),
+    };
+    (shaped && (1..=32).contains(&fraction.len())).then_some((local, fraction, offset))
+}
+
+/// What an offset is in minutes: `Z`, or hours and minutes with a sign.
+fn minutes(offset: &str) -> Option<i64> {
+    let number = |digits: &[u8], below: i64| {
+        let all = digits.iter().all(u8::is_ascii_digit);
+        let number = digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit.wrapping_sub(b'0')));
+        (all && number < below).then_some(number)
+    };
+    match *offset.as_bytes() {
+        [b'Z' | b'z'] => Some(0),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let minutes = number(&[h1, h2], 24)? * 60 + number(&[m1, m2], 60)?;
+            Some(if sign == b'-' { -minutes } else { minutes })
+        }
+        _ => None,
+    }
 }
 
 /// Reads what `from` and `to` may be: a time, or a date, which stands for its first instant in the sale's time zone.
@@ -141,15 +197,15 @@ pub fn parse_time_or_date(text: &str, zone: impl FnOnce() -> Option<TimeZone>) -
     if text.len() != 10 {
         return parse(text);
     }
-    let date: Date = text.parse().ok()?;
-    let start = date.to_zoned(zone()?).ok()?;
+    let day: Date = text.parse().ok()?;
+    let start = day.to_zoned(zone()?).ok()?;
     Some(WallTime(start.timestamp().as_millisecond()))
 }
 
 /// A local day that the engine counts from 1970-01-01.
 #[must_use]
 pub fn day(days: i32) -> Option<String> {
-    let epoch = jiff::civil::date(1970, 1, 1);
+    let epoch = date(1970, 1, 1);
     epoch.checked_add(jiff::Span::new().try_days(days).ok()?).ok().map(|date| date.to_string())
 }
 
@@ -213,6 +269,12 @@ mod tests {
             ("2021-04-12T07:05:00.123Z", "2021-04-12T07:05:00.123Z"),
             ("2021-04-12T07:05:00.123999Z", "2021-04-12T07:05:00.123Z"),
             ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+            ("1969-12-31 19:59:59.5-04:00", "1969-12-31T23:59:59.5Z"),
+            ("2021-04-12t07:05:00.12z", "2021-04-12T07:05:00.12Z"),
+            ("2021-04-12T07:05:00.1239999999999999-00:00", "2021-04-12T07:05:00.123Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+            ("9999-12-31T21:58:59+23:59", "9999-12-30T21:59:59Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
         ] {
             let json = serde_json::to_string(&Written(parse(text).unwrap())).unwrap();
             assert_eq!(json, format!("\"{written}\""));
@@ -224,9 +286,30 @@ mod tests {
             "2021-04-12T07Z",
             "20210412T070500Z",
             "tomorrow at nine o'clock",
+            "2021-04-12T07:05:00,5Z",
+            "2021-04-12T07:05:00.Z",
+            "2021-04-12T07:05:00+02",
+            "2021-04-12T07:05:00-0200",
+            "2021-04-12T07:05:00+02:00:30",
+            "2021-04-12T07:05:00+24:00",
+            "2021-04-12T07:05:00+02:60",
+            "2021-04-12T07:05:00+02:00[Europe/Berlin]",
+            "2021-02-29T07:05:00Z",
+            "2021-04-12T24:05:00Z",
+            "2021-04-12T07:05:00.5",
+            "2021-04-12T07:05:0\u{664}Z",
         ] {
-            assert_eq!(parse(bad), None, "{bad}");
+            assert_eq!(read(bad), Err(Wrong::Form), "{bad}");
         }
+        for beyond in ["9999-12-31T23:59:59Z", "9999-12-30T22:00:01Z", "0000-01-01T00:00:00+00:01"] {
+            assert_eq!(read(beyond), Err(Wrong::Range), "{beyond}");
+        }
+        assert_eq!(
+            read("9999-12-30T22:00:00.999Z").map(|time| time.0),
+            Ok(jiff::Timestamp::MAX.as_millisecond())
+        );
+        let told = serde_json::from_str::<Written>("\"9999-12-31T23:59:59Z\"").unwrap_err().to_string();
+        assert!(told.contains("out of range"), "{told}");
     }
 
     #[test]

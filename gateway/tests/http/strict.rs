@@ -1,7 +1,7 @@
 //! Requests that are read in one way only: what could mean two things is refused, and said by what it is, not by what stands in it.
 
 use crate::server_common::shop::Shop;
-use crate::server_common::{OPERATOR, TestServer};
+use crate::server_common::{OPERATOR, TestServer, WEB};
 use serde_json::json;
 
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
@@ -90,4 +90,112 @@ fn a_request_names_one_host() {
     {
         assert_eq!(status(served), Some(200), "{served}");
     }
+}
+
+/// Settings of what no slot can ever be, and so many that each request for a sale would carry them.
+#[test]
+fn settings_name_what_there_can_be() {
+    let shop = Shop::open();
+    for (settings, says) in [
+        (json!({"venues": {"kiel nord": {"time_zone": "UTC"}}}), "venue"),
+        (json!({"products": {"": {}}}), "product"),
+        (json!({"products": {"dose/1": {}}}), "product"),
+    ] {
+        let problem =
+            shop.refused(422, "rule", |server| server.json("PATCH", "/v1/sales/sh", OPERATOR, "", &settings));
+        assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");
+    }
+    let many: serde_json::Map<_, _> = (0..10_001).map(|number| (number.to_string(), json!({}))).collect();
+    let problem = shop.refused(422, "rule", |server| {
+        server.json("PATCH", "/v1/sales/sh", OPERATOR, "", &json!({"products": many}))
+    });
+    assert!(problem["detail"].as_str().unwrap().contains("10000"), "{problem}");
+    let problem = shop.refused(422, "rule", |server| {
+        server.json("PATCH", "/v1/sales/sh", OPERATOR, "", &json!({"few": {"percent": 101}}))
+    });
+    assert!(problem["detail"].as_str().unwrap().contains("few.percent"), "{problem}");
+}
+
+#[test]
+fn a_bundle_of_no_slots_is_none() {
+    let shop = Shop::open();
+    let item = json!({"bundle": {"rule": "x", "slots": []}});
+    let hold = shop.server.get(&format!("/v1/carts/{}", shop.cart), WEB).value()["items"][0]["hold"].clone();
+    let hold = hold.as_str().unwrap();
+    for (path, body) in [
+        ("/v1/sales/sh/carts".to_owned(), json!({"customer": "c", "items": [item]})),
+        (format!("/v1/carts/{}/holds", shop.cart), json!({"items": [item]})),
+        (format!("/v1/carts/{}/holds/{hold}/exchange", shop.cart), json!({"item": item})),
+    ] {
+        let problem = shop.refused_body(400, "malformed", &path, &body.to_string());
+        assert!(problem["detail"].as_str().unwrap().contains("`items[0].bundle.slots`"), "{problem}");
+    }
+}
+
+#[test]
+fn times_are_written_as_the_page_says() {
+    let shop = Shop::open();
+    for time in [
+        "2030-04-12T07:05:00+02",
+        "2030-04-12T07:05:00,5Z",
+        "2030-04-12T07:05:00-0200",
+        "2030-04-12T07:05:00+02:00:30",
+    ] {
+        let problem = shop.refused(400, "malformed", |server| {
+            server.json("PATCH", "/v1/sales/sh", OPERATOR, "", &json!({"opens_at": time}))
+        });
+        assert!(problem["detail"].as_str().unwrap().contains("RFC 3339"), "{problem}");
+    }
+    let problem = shop.refused(400, "malformed", |server| {
+        let slot = json!({"id": "n", "venue": "kiel", "capacity": 1, "starts_at": "9999-12-31T23:59:59Z"});
+        server.json("POST", "/v1/sales/sh/slots", OPERATOR, "", &json!({"slots": [slot]}))
+    });
+    assert!(problem["detail"].as_str().unwrap().contains("9999-12-30T22:00:00Z"), "{problem}");
+}
+
+#[test]
+fn a_line_without_a_day_says_so_where_days_are_asked_for() {
+    let shop = Shop::open();
+    let slots = json!({"slots": [{"id": "floor", "venue": "arena", "capacity": 9}]});
+    assert_eq!(shop.server.json("POST", "/v1/sales/sh/slots", OPERATOR, "", &slots).status, 200);
+    let line = |by: &str| {
+        let started = std::time::Instant::now();
+        loop {
+            // The document is up to 2 s old.
+            let stock = shop.server.get(&format!("/v1/sales/sh/availability?by={by}"), WEB).value();
+            let lines = stock["items"].as_array().unwrap().clone();
+            if let Some(line) = lines.into_iter().find(|line| line["capacity"] == 9) {
+                return line;
+            }
+            assert!(started.elapsed().as_secs() < 10, "{stock}");
+        }
+    };
+    for by in ["venue,day", "day"] {
+        assert!(line(by).as_object().unwrap().get("day").is_some_and(serde_json::Value::is_null), "{by}");
+    }
+    assert_eq!(line("venue").get("day"), None);
+}
+
+#[test]
+fn sentences_say_what_there_is() {
+    let shop = Shop::open();
+    let change = |body: serde_json::Value| {
+        let path = "/v1/sales/sh/slots/sh-b";
+        let problem =
+            shop.refused(422, "below-committed", |server| server.json("PATCH", path, OPERATOR, "", &body));
+        problem["detail"].as_str().unwrap().to_owned()
+    };
+    let blocked = change(json!({"blocked": 2}));
+    assert_eq!(blocked, "The capacity would fall below what is held (0), sold (0) and blocked (2).");
+    let wave = json!({"wave": "w", "codes": ["CODE-0001"], "reserve": {"venue": "luebeck"},
+        "expires_at": "2035-01-01T00:00:00Z"});
+    let slots = json!({"slots": [{"id": "sh-l", "venue": "luebeck", "capacity": 2}]});
+    assert_eq!(shop.server.json("POST", "/v1/sales/sh/slots", OPERATOR, "", &slots).status, 200);
+    assert_eq!(shop.server.json("POST", "/v1/sales/sh/access-codes", OPERATOR, "", &wave).status, 201);
+    let problem = shop.refused(422, "below-committed", |server| {
+        server.json("PATCH", "/v1/sales/sh/slots/sh-l", OPERATOR, "", &json!({"capacity": 0}))
+    });
+    assert!(problem["detail"].as_str().unwrap().contains("1 are set aside for invitations"), "{problem}");
+    let problem = shop.refused(400, "malformed", |server| server.get("/v1/sales/sh/bundles", WEB));
+    assert!(problem["detail"].as_str().unwrap().contains("this sale has none"), "{problem}");
 }
