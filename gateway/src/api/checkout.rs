@@ -11,8 +11,10 @@ use super::carts::on_cart;
 use crate::answer::{Outcome, PREFERENCE_APPLIED, PRIVATE, Said, json_bytes, json_bytes_reusing};
 use crate::call::Call;
 use crate::durable::settle;
+use crate::idempotency;
+use crate::problem::{Code, Problem};
 use crate::wire::cart::EmptyInput;
-use crate::wire::order;
+use crate::wire::order::{self, PaymentInput};
 
 /// `POST /v1/carts/{cart}/checkout`
 pub async fn post(call: &mut Call) -> Outcome {
@@ -41,4 +43,18 @@ pub async fn get(call: Call) -> Outcome {
     let PublicId { cart, ordinal, .. } = call.id(0, IdKind::Checkout)?;
     let checkout = settle(call.engine(), call.engine().checkout_of(caller, cart, ordinal)).await?;
     Ok(json_bytes(StatusCode::OK, order::checkout(&checkout.value, checkout.now)).cached(PRIVATE))
+}
+
+/// `POST /v1/checkouts/{checkout}/payment`. Only `instant` can be set: a checkout that there is has been paid already. The request is
+/// read all the same, so that a shop that is written for slower providers learns its mistakes today.
+pub async fn pay(call: Call) -> Outcome {
+    let caller = call.principal.shop()?;
+    idempotency::required(&call.headers)?;
+    let PublicId { cart, ordinal, .. } = call.id(0, IdKind::Checkout)?;
+    call.json::<PaymentInput>()?.check()?;
+    settle(call.engine(), call.engine().checkout_of(caller, cart, ordinal)).await?;
+    Err(Problem::new(
+        Code::Rule,
+        "This sale's provider is `instant`: a checkout is paid when it is made. Nothing was changed.",
+    ))
 }

@@ -88,6 +88,7 @@ fn handler(entry: &'static Entry) -> MethodRouter<Arc<App>> {
         Route::HoldExchange => serve(entry, holds::exchange),
         Route::CheckoutPost => serve(entry, lent!(checkout::post)),
         Route::CheckoutGet => serve(entry, checkout::get),
+        Route::CheckoutPay => serve(entry, checkout::pay),
         Route::OrderGet => serve(entry, orders::get),
         Route::OrderList => serve(entry, orders::list),
         Route::OrderCancel => serve(entry, orders::cancel),

@@ -28,6 +28,7 @@ pub enum Route {
     HoldExchange,
     CheckoutPost,
     CheckoutGet,
+    CheckoutPay,
     OrderGet,
     OrderList,
     OrderCancel,
@@ -191,7 +192,7 @@ const ORDER: &[(u16, Option<&str>)] = &[(200, Some("Order"))];
 
 /// All routes, in the order of the enum.
 #[rustfmt::skip]
-pub const TABLE: [Entry; 52] = [
+pub const TABLE: [Entry; 53] = [
     look(Route::SaleList, "/v1/sales", &["limit", "after"], "SaleList", "All sales, by id"),
     look(Route::SaleGet, "/v1/sales/{sale}", &[], "Sale", "One sale"),
     Entry { accepts: Some("Settings"), answers: &[(200, Some("Sale")), (201, Some("Sale"))],
@@ -225,6 +226,8 @@ pub const TABLE: [Entry; 52] = [
         problems: &[Code::NotFound, Code::CartExpired, Code::CartNotOpen, Code::LimitReached, Code::Rule, Code::CheckoutBusy],
         ..sell(Route::CheckoutPost, "POST", "/v1/carts/{cart}/checkout", "Check a cart out") },
     Entry { answers: &[(200, Some("Checkout"))], ..sell(Route::CheckoutGet, "GET", "/v1/checkouts/{checkout}", "One checkout") },
+    Entry { accepts: Some("PaymentInput"), answers: &[(200, Some("Checkout"))], problems: &[Code::NotAllowed, Code::NotFound, Code::Rule],
+        ..sell(Route::CheckoutPay, "POST", "/v1/checkouts/{checkout}/payment", "Say what became of a payment; `instant` knows already") },
     Entry { answers: ORDER, ..sell(Route::OrderGet, "GET", "/v1/orders/{order}", "One order") },
     Entry { query: &["customer", "reference", "state", "limit", "after"], answers: &[(200, Some("OrderList"))],
         ..sell(Route::OrderList, "GET", "/v1/sales/{sale}/orders", "Orders of a sale") },

@@ -302,6 +302,8 @@ fn orders() -> Value {
         "Checkout": {"type": "object", "required": ["checkout", "state", "ahead", "cart", "sale", "server_time"], "properties": {
             "checkout": id(), "state": {"enum": ["queued", "running", "awaiting_payment", "confirmed", "rejected", "expired"]},
             "ahead": count(), "cart": id(), "order": id(), "sale": id(), "server_time": time()}},
+        "PaymentInput": {"type": "object", "additionalProperties": false, "required": ["result"], "properties": {
+            "result": {"enum": ["approved", "declined"]}, "reference": {"type": "string", "minLength": 1, "maxLength": 100}}},
         "CancelInput": {"type": "object", "additionalProperties": false, "properties":
             {"holds": {"type": "array", "minItems": 1, "items": id()}}},
         "Order": {"type": "object", "required": ["order", "sale", "state", "cart", "customer", "items", "confirmed_at"], "properties": {

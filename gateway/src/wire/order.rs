@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::cart;
 use super::json::{self, Object};
 use super::time::Written;
+use crate::problem::Problem;
 
 /// `POST /v1/orders/{order}/cancel`
 #[derive(Debug, Default, Deserialize)]
@@ -15,6 +16,41 @@ use super::time::Written;
 pub struct CancelInput {
     /// The holds to cancel; without it, the whole order.
     pub holds: Option<Vec<String>>,
+}
+
+/// `POST /v1/checkouts/{checkout}/payment`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentInput {
+    /// What became of it.
+    pub result: PaymentResult,
+    /// What the provider calls it.
+    pub reference: Option<String>,
+}
+
+/// What became of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentResult {
+    /// The money is there.
+    Approved,
+    /// It is not, and will not come.
+    Declined,
+}
+
+impl PaymentInput {
+    /// Whether it can be kept.
+    ///
+    /// # Errors
+    /// `malformed`
+    pub fn check(&self) -> Result<(), Problem> {
+        match &self.reference {
+            Some(text) if text.is_empty() || text.len() > 100 => {
+                Err(Problem::malformed("`reference` is 1 to 100 bytes."))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `GET /v1/sales/{sale}/orders`

@@ -1,7 +1,7 @@
 //! Requests that are read in one way only: what could mean two things is refused, and said by what it is, not by what stands in it.
 
 use crate::server_common::shop::Shop;
-use crate::server_common::{OPERATOR, TestServer, WEB};
+use crate::server_common::{OPERATOR, PHONE, TestServer, WEB};
 use serde_json::json;
 
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
@@ -198,4 +198,32 @@ fn sentences_say_what_there_is() {
     assert!(problem["detail"].as_str().unwrap().contains("1 are set aside for invitations"), "{problem}");
     let problem = shop.refused(400, "malformed", |server| server.get("/v1/sales/sh/bundles", WEB));
     assert!(problem["detail"].as_str().unwrap().contains("this sale has none"), "{problem}");
+}
+
+/// The call of slower providers: it is read as strictly as it will be, and changes nothing.
+#[test]
+fn what_is_paid_already_is_not_paid_again() {
+    let shop = Shop::open();
+    let path = |checkout: &str| format!("/v1/checkouts/{checkout}/payment");
+    let number = shop.order.strip_prefix("order_").unwrap();
+    let own = path(&format!("co_{number}.1"));
+    let approved = json!({"result": "approved", "reference": "pay-77"});
+    for (status, code, key, path, body) in [
+        (422, "rule", WEB, &own, approved.clone()),
+        (422, "rule", OPERATOR, &own, json!({"result": "declined"})),
+        (400, "malformed", WEB, &own, json!({"result": "perhaps"})),
+        (400, "malformed", WEB, &own, json!({"reference": "pay-77"})),
+        (400, "malformed", WEB, &own, json!({"result": "approved", "reference": ""})),
+        (400, "malformed", WEB, &own, json!({"result": "approved", "reference": "r".repeat(101)})),
+        (400, "unknown-field", WEB, &own, json!({"result": "approved", "amount": 1})),
+        (404, "not-found", PHONE, &own, approved.clone()),
+        (404, "not-found", WEB, &path("co_zzzzzzzzzzzzz.1"), approved.clone()),
+        (404, "not-found", WEB, &path(&format!("co_{number}.2")), approved.clone()),
+        (404, "not-found", WEB, &path("nonsense"), approved.clone()),
+        (401, "credentials", "sk_wrong", &own, approved.clone()),
+    ] {
+        shop.refused(status, code, |server| server.json("POST", path, key, "pay-once", &body));
+    }
+    shop.refused(400, "malformed", |server| server.json("POST", &own, WEB, "", &approved));
+    shop.refused(401, "credentials", |server| server.send("POST", &own, &[("idempotency-key", "k")], ""));
 }
