@@ -36,6 +36,7 @@ use crate::app::App;
 use crate::auth::{Principal, Remembered};
 use crate::call::{Call, Payload, media_type};
 use crate::problem::{Code, Problem};
+use crate::waiting_page::visit;
 
 /// In which mode answers leave, where they do before they are on disk.
 pub(crate) const DURABILITY: HeaderName = HeaderName::from_static("onsale-durability");
@@ -93,8 +94,10 @@ impl Edge {
             (Ok(()), Some(response)) => Ok((None, response)),
             (Ok(()), None) => self.admit(connection, head, body, &request_id, &mut tempo).await,
         };
-        let (route, mut response) = outcome
-            .unwrap_or_else(|problem| (None, problem.respond(request_id.to_str().unwrap_or_default())));
+        let (route, mut response) = outcome.unwrap_or_else(|problem| {
+            let as_page = visit::refused_at_the_edge(head, &problem);
+            (None, as_page.unwrap_or_else(|| problem.respond(request_id.to_str().unwrap_or_default())))
+        });
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, request_id);
         // What may be cached is kept for everybody, so it must be readable by everybody.

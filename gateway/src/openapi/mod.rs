@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::routes::{Access, Entry, Route, TABLE};
 use crate::problem::Code;
+use crate::waiting_page::visit;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
@@ -94,9 +95,9 @@ fn operation(entry: &Entry) -> Value {
 /// Bodies that may be left out.
 const MAY_BE_LEFT_OUT: [&str; 3] = ["Empty", "CancelInput", "JoinInput"];
 
-/// The waiting page says its own refusals as pages, and leaves the edge's as they are.
+/// The waiting page says its own refusals as pages; the edge does so to browsers only.
 fn is_for_people(entry: &Entry) -> bool {
-    entry.path == "/" || ["/queue/", "/error/", "/cancel/"].iter().any(|room| entry.path.starts_with(room))
+    visit::is_for_people(entry.path)
 }
 
 /// What any request of this kind can meet, and what this one can, by status.

@@ -163,6 +163,12 @@ impl Problem {
         &self.0.more
     }
 
+    /// When to ask again, in whole seconds, if that helps.
+    #[must_use]
+    pub fn retry_after_s(&self) -> Option<u64> {
+        self.0.retry_after_ms.map(whole_seconds)
+    }
+
     /// The same with a time to ask again.
     #[must_use]
     pub fn retry_after(mut self, milliseconds: u64) -> Self {

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::response::Response;
 use http::StatusCode;
+use http::header::ACCEPT;
+use http::request::Parts;
 use onsale_engine::decide::{JoinLine, Proof, has_pass};
 use onsale_engine::sale::SaleView;
 use onsale_engine::waiting_room::{LineView, Phase, TicketView};
@@ -58,10 +60,9 @@ pub async fn change(call: Call) -> Outcome {
         Some("again") => visit.again(ticket).await,
         Some("leave") => visit.leave(ticket).await,
         Some("go") => visit.go(ticket).await,
+        // People read it: it is a page like every other refusal here.
         _ => {
-            return Err(Problem::malformed(
-                "The form has no `do`, or one that is none of `again`, `leave` and `go`.",
-            ));
+            Err(Problem::malformed("The form has no `do`, or one that is none of `again`, `leave` and `go`."))
         }
     };
     Ok(done.unwrap_or_else(|problem| visit.refused(&problem)))
@@ -239,7 +240,8 @@ impl<'a> Visit<'a> {
     /// For who has given up their places and has no page to go on to.
     pub(crate) fn given_up(&self) -> Response {
         let t = self.language.texts();
-        self.bare(Scene::plain(t.left_heading, t.left_lead, None)).answer(StatusCode::OK)
+        bare(self.language, self.asked, Scene::plain(t.left_heading, t.left_lead, None))
+            .answer(StatusCode::OK)
     }
 
     /// The ticket, if it is one of this sale.
@@ -274,24 +276,6 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// A page that belongs to no sale.
-    fn bare(&self, scene: Scene) -> Page<'_> {
-        Page {
-            language: self.language,
-            asked: self.asked,
-            sale: "",
-            name: "",
-            words: ("", ""),
-            chances: None,
-            message: None,
-            ticket: None,
-            pass: None,
-            shop: None,
-            target: None,
-            scene,
-        }
-    }
-
     /// On to the page of a ticket, or back to the door: nothing is sent again when that page is loaded again.
     pub(crate) fn see(&self, ticket: Option<&str>) -> Response {
         let mut to = format!("/queue/{}", self.sale);
@@ -306,25 +290,70 @@ impl<'a> Visit<'a> {
 
     /// A refusal as a page.
     pub(crate) fn refused(&self, problem: &Problem) -> Response {
-        let t = self.language.texts();
-        let (heading, lead, again) = match (problem.code(), problem.status()) {
-            (_, StatusCode::NOT_FOUND) => (t.unknown_heading, t.unknown_lead, None),
-            // The page has no other proof than the one a shop sends along.
-            (Some(Code::Credentials | Code::CodeScope | Code::CodeUsed), _) => {
-                (t.proof_heading, t.proof_lead, None)
-            }
-            (Some(Code::NotAdmitted), _) => (t.invited_heading, t.invited_lead, None),
-            (_, StatusCode::BAD_REQUEST) => (t.bad_heading, t.bad_lead, None),
-            // What will not be otherwise in a moment is not asked for again in a moment.
-            (_, StatusCode::FORBIDDEN | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) => {
-                (t.refused_heading, t.refused_lead, None)
-            }
-            _ => (t.busy_heading, t.busy_lead, Some(AGAIN_S)),
-        };
-        let response = self.bare(Scene::plain(heading, lead, again)).answer(problem.status());
-        match again {
-            Some(seconds) => response.ask_again(seconds),
-            None => response,
+        refusal(self.language, self.asked, problem)
+    }
+}
+
+/// What the edge refuses before a visit begins, as too many requests, for somebody who reads: a browser that opens a page. A
+/// script, which asks for anything, is answered as everywhere.
+pub(crate) fn refused_at_the_edge(head: &Parts, problem: &Problem) -> Option<Response> {
+    let mut wishes = head.headers.get_all(ACCEPT).into_iter().filter_map(|wish| wish.to_str().ok());
+    if !is_for_people(head.uri.path()) || !wishes.any(|wish| wish.contains("text/html")) {
+        return None;
+    }
+    let asked = Language::asked(&head.uri);
+    let language = asked.unwrap_or_else(|| Language::preferred(&head.headers));
+    Some(refusal(language, asked.is_some(), problem))
+}
+
+/// Whether people read what is at this path.
+#[must_use]
+pub(crate) fn is_for_people(path: &str) -> bool {
+    path == "/" || ["/queue/", "/error/", "/cancel/"].iter().any(|room| path.starts_with(room))
+}
+
+fn refusal(language: Language, asked: bool, problem: &Problem) -> Response {
+    let t = language.texts();
+    let (heading, lead, again) = match (problem.code(), problem.status()) {
+        (_, StatusCode::NOT_FOUND) => (t.unknown_heading, t.unknown_lead, None),
+        // The page has no other proof than the one a shop sends along.
+        (Some(Code::Credentials | Code::CodeScope | Code::CodeUsed), _) => {
+            (t.proof_heading, t.proof_lead, None)
         }
+        (Some(Code::NotAdmitted), _) => (t.invited_heading, t.invited_lead, None),
+        (_, StatusCode::BAD_REQUEST) => (t.bad_heading, t.bad_lead, None),
+        // What will not be otherwise in a moment is not asked for again in a moment.
+        (
+            _,
+            StatusCode::FORBIDDEN
+            | StatusCode::CONFLICT
+            | StatusCode::UNPROCESSABLE_ENTITY
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ) => (t.refused_heading, t.refused_lead, None),
+        _ => (t.busy_heading, t.busy_lead, Some(AGAIN_S.max(problem.retry_after_s().unwrap_or(0)))),
+    };
+    let response = bare(language, asked, Scene::plain(heading, lead, again)).answer(problem.status());
+    match again {
+        Some(seconds) => response.ask_again(seconds),
+        None => response,
+    }
+}
+
+/// A page that belongs to no sale.
+const fn bare(language: Language, asked: bool, scene: Scene) -> Page<'static> {
+    Page {
+        language,
+        asked,
+        sale: "",
+        name: "",
+        words: ("", ""),
+        chances: None,
+        message: None,
+        ticket: None,
+        pass: None,
+        shop: None,
+        target: None,
+        scene,
     }
 }

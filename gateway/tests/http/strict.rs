@@ -227,3 +227,31 @@ fn what_is_paid_already_is_not_paid_again() {
     shop.refused(400, "malformed", |server| server.json("POST", &own, WEB, "", &approved));
     shop.refused(401, "credentials", |server| server.send("POST", &own, &[("idempotency-key", "k")], ""));
 }
+
+/// Somebody who waits reads a page, in their language, and not a document for programs.
+#[test]
+fn people_are_refused_with_a_page() {
+    let server = TestServer::start(&[
+        ("limits.anonymous_burst", "1"),
+        ("limits.anonymous_per_second", "1"),
+        ("trusted_proxies", "127.0.0.1"),
+    ]);
+    let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("accept-language", "de")];
+    let form = server.send("POST", "/queue/sh/qt_1", &browser, "do=nothing");
+    assert_eq!(
+        (form.status, form.header("content-type")),
+        (400, Some("text/html; charset=utf-8")),
+        "{form:?}"
+    );
+    assert!(form.body.contains("Dieser Link geht nicht"), "{form:?}");
+    let mut crowd = browser.to_vec();
+    crowd.push(("x-forwarded-for", "192.0.2.7"));
+    let answers: Vec<_> = (0..5).map(|_| server.send("GET", "/queue/sh", &crowd, "")).collect();
+    let slow = answers.iter().find(|answer| answer.status == 429).expect("too fast");
+    assert_eq!(slow.header("content-type"), Some("text/html; charset=utf-8"), "{slow:?}");
+    assert!(slow.body.contains("Einen Moment bitte") && slow.header("retry-after").is_some(), "{slow:?}");
+    // A program is told as everywhere.
+    crowd.remove(0);
+    let answers: Vec<_> = (0..5).map(|_| server.send("GET", "/queue/sh", &crowd, "")).collect();
+    answers.iter().find(|answer| answer.status == 429).expect("too fast").problem(429, "too-fast");
+}
