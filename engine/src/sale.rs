@@ -1,5 +1,6 @@
 //! The terms of a sale: what an operator sets, checked once, then read under the shard locks by every decision.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -168,26 +169,22 @@ impl SaleRules {
                 ));
             }
         }
-        for product in &self.products {
-            if let Some(rule) = &product.sold_only_in
-                && !self
-                    .bundles
-                    .iter()
-                    .any(|known| known.name == *rule && known.parts.contains(&product.name))
-            {
-                return Err(format!(
-                    "product `{}` is sold only in `{rule}`, which has no such part",
-                    product.name
-                ));
+        // Looked up, not searched for: there may be thousands of both.
+        let mut rules_of = BTreeMap::<&str, Vec<&str>>::new();
+        for rule in &self.bundles {
+            for part in &rule.parts {
+                rules_of.entry(part).or_default().push(&rule.name);
             }
-            let others =
-                self.bundles.iter().filter(|known| product.sold_only_in.as_ref() != Some(&known.name));
-            if product.sold_only_in.is_some()
-                && let Some(other) = others.into_iter().find(|other| other.parts.contains(&product.name))
-            {
+        }
+        for ProductRule { name, sold_only_in } in &self.products {
+            let Some(only) = sold_only_in.as_deref() else { continue };
+            let rules = rules_of.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            if !rules.contains(&only) {
+                return Err(format!("product `{name}` is sold only in `{only}`, which has no such part"));
+            }
+            if let Some(other) = rules.iter().find(|rule| **rule != only) {
                 return Err(format!(
-                    "product `{}` is sold only in one bundle rule and is a part of `{}` as well",
-                    product.name, other.name
+                    "product `{name}` is sold only in one bundle rule and is a part of `{other}` as well"
                 ));
             }
         }
@@ -281,6 +278,20 @@ mod tests {
             assert_eq!(allowed.check(), Ok(()));
             assert!(one_more.check().is_err_and(|why| why.contains("at most")));
         }
+    }
+
+    #[test]
+    fn what_is_sold_only_in_a_bundle_is_a_part_of_that_one() {
+        let only = |product: &str, rule: &str, count: usize| {
+            let mut rules = bundles(count);
+            let sold_only_in = Some(rule.to_owned());
+            rules.products.push(ProductRule { name: product.to_owned(), sold_only_in });
+            rules.check()
+        };
+        assert_eq!(only("x", "b-0", 1), Ok(()));
+        assert!(only("z", "b-0", 1).is_err_and(|why| why.contains("no such part")));
+        assert!(only("x", "b-9", 1).is_err_and(|why| why.contains("no such part")));
+        assert!(only("x", "b-1", 2).is_err_and(|why| why.contains("`b-0` as well")));
     }
 
     #[test]
