@@ -55,6 +55,8 @@ pub enum OddityKind {
     RepeatedRow,
     /// Seats of a row that share one number.
     RepeatedSeatNumber,
+    /// Slots that are one and the same seat.
+    RepeatedSeat,
     /// A row or seat without a number.
     NoNumber,
     /// Seats that share one guid, loaded by another key.
@@ -156,6 +158,9 @@ impl OddityKind {
             }
             Self::RepeatedSeatNumber => {
                 ("repeated-seat-number", "several seats of the row have this number; told apart by position")
+            }
+            Self::RepeatedSeat => {
+                ("repeated-seat", "one seat under several ids: each is loaded, and each will be sold")
             }
             Self::NoNumber => ("no-number", "the plan gives it no number; its place in the file is used"),
             Self::RepeatedGuid => ("repeated-guid", "several seats have this guid; not used, as you asked"),

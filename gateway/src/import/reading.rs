@@ -80,6 +80,7 @@ pub struct Reading {
     /// What to know before selling.
     pub oddities: Vec<Oddity>,
     taken: HashMap<String, usize>,
+    seats: HashMap<String, usize>,
 }
 
 impl Reading {
@@ -87,7 +88,8 @@ impl Reading {
     /// `--dry-run` tells the truth), or if its id is another row's.
     pub fn take(&mut self, place: Place, mut slot: SlotInput) {
         self.shorten_labels(&place, &mut slot.labels);
-        if let Err(fault) = SlotSpec::from(slot.clone()).check() {
+        let spec = SlotSpec::from(slot.clone());
+        if let Err(fault) = spec.check() {
             return self.refuse(place, fault.code, fault.why);
         }
         if let Some(&first) = self.taken.get(&slot.id) {
@@ -96,6 +98,19 @@ impl Reading {
             let detail =
                 format!("id `{}` is already taken by {same} at {}; that one was kept", slot.id, first.place);
             return self.refuse(place, "repeated-id", detail);
+        }
+        if let Some(seat) = seat_of(&spec) {
+            match self.seats.get(&seat) {
+                None => {
+                    self.seats.insert(seat, self.slots.len());
+                }
+                Some(&first) => {
+                    let first = &self.slots[first];
+                    let detail =
+                        format!("`{}` is the seat that `{}` is at {}", slot.id, first.slot.id, first.place);
+                    self.note(OddityKind::RepeatedSeat, &place, slot.id.clone(), detail);
+                }
+            }
         }
         self.taken.insert(slot.id.clone(), self.slots.len());
         self.slots.push(SourcedSlot { place, slot });
@@ -158,6 +173,14 @@ impl Reading {
     }
 }
 
+/// What makes a seat that seat; its position, where a source tells seats of one number apart by it.
+fn seat_of(spec: &SlotSpec) -> Option<String> {
+    let SlotSpec { venue, section, starts_at, row: Some(row), seat: Some(seat), position, .. } = spec else {
+        return None;
+    };
+    Some(format!("{venue}\n{section:?}\n{starts_at:?}\n{row:?}\n{seat:?}\n{position:?}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +199,24 @@ mod tests {
         assert_eq!(reading.slots.len(), 1);
         assert!(reading.refused[0].detail.contains("another slot at f:1"), "{:?}", reading.refused);
         assert!(reading.refused[1].detail.contains("the very same slot at f:1"));
+    }
+
+    #[test]
+    fn one_seat_under_two_ids_is_named() {
+        let mut reading = Reading::default();
+        let seat = |id: &str, row: &str, position| SlotInput {
+            row: Some(row.into()),
+            seat: Some("7".into()),
+            position,
+            ..SlotInput::new(id, "v", 1)
+        };
+        reading.take(place(1), seat("a", "1", None));
+        reading.take(place(2), seat("b", "2", None));
+        reading.take(place(3), seat("c", "1", Some(9)));
+        assert_eq!(reading.oddities, []);
+        reading.take(place(4), seat("d", "1", None));
+        assert_eq!((reading.slots.len(), reading.oddities[0].kind), (4, OddityKind::RepeatedSeat));
+        assert!(reading.oddities[0].detail.contains("`a` is at f:1"), "{:?}", reading.oddities);
     }
 
     #[test]
