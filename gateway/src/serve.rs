@@ -43,6 +43,8 @@ pub enum StartError {
     Keys(KeyError),
     /// New keys could not be shown.
     Unseen(io::Error),
+    /// New keys were shown and could not be kept.
+    NotKept(KeyError),
     /// The engine refused something that belongs to starting.
     Refused(String),
     /// The threads cannot be made.
@@ -58,6 +60,7 @@ impl fmt::Display for StartError {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             Self::Data(why) | Self::Refused(why) => f.write_str(why),
             Self::Keys(error) => error.fmt(f),
+            Self::NotKept(error) => write!(f, "{error}\nthe keys just shown were not kept and open nothing"),
             Self::Unseen(error) => write!(
                 f,
                 "the keys made for this folder could not be shown on stdout: {error}\nnone was kept: start with a stdout that \
@@ -154,8 +157,8 @@ fn make_keys(
     let made = ring.make_missing().map_err(StartError::Keys)?;
     if !made.is_empty() {
         show(&made).map_err(StartError::Unseen)?;
+        keys::keep(file, &made).map_err(StartError::NotKept)?;
     }
-    keys::keep(file, &made).map_err(StartError::Keys)?;
     Ok(made)
 }
 

@@ -63,6 +63,15 @@ pub fn append(file: &Path, keys: &[NewKey]) -> io::Result<()> {
         let _ = writeln!(text, "{kind} {channel} {}", hex::encode(&hash(key.as_bytes())));
     }
     let mut out = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()
+    let (bytes, before) = (fs::read(file)?, out.metadata()?.len());
+    if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+        // Somebody's editor: one line of two keys would be neither.
+        text.insert(0, '\n');
+    }
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all());
+    if written.is_err() {
+        // Half a line would stop every start to come.
+        let _ = out.set_len(before);
+    }
+    written
 }

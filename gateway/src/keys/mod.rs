@@ -173,9 +173,6 @@ impl Key {
 /// # Errors
 /// The file cannot be written.
 pub fn keep(file: &Path, keys: &[NewKey]) -> Result<(), KeyError> {
-    if keys.is_empty() {
-        return Ok(());
-    }
     lines::append(file, keys).map_err(|error| KeyError::File(file.to_owned(), error))
 }
 
@@ -265,14 +262,25 @@ mod tests {
             ("HOME", "/"),
         ]);
         let mut ring = KeyRing::read(&file, variables).unwrap();
-        let made = ring.make_missing().unwrap();
-        keep(&file, &made).unwrap();
-        assert!(made.is_empty() && !file.exists());
+        assert!(ring.make_missing().unwrap().is_empty());
         let role = |text: &[u8]| ring.find(text).map(|place| ring.keys()[place].role.clone());
         assert_eq!(role(b"op_a"), Some(Role::Operator));
         assert_eq!(role(b"sk_b"), Some(Role::Server { channel: "web".to_owned() }));
         assert_eq!(role(b"sk_c"), Some(Role::Server { channel: "phone-desk".to_owned() }));
         assert!(KeyRing::read(&file, env(&[("ONSALE_OPERATOR_KEY", "")])).is_err());
+    }
+
+    /// Its last line and the first of ours were one that nobody could read.
+    #[test]
+    fn keys_are_added_to_a_file_whose_last_line_is_not_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        fs::write(&file, format!("operator - {}", crate::hex::encode(&hash(b"op_a")))).unwrap();
+        let made = KeyRing::read(&file, []).unwrap().make_missing().unwrap();
+        keep(&file, &made).unwrap();
+        let ring = KeyRing::read(&file, []).unwrap();
+        assert!(made.len() == 1 && ring.find(made[0].text.as_bytes()).is_some());
+        assert!(ring.find(b"op_a").is_some());
     }
 
     #[test]
