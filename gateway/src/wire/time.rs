@@ -117,7 +117,7 @@ const YEAR_0: WallTime = WallTime(-62_167_219_200_000);
 
 /// Why a text is no time that can be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wrong {
+enum Wrong {
     /// It is not written as RFC 3339 says, or names a day or an hour that there is not.
     Form,
     /// It is a time that cannot be kept or written.
