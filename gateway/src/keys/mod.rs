@@ -291,6 +291,7 @@ mod tests {
         let error = KeyRing::read(&file, []).unwrap_err().to_string();
         assert!(error.contains("line 3") && error.contains("64 hex digits"), "{error}");
     }
+
     #[test]
     fn one_key_for_two_roles_or_channels_is_refused_and_both_places_are_named() {
         let folder = tempfile::tempdir().unwrap();
